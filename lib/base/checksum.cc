@@ -1,0 +1,13 @@
+#include "base/checksum.h"
+
+// Inlined, so that the short records that most messages are pay no call into a shared library.
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+namespace weir::internal {
+
+uint64_t Checksum(const char* bytes, size_t size, uint64_t seed) {
+  return XXH3_64bits_withSeed(bytes, size, seed);
+}
+
+}  // namespace weir::internal
