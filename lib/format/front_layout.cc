@@ -1,0 +1,47 @@
+#include "format/front_layout.h"
+
+#include "absl/strings/str_cat.h"
+#include "base/checksum.h"
+
+namespace weir::internal {
+namespace {
+
+constexpr uint64_t kMagic = 0x31545246'52494557;  // "WEIRFRT1"
+constexpr size_t kCheckedBytes = offsetof(FrontHeader, checksum);
+
+uint64_t ChecksumOf(const FrontHeader& header) {
+  return Checksum(reinterpret_cast<const char*>(&header), kCheckedBytes, kMagic);
+}
+
+}  // namespace
+
+void WriteFrontIdentity(FrontHeader& header, const FrontIdentity& identity) {
+  header.magic = kMagic;
+  header.version = kFormatVersion;
+  header.reserved = 0;
+  header.identity = identity;
+  header.checksum = ChecksumOf(header);
+}
+
+absl::Status CheckFront(const FrontHeader& header, const FrontIdentity& expected) {
+  if (header.magic != kMagic || header.version != kFormatVersion ||
+      header.checksum != ChecksumOf(header)) {
+    return absl::DataLossError("the front's header is not whole");
+  }
+  const FrontIdentity& found = header.identity;
+  if (found == expected) return absl::OkStatus();
+  const char* what = found.store != expected.store                         ? "store uuid"
+                     : found.incarnation != expected.incarnation           ? "incarnation"
+                     : found.boot != expected.boot                         ? "boot"
+                     : found.directory_inode != expected.directory_inode ||
+                             found.directory_device != expected.directory_device
+                         ? "store directory"
+                     : found.lock_inode != expected.lock_inode ||
+                             found.lock_device != expected.lock_device
+                         ? "LOCK file"
+                         : "size";
+  return absl::FailedPreconditionError(
+      absl::StrCat("the front belongs to another store: its ", what, " differs"));
+}
+
+}  // namespace weir::internal

@@ -1,0 +1,187 @@
+// A record as bytes: stamp, fill, seal, verify, decode. FORMAT.md has the picture.
+//
+// Invariants
+// 1. A record begins at a multiple of 8 and its length is a multiple of 8.
+// 2. The publish word comes first: the record's length, negative while it is only claimed.
+// 3. The checksum is seeded with incarnation, position and length: bytes that are copied or left
+//    over from another place, another life of the log or another length never verify.
+
+#ifndef WEIR_FORMAT_RECORD_H_
+#define WEIR_FORMAT_RECORD_H_
+
+#include <atomic>
+#include <cstdint>
+#include <optional>
+
+#include "absl/container/inlined_vector.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "base/bytes.h"
+#include "weir/message.h"
+
+namespace weir::internal {
+
+enum class RecordType : uint8_t {
+  kMessage = 1,
+  kVoid = 2,       // a claimed record that was given up; its queue offsets stay used
+  kFiller = 3,     // nothing, up to the end of a segment or over a lost range
+  kGroup = 4,      // header of an atomic group; its length covers the members
+  kOpen = 5,       // the incarnation changes behind this record
+  kMark = 6,       // how far the log was durable when this was written
+  kCatalogue = 7,  // a name and the queue numbers that belong to it
+};
+
+absl::string_view RecordTypeName(RecordType type);
+
+// Flags: which optional parts stand between header and body, in this order.
+inline constexpr uint16_t kHasFurtherQueues = 1u << 0;
+inline constexpr uint16_t kHasTag = 1u << 1;
+inline constexpr uint16_t kHasOrderingKey = 1u << 2;
+inline constexpr uint16_t kHasKeys = 1u << 3;
+inline constexpr uint16_t kHasProperties = 1u << 4;
+inline constexpr uint16_t kIsLost = 1u << 5;  // filler only: bytes were here and are gone
+inline constexpr uint16_t kKnownFlags = (1u << 6) - 1;
+
+inline constexpr uint8_t kRecordVersion = 1;
+inline constexpr uint32_t kRecordAlignment = 8;
+inline constexpr uint32_t kRecordHeaderBytes = 48;
+inline constexpr uint32_t kFurtherQueueBytes = 12;
+inline constexpr uint32_t kNoQueue = 0xFFFFFFFF;  // records that belong to no queue
+
+// Records whose loss would make others unreadable are written twice; the first copy is padded to
+// this length, so that the second begins in another sector.
+inline constexpr uint32_t kTwinBytes = 512;
+// Body of an open record: previous incarnation, new incarnation, position where it begins.
+inline constexpr uint32_t kOpenBodyBytes = 24;
+// Body of a mark: the durable end.
+inline constexpr uint32_t kMarkBodyBytes = 8;
+
+// Where the fields of the header lie.
+namespace record_field {
+inline constexpr size_t kWord = 0;           // i32
+inline constexpr size_t kChecksum = 4;       // u64
+inline constexpr size_t kVersion = 12;       // u8
+inline constexpr size_t kType = 13;          // u8
+inline constexpr size_t kFlags = 14;         // u16
+inline constexpr size_t kQueueNumber = 16;   // u32
+inline constexpr size_t kFilter = 20;        // u32
+inline constexpr size_t kQueueOffset = 24;   // u64
+inline constexpr size_t kStoreTime = 32;     // i64, nanoseconds since the epoch
+inline constexpr size_t kBodyBytes = 40;     // u32
+inline constexpr size_t kGroupDistance = 44;  // u32, units of 8 bytes back to the group's header
+}  // namespace record_field
+
+struct RecordHeader {
+  int32_t word = 0;
+  uint64_t checksum = 0;
+  uint8_t version = 0;
+  RecordType type{};
+  uint16_t flags = 0;
+  uint32_t queue_number = 0;
+  uint32_t filter = 0;
+  uint64_t queue_offset = 0;
+  int64_t store_time = 0;
+  uint32_t body_bytes = 0;
+  uint32_t group_distance = 0;
+
+  uint32_t bytes() const { return static_cast<uint32_t>(word < 0 ? -word : word); }
+};
+
+RecordHeader LoadHeader(const char* record);
+
+// The publish word. Stores release what was written before them; loads acquire it.
+inline int32_t LoadWord(const char* record) {
+  return std::atomic_ref<int32_t>(*reinterpret_cast<int32_t*>(const_cast<char*>(record)))
+      .load(std::memory_order_acquire);
+}
+inline void StoreWord(char* record, int32_t word) {
+  std::atomic_ref<int32_t>(*reinterpret_cast<int32_t*>(record))
+      .store(word, std::memory_order_release);
+}
+
+struct FurtherQueue {
+  uint32_t number = 0;
+  uint64_t offset = 0;
+};
+
+// What is written under the append lock: the claimed word, type, flags and queue.
+struct Stamp {
+  uint32_t bytes = 0;  // length of the record, aligned
+  RecordType type = RecordType::kMessage;
+  uint16_t flags = 0;
+  uint32_t queue_number = kNoQueue;
+  uint64_t queue_offset = 0;
+  int64_t store_time = 0;
+  uint32_t group_distance = 0;
+};
+void WriteStamp(char* record, const Stamp& stamp);
+// The further queues are part of the stamp; `index` counts from 0.
+void WriteFurtherQueueCount(char* record, uint32_t count);
+void WriteFurtherQueue(char* record, uint32_t index, FurtherQueue queue);
+
+// The parts of a message besides its queues.
+struct MessageParts {
+  uint32_t further_queues = 0;  // how many
+  absl::string_view tag;
+  absl::string_view ordering_key;
+  absl::Span<const absl::string_view> keys;
+  absl::Span<const Property> properties;
+};
+uint16_t FlagsOf(const MessageParts& parts);
+size_t EncodedPropertiesBytes(absl::Span<const Property> properties);
+size_t EncodedPartsBytes(const MessageParts& parts);
+// Length of a record with these parts and a body of `body_bytes`.
+uint64_t RecordBytes(size_t parts_bytes, uint64_t body_bytes);
+// 32 bits of a tag's hash; 0 only for the empty tag.
+uint32_t FilterWord(absl::string_view tag);
+// Fills in what the stamp left out, all but the body. Returns where the body goes.
+char* WriteParts(char* record, const MessageParts& parts, uint32_t filter, uint32_t body_bytes);
+
+// Zeroes what lies behind the body, computes the checksum as of the published record and returns
+// the word to publish. `record` holds its claimed or published word.
+int32_t Seal(char* record, LogPosition position, uint64_t incarnation);
+inline void Publish(char* record, int32_t word) { StoreWord(record, word); }
+
+// Makes a claimed record a void in place and publishes it: the stamp stays, the rest is zeroed. Of a
+// claimed group each member becomes a void, and the header is published behind them.
+void SealVoid(char* record, LogPosition position, uint64_t incarnation);
+
+// Writes a filler of `bytes` (>= header, aligned) as it stands published; only its header matters.
+void WriteFiller(char* record, LogPosition position, uint32_t bytes, uint16_t flags,
+                 int64_t store_time, uint64_t incarnation);
+
+// Whether a record that a sane writer could have written may begin here, judged by the header.
+// `available` bytes can be looked at.
+bool HeaderIsPlausible(const RecordHeader& header, uint64_t available);
+
+// Whether the published record at `record` is whole. `available` bytes may be looked at.
+bool Verify(const char* record, uint64_t available, LogPosition position, uint64_t incarnation);
+// Bytes from the record's start that its checksum needs: the header for groups and fillers.
+uint32_t CoveredBytes(RecordType type, uint32_t bytes);
+
+// The parts of a verified record, in place. A checksum is no proof of good will: every length is
+// checked against the record.
+struct DecodedParts {
+  uint32_t further_queue_count = 0;
+  const char* further_queues = nullptr;
+  absl::string_view tag;
+  absl::string_view ordering_key;
+  absl::string_view keys;        // encoded
+  uint8_t key_count = 0;
+  absl::string_view properties;  // encoded
+  absl::string_view body;
+
+  FurtherQueue further_queue(uint32_t index) const {
+    const char* at = further_queues + size_t{index} * kFurtherQueueBytes;
+    return {Load<uint32_t>(at), Load<uint64_t>(at + 4)};
+  }
+};
+std::optional<DecodedParts> DecodeParts(const char* record);
+// Only the queues: also of voids and claimed records, whose parts mean nothing.
+std::optional<DecodedParts> DecodeQueues(const char* record);
+absl::InlinedVector<absl::string_view, 2> DecodeKeys(const DecodedParts& parts);
+absl::InlinedVector<Property, 2> DecodeProperties(const DecodedParts& parts);
+
+}  // namespace weir::internal
+
+#endif  // WEIR_FORMAT_RECORD_H_
