@@ -1,0 +1,194 @@
+#include "index/consume_queues.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/bytes.h"
+#include "base/status_macros.h"
+
+namespace weir::internal {
+namespace {
+
+// A saved queue: number, first, end, tail's segment, tail's first.
+constexpr size_t kSavedQueueBytes = 4 + 4 * 8;
+
+}  // namespace
+
+ConsumeQueues::~ConsumeQueues() {
+  for (auto& block : blocks_) delete[] block.load(std::memory_order_relaxed);
+  for (const auto& [list, moment] : retired_lists_) delete list;
+}
+
+absl::Status ConsumeQueues::Add(uint32_t first, uint32_t count) {
+  if (count > kQueuesMax || first > kQueuesMax - count) {
+    return absl::ResourceExhaustedError(absl::StrCat("more than ", kQueuesMax, " queues"));
+  }
+  const uint32_t end = first + count;
+  for (uint32_t block = 0; block <= (end - 1) / kBlockQueues; ++block) {
+    if (blocks_[block].load(std::memory_order_relaxed) == nullptr) {
+      blocks_[block].store(new ConsumeQueue[kBlockQueues], std::memory_order_release);
+    }
+  }
+  if (end > count_.load(std::memory_order_relaxed)) count_.store(end, std::memory_order_release);
+  return absl::OkStatus();
+}
+
+void ConsumeQueues::MakeRoom(uint32_t number, uint32_t entries) {
+  ConsumeQueue& queue = this->queue(number);
+  while (queue.room() < entries) {
+    // Twice the last chunk, as a vector grows; what is taken in vain goes back.
+    uint32_t wanted = 0;
+    uint32_t list_capacity = 0;
+    {
+      MutexLock lock(*append_lock_);
+      wanted = std::clamp(queue.last_capacity() * 2, EntryChunks::kCapacityMin,
+                          EntryChunks::kCapacityMax);
+      list_capacity = queue.list_capacity();
+    }
+    EntryChunk* chunk = chunks_.Take(std::max(wanted, std::min(entries, EntryChunks::kCapacityMax)));
+    ConsumeQueue::ChunkList* list = nullptr;
+    ConsumeQueue::ChunkList* old = nullptr;
+    for (;;) {
+      {
+        MutexLock lock(*append_lock_);
+        list_capacity = queue.list_capacity();
+        if (list != nullptr && list->capacity > list_capacity) {
+          old = queue.Widen(std::exchange(list, nullptr));
+        }
+        if (queue.Grow(chunk)) break;
+      }
+      delete list;
+      RetireList(std::exchange(old, nullptr));
+      list = ConsumeQueue::NewList(std::max<uint32_t>(1, list_capacity * 2));
+    }
+    delete list;
+    RetireList(old);
+  }
+}
+
+void ConsumeQueues::RetireList(ConsumeQueue::ChunkList* list) {
+  if (list == nullptr) return;
+  const uint64_t moment = readers_->Advance();
+  MutexLock lock(lists_lock_);
+  retired_lists_.emplace_back(list, moment);
+}
+
+void ConsumeQueues::ReuseLists() {
+  MutexLock lock(lists_lock_);
+  size_t kept = 0;
+  for (const auto& retired : retired_lists_) {
+    if (readers_->QuietSince(retired.second)) {
+      delete retired.first;
+    } else {
+      retired_lists_[kept++] = retired;
+    }
+  }
+  retired_lists_.resize(kept);
+}
+
+void ConsumeQueues::ForgetBelow(uint32_t number, uint64_t offset, RunLink tail) {
+  ConsumeQueue& queue = this->queue(number);
+  ConsumeQueue::ChunkList* list = nullptr;
+  ConsumeQueue::ChunkList* old = nullptr;
+  std::vector<EntryChunk*> retired;
+  for (;;) {
+    uint32_t kept = 0;
+    {
+      MutexLock lock(*append_lock_);
+      kept = queue.ChunksKept(offset);
+      if (kept == 0 || (list != nullptr && list->capacity >= kept)) {
+        old = queue.ForgetBelow(offset, tail, kept == 0 ? nullptr : list,
+                                [&](EntryChunk* chunk) { retired.push_back(chunk); });
+        if (kept > 0) list = nullptr;
+        break;
+      }
+    }
+    delete list;
+    // As large as it was: a busy queue grows to the same size again before the next seal.
+    list = ConsumeQueue::NewList(std::max<uint32_t>({kept * 2, 4, queue.list_capacity()}));
+  }
+  delete list;
+  RetireList(old);
+  for (EntryChunk* chunk : retired) chunks_.Retire(chunk);
+}
+
+absl::Status ConsumeQueues::EnterOne(uint32_t number, uint64_t offset, const QueueEntry& entry) {
+  if (!has(number)) {
+    return absl::DataLossError(absl::StrCat("queue ", number, " is in no catalogue record"));
+  }
+  ConsumeQueue& queue = this->queue(number);
+  if (offset < queue.end()) return absl::OkStatus();
+  if (!knows_begin_ && queue.end() == 0) queue.BeginAt(offset);
+  if (offset - queue.end() > kHolesMax) {
+    return absl::DataLossError(
+        absl::StrCat("queue ", number, " jumps from ", queue.end(), " to ", offset));
+  }
+  while (queue.end() < offset) {
+    MakeRoom(number, 1);
+    MutexLock lock(*append_lock_);
+    queue.Enter({.position = QueueEntry::kHole});
+  }
+  MakeRoom(number, 1);
+  MutexLock lock(*append_lock_);
+  queue.Enter(entry);
+  return absl::OkStatus();
+}
+
+absl::Status ConsumeQueues::Apply(const ScannedRecord& record) {
+  const RecordType type = record.header.type;
+  if (type != RecordType::kMessage && type != RecordType::kVoid) return absl::OkStatus();
+  if (record.header.queue_number == kNoQueue) return absl::OkStatus();
+  const QueueEntry entry{.position = record.position,
+                         .filter = record.header.filter,
+                         .record_bytes = record.header.bytes()};
+  RETURN_IF_ERROR(EnterOne(record.header.queue_number, record.header.queue_offset, entry));
+  const auto queues = DecodeQueues(record.bytes);
+  if (!queues) {
+    return absl::DataLossError(
+        absl::StrCat("record at ", record.position.value(), ": impossible further queues"));
+  }
+  for (uint32_t i = 0; i < queues->further_queue_count; ++i) {
+    const FurtherQueue further = queues->further_queue(i);
+    RETURN_IF_ERROR(EnterOne(further.number, further.offset, entry));
+  }
+  return absl::OkStatus();
+}
+
+std::string ConsumeQueues::Save(absl::Span<const uint64_t> ends,
+                                absl::Span<const RunLink> tails) const {
+  std::string bytes;
+  for (uint32_t number = 0; number < ends.size(); ++number) {
+    const ConsumeQueue& queue = this->queue(number);
+    if (ends[number] == 0 && !tails[number].exists()) continue;  // nothing was ever in it
+    AppendValue(bytes, number);
+    AppendValue(bytes, queue.first());
+    AppendValue(bytes, ends[number]);
+    AppendValue(bytes, tails[number].segment_begin.value());
+    AppendValue(bytes, tails[number].first.value());
+  }
+  return bytes;
+}
+
+absl::Status ConsumeQueues::Load(absl::string_view bytes) {
+  if (bytes.size() % kSavedQueueBytes != 0) return absl::DataLossError("saved queues: odd size");
+  ByteReader reader(bytes);
+  while (reader.remaining() > 0) {
+    const auto number = reader.Take<uint32_t>();
+    const auto first = reader.Take<uint64_t>();
+    const auto end = reader.Take<uint64_t>();
+    const RunLink tail{LogPosition(reader.Take<uint64_t>()), QueueOffset(reader.Take<uint64_t>())};
+    if (!has(number) || first > end) {
+      return absl::DataLossError(absl::StrCat("saved queues: impossible queue ", number));
+    }
+    queue(number).Restore(first, end, tail);
+  }
+  return absl::OkStatus();
+}
+
+uint64_t ConsumeQueues::memory_bytes() const {
+  const uint64_t blocks = (uint64_t{count()} + kBlockQueues - 1) / kBlockQueues;
+  return chunks_.bytes() + blocks * kBlockQueues * sizeof(ConsumeQueue);
+}
+
+}  // namespace weir::internal

@@ -1,0 +1,93 @@
+// All queues of a store by their number, created with their topic.
+
+#ifndef WEIR_INDEX_CONSUME_QUEUES_H_
+#define WEIR_INDEX_CONSUME_QUEUES_H_
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/types/span.h"
+#include "base/mutex.h"
+#include "format/record.h"
+#include "index/consume_queue.h"
+#include "log/reader_slots.h"
+#include "log/segment_scanner.h"
+
+namespace weir::internal {
+
+// What one record enters: (queue number, entry) pairs are entered under the append lock, so room
+// for them is made before.
+class ConsumeQueues {
+ public:
+  static constexpr uint32_t kQueuesMax = uint32_t{1} << 26;
+
+  // `append_lock` is the lock under which entries are made.
+  ConsumeQueues(ReaderSlots* readers, Mutex* append_lock)
+      : append_lock_(append_lock), readers_(readers), chunks_(readers) {}
+  ~ConsumeQueues();
+
+  // Queues [first, first + count) exist from now on.
+  absl::Status Add(uint32_t first, uint32_t count);
+  uint32_t count() const { return count_.load(std::memory_order_acquire); }
+  bool has(uint32_t number) const { return number < count(); }
+  // `number` exists.
+  ConsumeQueue& queue(uint32_t number) const {
+    return blocks_[number / kBlockQueues].load(std::memory_order_acquire)[number % kBlockQueues];
+  }
+
+  // Makes room for `entries` more entries. Takes the append lock if there is none.
+  void MakeRoom(uint32_t number, uint32_t entries) ABSL_LOCKS_EXCLUDED(append_lock_);
+
+  // Enters what a record of the log holds for its queues: at open, and in reading processes. What
+  // is there already is left alone; offsets that no record was found for become holes.
+  absl::Status Apply(const ScannedRecord& record);
+
+  // Chunks that were given back may be used again. A step calls it.
+  void Reuse() {
+    chunks_.Reuse();
+    ReuseLists();
+  }
+  EntryChunks& chunks() { return chunks_; }
+  ReaderSlots* readers() const { return readers_; }
+  // Whether the log is there from its very beginning: then the first message known of a queue is
+  // its first, and offsets before it are holes. Else they were dropped.
+  void set_knows_begin(bool knows) { knows_begin_ = knows; }
+  // Entries below `offset` of a queue are in index files, the newest run of which is `tail`.
+  void ForgetBelow(uint32_t number, uint64_t offset, RunLink tail)
+      ABSL_LOCKS_EXCLUDED(append_lock_);
+
+  // Every queue with its ends and tail, and back.
+  std::string Save(absl::Span<const uint64_t> ends, absl::Span<const RunLink> tails) const;
+  absl::Status Load(absl::string_view bytes);
+
+  uint64_t memory_bytes() const;
+
+ private:
+  static constexpr uint32_t kBlockQueues = 4096;
+  // A stretch of lost log holds no more offsets of one queue than this.
+  static constexpr uint64_t kHolesMax = uint64_t{1} << 24;
+
+  absl::Status EnterOne(uint32_t number, uint64_t offset, const QueueEntry& entry);
+  void RetireList(ConsumeQueue::ChunkList* list);
+  void ReuseLists();
+
+  Mutex* const append_lock_;
+  ReaderSlots* const readers_;
+  EntryChunks chunks_;
+  bool knows_begin_ = true;
+  std::atomic<uint32_t> count_{0};
+  std::array<std::atomic<ConsumeQueue*>, kQueuesMax / kBlockQueues> blocks_{};
+
+  Mutex lists_lock_;
+  std::vector<std::pair<ConsumeQueue::ChunkList*, uint64_t>> retired_lists_
+      ABSL_GUARDED_BY(lists_lock_);
+};
+
+}  // namespace weir::internal
+
+#endif  // WEIR_INDEX_CONSUME_QUEUES_H_

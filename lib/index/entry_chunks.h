@@ -1,0 +1,125 @@
+// The memory of queue entries: chunks of doubling size, kept for reuse when they are given back.
+
+#ifndef WEIR_INDEX_ENTRY_CHUNKS_H_
+#define WEIR_INDEX_ENTRY_CHUNKS_H_
+
+#include <array>
+#include <atomic>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "base/mutex.h"
+#include "log/reader_slots.h"
+#include "weir/message.h"
+
+namespace weir::internal {
+
+// Where a queue's message lies.
+struct QueueEntry {
+  LogPosition position;     // kHole: its record could not be found
+  uint32_t filter = 0;
+  uint32_t record_bytes = 0;
+
+  static constexpr LogPosition kHole{~uint64_t{0}};
+  bool is_hole() const { return position == kHole; }
+};
+static_assert(sizeof(QueueEntry) == 16);
+
+// Entries of consecutive offsets [first, first + capacity).
+struct EntryChunk {
+  uint64_t first = 0;
+  uint32_t capacity = 0;
+  std::unique_ptr<QueueEntry[]> entries;
+};
+
+// Hands out chunks and takes them back once no reader can see them. Any thread.
+class EntryChunks {
+ public:
+  static constexpr uint32_t kCapacityMin = 4;
+  static constexpr uint32_t kCapacityMax = 1024;
+
+  explicit EntryChunks(ReaderSlots* readers) : readers_(readers) {}
+  ~EntryChunks() {
+    for (auto& list : free_) {
+      for (EntryChunk* chunk : list) delete chunk;
+    }
+    for (const Retired& retired : retired_) delete retired.chunk;
+  }
+
+  // A chunk of at least `wanted` entries, and at least kCapacityMin.
+  EntryChunk* Take(uint32_t wanted) {
+    const uint32_t capacity = std::bit_ceil(std::max(wanted, kCapacityMin));
+    if (capacity <= kCapacityMax) {
+      MutexLock lock(mutex_);
+      auto& list = free_[ClassOf(capacity)];
+      if (!list.empty()) {
+        EntryChunk* const chunk = list.back();
+        list.pop_back();
+        return chunk;
+      }
+    }
+    auto chunk = std::make_unique<EntryChunk>();
+    chunk->capacity = capacity;
+    chunk->entries = std::make_unique<QueueEntry[]>(capacity);
+    bytes_.fetch_add(BytesOf(*chunk), std::memory_order_relaxed);
+    return chunk.release();
+  }
+
+  // Gives back a chunk that no new reader can find; it is used again when the old ones are gone.
+  void Retire(EntryChunk* chunk) {
+    const uint64_t moment = readers_->Advance();
+    MutexLock lock(mutex_);
+    retired_.push_back({chunk, moment});
+  }
+
+  // Moves what no reader sees any more to the free chunks. A step calls it.
+  void Reuse() {
+    MutexLock lock(mutex_);
+    size_t kept = 0;
+    for (const Retired& retired : retired_) {
+      if (!readers_->QuietSince(retired.moment)) {
+        retired_[kept++] = retired;
+        continue;
+      }
+      auto& list = free_[ClassOf(std::min(retired.chunk->capacity, kCapacityMax))];
+      // Enough to go on with; the rest goes back to the heap.
+      if (retired.chunk->capacity > kCapacityMax || list.size() >= kFreeMax) {
+        bytes_.fetch_sub(BytesOf(*retired.chunk), std::memory_order_relaxed);
+        delete retired.chunk;
+      } else {
+        list.push_back(retired.chunk);
+      }
+    }
+    retired_.resize(kept);
+  }
+
+  uint64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
+
+ private:
+  struct Retired {
+    EntryChunk* chunk;
+    uint64_t moment;
+  };
+  static constexpr size_t kClasses = 9;  // 4, 8, ... 1024
+  static constexpr size_t kFreeMax = 4096;
+
+  static size_t ClassOf(uint32_t capacity) {
+    return static_cast<size_t>(std::countr_zero(capacity) - std::countr_zero(kCapacityMin));
+  }
+  static uint64_t BytesOf(const EntryChunk& chunk) {
+    return sizeof chunk + chunk.capacity * sizeof(QueueEntry);
+  }
+
+  ReaderSlots* const readers_;
+  std::atomic<uint64_t> bytes_{0};
+  Mutex mutex_;
+  std::array<std::vector<EntryChunk*>, kClasses> free_ ABSL_GUARDED_BY(mutex_);
+  std::vector<Retired> retired_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace weir::internal
+
+#endif  // WEIR_INDEX_ENTRY_CHUNKS_H_

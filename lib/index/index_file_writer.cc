@@ -1,0 +1,126 @@
+#include "index/index_file_writer.h"
+
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "base/bytes.h"
+#include "base/status_macros.h"
+#include "format/file_names.h"
+
+namespace weir::internal {
+namespace {
+
+constexpr uint64_t kPieceBytes = uint64_t{1} << 20;  // of one call to the file system
+
+absl::Status RemoveIfThere(Directory& directory, const std::string& name) {
+  absl::Status removed = directory.Remove(name);
+  return absl::IsNotFound(removed) ? absl::OkStatus() : removed;
+}
+
+}  // namespace
+
+void IndexFileWriter::SetStoreTimes(int64_t first, int64_t last) {
+  header_.first_store_time = first;
+  header_.last_store_time = last;
+}
+
+absl::Status IndexFileWriter::AddRun(uint32_t queue_number, QueueOffset first,
+                                     const RunLinks& links, absl::Span<const IndexEntry> entries) {
+  ENSURE(!entries.empty() && entries.size() <= 0xFFFFFFFF);
+  ENSURE(header_.run_count == 0 || queue_number > header_.last_queue);
+  const QueueRun run{.queue_number = queue_number,
+                     .count = static_cast<uint32_t>(entries.size()),
+                     .first = first,
+                     .entries_begin = header_.entry_count,
+                     .links = links};
+  const size_t runs_bytes = runs_.size();
+  AppendRun(runs_, run);
+  AppendEntries(entries_, entries);
+  if (header_.run_count == 0) header_.first_queue = queue_number;
+  header_.last_queue = queue_number;
+  header_.run_count += 1;
+  header_.entry_count += entries.size();
+  // Nobody would accept the file, and it would be written again and again.
+  return DecodeRun(absl::string_view(runs_).substr(runs_bytes), header_).status();
+}
+
+absl::Status IndexFileWriter::AddSaved(absl::string_view name, SavedKind kind,
+                                       absl::string_view bytes) {
+  ENSURE(IsSavedName(name) && header_.saved_count < kSavedSectionsMax);
+  AppendSavedEntry(saved_directory_,
+                   {.name = std::string(name), .kind = kind, .bytes = bytes.size()});
+  absl::StrAppend(&saved_bytes_, bytes);
+  header_.saved_count += 1;
+  header_.saved_bytes += bytes.size();
+  return DecodeSavedDirectory(saved_directory_, header_).status();
+}
+
+std::array<absl::string_view, 4> IndexFileWriter::Body() const {
+  return {runs_, entries_, saved_directory_, saved_bytes_};
+}
+
+IndexFileWriter::Pieces IndexFileWriter::Cut(absl::Span<const absl::string_view> sections,
+                                             uint64_t begin, uint64_t size) {
+  Pieces pieces;
+  for (const absl::string_view section : sections) {
+    if (begin >= section.size()) {
+      begin -= section.size();
+      continue;
+    }
+    const absl::string_view piece = section.substr(begin, size);
+    if (!piece.empty()) pieces.push_back(piece);
+    begin = 0;
+    size -= piece.size();
+  }
+  return pieces;
+}
+
+std::string IndexFileWriter::Table() const {
+  const auto body = Body();
+  std::string table;
+  std::string block;
+  for (uint64_t at = 0; at < header_.body_bytes(); at += kIndexBlockBytes) {
+    block.clear();
+    for (const absl::string_view piece : Cut(body, at, kIndexBlockBytes)) {
+      absl::StrAppend(&block, piece);
+    }
+    AppendValue(table, IndexChecksum(block));
+  }
+  return table;
+}
+
+absl::Status IndexFileWriter::WriteFile(Directory& directory, const std::string& name) const {
+  const std::string table = Table();
+  IndexHeader header = header_;
+  header.table_checksum = IndexChecksum(table);
+  const std::string encoded = EncodeIndexHeader(header);
+  RETURN_IF_ERROR(DecodeIndexHeader(encoded).status());
+
+  const auto body = Body();
+  const std::array<absl::string_view, 6> sections = {encoded, table,   body[0],
+                                                     body[1], body[2], body[3]};
+  ASSIGN_OR_RETURN(const std::unique_ptr<File> file, directory.Open(name, OpenMode::kCreate));
+  for (uint64_t at = 0; at < header.file_bytes(); at += kPieceBytes) {
+    RETURN_IF_ERROR(file->Write(at, Cut(sections, at, kPieceBytes)));
+  }
+  return file->Sync();
+}
+
+absl::Status IndexFileWriter::WriteTo(Directory& directory, const std::string& name) const {
+  const std::string temporary = TemporaryName(name);
+  RETURN_IF_ERROR(RemoveIfThere(directory, temporary));
+  absl::Status status = WriteFile(directory, temporary);
+  if (status.ok()) status = RemoveIfThere(directory, name);
+  if (status.ok()) status = directory.Rename(temporary, name);
+  if (!status.ok()) {
+    // The first error is the one to tell; a file that stays is removed by the next attempt.
+    RemoveIfThere(directory, temporary).IgnoreError();
+    return status;
+  }
+  // Without this the name may be lost although the bytes are not.
+  status = directory.Sync();
+  if (!status.ok()) RemoveIfThere(directory, name).IgnoreError();  // as above
+  return status;
+}
+
+}  // namespace weir::internal

@@ -1,0 +1,419 @@
+#include "index/index_file.h"
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "base/bytes.h"
+#include "index/sample_index.h"
+
+namespace weir::testing {
+namespace {
+
+const std::string kName = "00000000000000008192.index";
+
+// What FORMAT.md shows.
+constexpr absl::string_view kSampleDump = R"(
+0000  57 45 49 52 49 44 58 31 01 00 00 00 00 10 00 00
+0010  a0 a1 a2 a3 a4 a5 a6 a7 a8 a9 aa ab ac ad ae af
+0020  00 20 00 00 00 00 00 00 00 30 00 00 00 00 00 00
+0030  a0 2f 00 00 00 00 00 00 11 11 11 11 11 11 11 11
+0040  22 22 22 22 22 22 22 22 00 00 2a 36 fe 9c 97 17
+0050  01 00 2a 36 fe 9c 97 17 02 00 00 00 01 00 00 00
+0060  03 00 00 00 00 00 00 00 04 00 00 00 00 00 00 00
+0070  03 00 00 00 09 00 00 00 ea 5d e3 cf 34 05 de 5a
+0080  00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00
+0090  00 00 00 00 00 00 00 00 54 b1 d6 f7 1c ad 1c 04
+00a0  01 f8 59 8b 0a 79 6e c8 03 00 00 00 02 00 00 00
+00b0  05 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00
+00c0  02 00 00 00 00 00 00 00 00 10 00 00 00 00 00 00
+00d0  04 00 00 00 00 00 00 00 00 10 00 00 00 00 00 00
+00e0  04 00 00 00 00 00 00 00 09 00 00 00 01 00 00 00
+00f0  00 00 00 00 00 00 00 00 02 00 00 00 00 00 00 00
+0100  00 00 00 00 00 00 00 00 ff ff ff ff ff ff ff ff
+0110  00 00 00 00 00 00 00 00 ff ff ff ff ff ff ff ff
+0120  00 00 00 00 00 00 00 00 80 00 00 00 ee ff c0 00
+0130  ff ff ff ff 00 00 00 00 8e 00 00 00 00 00 00 00
+0140  71 75 65 75 65 73 00 00 00 00 00 00 00 00 00 00
+0150  00 00 00 00 00 00 00 00 04 00 00 00 00 00 00 00
+0160  02 00 00 00 00 00 00 00 71 33 71 39
+)";
+
+std::string Dump(absl::string_view bytes) {
+  std::string text = "\n";
+  for (size_t at = 0; at < bytes.size(); at += 16) {
+    absl::StrAppendFormat(&text, "%04x ", at);
+    for (size_t i = at; i < std::min(at + 16, bytes.size()); ++i) {
+      absl::StrAppendFormat(&text, " %02x", static_cast<uint8_t>(bytes[i]));
+    }
+    text += '\n';
+  }
+  return text;
+}
+
+// Everything that can be asked of an index, as text; or the first error.
+absl::StatusOr<std::string> Everything(const absl::StatusOr<std::shared_ptr<IndexFile>>& opened) {
+  if (!opened.ok()) return opened.status();
+  const IndexFile& index = **opened;
+  std::string text =
+      absl::StrCat(index.header().first_store_time, " ", index.header().last_store_time, " ");
+  for (uint32_t queue = 0; queue < 12; ++queue) {
+    const auto run = index.FindRun(queue);
+    if (!run.ok()) return run.status();
+    if (!run->has_value()) continue;
+    std::vector<IndexEntry> entries((*run)->count);
+    const absl::Status read = index.ReadEntries(**run, 0, absl::MakeSpan(entries));
+    if (!read.ok()) return read;
+    absl::StrAppend(&text, "queue ", queue, " from ", (*run)->first.value(), " depth ",
+                    (*run)->links.depth, " after ", (*run)->links.previous.first.value(), ": ");
+    for (const IndexEntry& entry : entries) {
+      absl::StrAppend(&text, entry.position_word, "/", entry.filter, " ");
+    }
+  }
+  for (const absl::string_view name : {"queues", "totals"}) {
+    const auto saved = index.Saved(name);
+    if (!saved.ok()) return saved.status();
+    if (saved->has_value()) absl::StrAppend(&text, name, "=", (*saved)->bytes, " ");
+  }
+  return text;
+}
+
+absl::StatusOr<std::shared_ptr<IndexFile>> OpenBytes(const std::string& bytes,
+                                                     const IndexIdentity& identity,
+                                                     BlockCache* cache) {
+  FaultFileSystem file_system;
+  const auto directory = OpenStore(file_system);
+  file_system.WriteFile("/store/" + kName, bytes);
+  return IndexFile::Open(*directory, kName, identity, cache);
+}
+
+std::string BytesOf(const IndexFileWriter& writer) {
+  FaultFileSystem file_system;
+  const auto directory = OpenStore(file_system);
+  const absl::Status written = writer.WriteTo(*directory, kName);
+  INFO(written);
+  REQUIRE(written.ok());
+  return file_system.ReadFile("/store/" + kName);
+}
+
+// Gives the bytes the checksums that a malicious writer would give them.
+void Reseal(std::string& bytes, uint64_t table_bytes) {
+  const size_t body_at = kIndexHeaderBytes + table_bytes;
+  for (size_t i = 0; i < table_bytes / 8; ++i) {
+    const auto block =
+        absl::string_view(bytes).substr(body_at + i * kIndexBlockBytes, kIndexBlockBytes);
+    Store(bytes.data() + kIndexHeaderBytes + i * 8, IndexChecksum(block));
+  }
+  Store(bytes.data() + 120,
+        IndexChecksum(absl::string_view(bytes).substr(kIndexHeaderBytes, table_bytes)));
+  Store(bytes.data() + kIndexHeaderBytes - 8,
+        IndexChecksum(absl::string_view(bytes).substr(0, kIndexHeaderBytes - 8)));
+}
+
+TEST_CASE("what was written is found again") {
+  FaultFileSystem file_system;
+  const auto directory = OpenStore(file_system);
+  BlockCache cache(1 << 20);
+  const IndexFileWriter writer = SampleWriter();
+
+  REQUIRE(writer.WriteTo(*directory, kName).ok());
+  const auto index = IndexFile::Open(*directory, kName, SampleIdentity(2), &cache);
+
+  REQUIRE(index.ok());
+  CHECK(file_system.ListFiles("/store") == std::vector<std::string>{kName});
+  CHECK(file_system.ReadFile("/store/" + kName).size() == writer.file_bytes());
+  CHECK(*Everything(index) ==
+        "1700000000000000000 1700000000000000001 queue 3 from 5 depth 2 after 4: "
+        "128/12648430 4294967295/0 queue 9 from 0 depth 0 after 0: 142/0 queues=q3q9 ");
+  CHECK((*(*index)->Saved("queues"))->kind == SavedKind::kChange);
+  CHECK((*index)->VerifyAll().ok());
+  IndexEntry second;
+  REQUIRE((*index)->ReadEntries(RunOf(**index, 3), 1, absl::MakeSpan(&second, 1)).ok());
+  CHECK(second.is_hole());
+  CHECK_FALSE((*index)->ReadEntries(RunOf(**index, 3), 2, absl::MakeSpan(&second, 1)).ok());
+}
+
+TEST_CASE("the bytes of an index file are those of FORMAT.md") {
+  CHECK(Dump(BytesOf(SampleWriter())) == kSampleDump);
+}
+
+TEST_CASE("no flipped bit of an index file changes an answer without an error") {
+  const std::string bytes = BytesOf(SampleWriter());
+  const auto truth = Everything(OpenBytes(bytes, SampleIdentity(2), nullptr));
+  REQUIRE(truth.ok());
+
+  for (size_t bit = 0; bit < bytes.size() * 8; ++bit) {
+    std::string flipped = bytes;
+    flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ (1 << (bit % 8)));
+    const auto index = OpenBytes(flipped, SampleIdentity(2), nullptr);
+    const auto answer = Everything(index);
+    INFO("bit " << bit % 8 << " of byte " << bit / 8);
+    CHECK_FALSE(answer.ok());
+    CHECK((!index.ok() || !(*index)->VerifyAll().ok()));
+  }
+}
+
+TEST_CASE("an index file that is cut short or grew is damaged") {
+  const std::string bytes = BytesOf(SampleWriter());
+
+  for (size_t size = 0; size < bytes.size(); ++size) {
+    const auto index = OpenBytes(bytes.substr(0, size), SampleIdentity(2), nullptr);
+    CHECK(absl::IsDataLoss(index.status()));
+  }
+  CHECK(absl::IsDataLoss(OpenBytes(bytes + '\0', SampleIdentity(2), nullptr).status()));
+}
+
+TEST_CASE("an index of another content of the segment is stale, not damaged") {
+  const std::string bytes = BytesOf(SampleWriter());
+  const auto code = [&](auto change) {
+    IndexIdentity expected = SampleIdentity(2);
+    change(expected);
+    const absl::Status status = OpenBytes(bytes, expected, nullptr).status();
+    return std::pair(status.code(), absl::StrContains(status.message(), "stale"));
+  };
+  const std::pair stale(absl::StatusCode::kFailedPrecondition, true);
+
+  CHECK(code([](IndexIdentity& i) { i.store[15] ^= 1; }) == stale);
+  CHECK(code([](IndexIdentity& i) { i.segment_begin += 4096; }) == stale);
+  CHECK(code([](IndexIdentity& i) { i.segment_end += 4096; }) == stale);
+  CHECK(code([](IndexIdentity& i) { i.records_end += 8; }) == stale);
+  CHECK(code([](IndexIdentity& i) { i.incarnation += 1; }) == stale);
+  CHECK(code([](IndexIdentity& i) { i.incarnations_digest += 1; }) == stale);
+}
+
+TEST_CASE("whatever a sealed index file says, reading it ends and stays inside") {
+  const std::string bytes = BytesOf(SampleWriter());
+
+  // Every byte of the counts and of the whole body, each to a few values, with good checksums.
+  for (size_t at = 40; at < bytes.size(); ++at) {
+    if (at >= 120 && at < kIndexHeaderBytes + 8) continue;
+    for (const int value : {0x00, 0x01, 0x7F, 0x80, 0xFF, bytes[at] ^ 1, bytes[at] + 1}) {
+      std::string hostile = bytes;
+      hostile[at] = static_cast<char>(value);
+      Reseal(hostile, 8);
+      const auto index = OpenBytes(hostile, SampleIdentity(2), nullptr);
+      if (!index.ok()) continue;
+      (void)Everything(index);
+      (void)(*index)->VerifyAll();
+    }
+  }
+}
+
+TEST_CASE("verify finds what no checksum tells") {
+  const std::string bytes = BytesOf(SampleWriter());
+  const size_t runs = kIndexHeaderBytes + 8;
+  const auto finds = [&](auto change) {
+    std::string hostile = bytes;
+    change(hostile);
+    Reseal(hostile, 8);
+    const auto index = OpenBytes(hostile, SampleIdentity(2), nullptr);
+    REQUIRE(index.ok());
+    return absl::IsDataLoss((*index)->VerifyAll());
+  };
+
+  CHECK_FALSE(finds([](std::string&) {}));
+  SECTION("queues out of order") {
+    CHECK(finds([&](std::string& b) { std::swap(b[runs], b[runs + 64]); }));
+  }
+  SECTION("a queue twice") {
+    CHECK(finds([&](std::string& b) { b[runs + 64] = b[runs]; }));
+  }
+  SECTION("bounds that the runs do not have") {
+    CHECK(finds([&](std::string& b) { b[112] = 2; }));
+    CHECK(finds([&](std::string& b) { b[116] = 10; }));
+  }
+  SECTION("runs that share entries") {
+    CHECK(finds([&](std::string& b) { b[runs + 64 + 16] = 1; }));
+  }
+  SECTION("entries that belong to no run") {
+    CHECK(finds([&](std::string& b) { b[runs + 4] = 1; }));
+  }
+  SECTION("an entry behind the records") {
+    CHECK(finds([&](std::string& b) { b[runs + 128 + 1] = 2; }));
+  }
+  SECTION("entries out of the log's order") {
+    CHECK(finds([&](std::string& b) { Store(b.data() + runs + 128 + 8, uint32_t{127}); }));
+  }
+  SECTION("a saved section of no kind") {
+    CHECK(finds([&](std::string& b) { b[runs + 128 + 24 + 32] = 9; }));
+  }
+}
+
+TEST_CASE("verify sees damage on the disk behind what the cache holds") {
+  FaultFileSystem file_system;
+  const auto directory = OpenStore(file_system);
+  BlockCache cache(1 << 20);
+  REQUIRE(SampleWriter().WriteTo(*directory, kName).ok());
+  const auto index = IndexFile::Open(*directory, kName, SampleIdentity(2), &cache);
+  REQUIRE(index.ok());
+  REQUIRE(Everything(index).ok());
+
+  const auto file = directory->Open(kName, OpenMode::kReadWrite);
+  const absl::string_view one = "\x01";
+  REQUIRE((*file)->Write(200, absl::MakeSpan(&one, 1)).ok());
+
+  CHECK(RunOf(**index, 3).first == QueueOffset(5));
+  CHECK(absl::IsDataLoss((*index)->VerifyAll()));
+}
+
+TEST_CASE("every queue of a large index is found in a few blocks, and no other") {
+  constexpr uint32_t kQueues = 100'000;
+  FaultFileSystem file_system;
+  const auto directory = OpenStore(file_system);
+  BlockCache cache(64 << 20);
+  IndexIdentity identity = SampleIdentity(2);
+  identity.segment_end = identity.segment_begin + (64 << 20);
+  identity.records_end = identity.segment_end;
+  IndexFileWriter writer(identity);
+  // Dense numbers, then ever sparser ones: no proportion holds everywhere.
+  const auto number = [](uint32_t i) { return i < kQueues / 2 ? i * 2 : i * (i / 1000) + 1; };
+  for (uint32_t i = 0; i < kQueues; ++i) {
+    std::vector<IndexEntry> entries(1 + i % 3);
+    for (uint32_t j = 0; j < entries.size(); ++j) entries[j] = {i * 8 + j, i};
+    REQUIRE(writer.AddRun(number(i), QueueOffset(i), {}, entries).ok());
+  }
+  const std::string totals(3 << 20, 't');
+  REQUIRE(writer.AddSaved("totals", SavedKind::kFull, totals).ok());
+  REQUIRE(writer.WriteTo(*directory, kName).ok());
+  const auto index = IndexFile::Open(*directory, kName, identity, &cache);
+  REQUIRE(index.ok());
+
+  uint64_t looks_max = 0;
+  for (uint32_t i = 0; i < kQueues; i += 7) {
+    const uint64_t looks_before = cache.hits() + cache.misses();
+    const QueueRun run = RunOf(**index, number(i));
+    looks_max = std::max(looks_max, cache.hits() + cache.misses() - looks_before);
+    REQUIRE(run.first == QueueOffset(i));
+    REQUIRE(run.count == 1 + i % 3);
+    std::vector<IndexEntry> entries(run.count);
+    REQUIRE((*index)->ReadEntries(run, 0, absl::MakeSpan(entries)).ok());
+    REQUIRE(entries.back() == IndexEntry{i * 8 + i % 3, i});
+    REQUIRE_FALSE((*index)->FindRun(number(i) + 1)->has_value());
+  }
+  CHECK(looks_max <= 22);  // twice log2 of 1,563 blocks; mostly it is two or three
+  CHECK_FALSE((*index)->FindRun(0xFFFFFFFE)->has_value());
+  CHECK((*(*index)->Saved("totals"))->bytes == totals);
+  CHECK_FALSE((*index)->Saved("total")->has_value());
+  CHECK((*index)->VerifyAll().ok());
+
+  uint32_t visited = 0;
+  const absl::Status stopped = (*index)->ForEachRun([&](const QueueRun&) {
+    return ++visited == 1000 ? absl::CancelledError("enough") : absl::OkStatus();
+  });
+  CHECK(absl::IsCancelled(stopped));
+  CHECK(visited == 1000);
+}
+
+TEST_CASE("an index of a segment without records is a header") {
+  IndexFileWriter writer(SampleIdentity(2));
+  const std::string bytes = BytesOf(writer);
+
+  const auto index = OpenBytes(bytes, SampleIdentity(2), nullptr);
+
+  CHECK(bytes.size() == kIndexHeaderBytes);
+  REQUIRE(index.ok());
+  CHECK_FALSE((*index)->FindRun(0)->has_value());
+  CHECK_FALSE((*index)->Saved("totals")->has_value());
+  CHECK((*index)->VerifyAll().ok());
+}
+
+TEST_CASE("a writer refuses what no reader would accept") {
+  IndexFileWriter writer(SampleIdentity(2));
+  const std::vector<IndexEntry> entry(1);
+  REQUIRE(writer.AddRun(5, QueueOffset(0), {}, entry).ok());
+
+  SECTION("a queue twice") { CHECK_FALSE(writer.AddRun(5, QueueOffset(0), {}, entry).ok()); }
+  SECTION("descending queues") { CHECK_FALSE(writer.AddRun(4, QueueOffset(0), {}, entry).ok()); }
+  SECTION("no entries") { CHECK_FALSE(writer.AddRun(6, QueueOffset(0), {}, {}).ok()); }
+  SECTION("links forward") {
+    const RunLinks links{.depth = 1, .previous = {LogPosition(8192), QueueOffset(0)}};
+    CHECK_FALSE(writer.AddRun(6, QueueOffset(1), links, entry).ok());
+  }
+  SECTION("a name twice") {
+    REQUIRE(writer.AddSaved("totals", SavedKind::kFull, "a").ok());
+    CHECK_FALSE(writer.AddSaved("totals", SavedKind::kFull, "b").ok());
+  }
+  SECTION("no name") { CHECK_FALSE(writer.AddSaved("", SavedKind::kFull, "a").ok()); }
+  SECTION("too long a name") {
+    CHECK_FALSE(writer.AddSaved(std::string(25, 'n'), SavedKind::kFull, "a").ok());
+  }
+}
+
+TEST_CASE("a leftover, a damaged and a stale file make way for a new one") {
+  FaultFileSystem file_system;
+  const auto directory = OpenStore(file_system);
+  file_system.WriteFile("/store/" + kName, "damaged");
+  file_system.WriteFile("/store/" + kName + ".tmp", std::string(10'000, 'x'));
+
+  REQUIRE(SampleWriter().WriteTo(*directory, kName).ok());
+
+  CHECK(file_system.ListFiles("/store") == std::vector<std::string>{kName});
+  CHECK(IndexFile::Open(*directory, kName, SampleIdentity(2), nullptr).ok());
+}
+
+TEST_CASE(
+    "whichever call fails while an index is written, it is whole or missing, and comes later") {
+  // One call after the other fails, until a run needs no call that fails.
+  const IndexFileWriter writer = SampleWriter();
+  bool went_through = false;
+  for (uint64_t nth = 1; !went_through; ++nth) {
+    for (const auto pages : {PagesAfterFailure::kDropped, PagesAfterFailure::kReverted}) {
+      FaultFileSystem file_system;
+      const auto directory = OpenStore(file_system);
+      file_system.WriteFile("/store/" + kName, "damaged");
+      file_system.Inject({.nth = nth, .sectors_written = 1, .pages = pages});
+
+      const absl::Status first = writer.WriteTo(*directory, kName);
+
+      went_through = file_system.failures() == 0;
+      CHECK(first.ok() == went_through);
+      file_system.ClearFaults();
+      CHECK_FALSE(file_system.FileExists("/store/" + kName + ".tmp"));
+      const auto after_error = IndexFile::Open(*directory, kName, SampleIdentity(2), nullptr);
+      CHECK(after_error.ok() == went_through);
+
+      REQUIRE(writer.WriteTo(*directory, kName).ok());
+      FaultFileSystem after(file_system.PowerLoss(LossPlan::LoseEverything()));
+      const auto again = OpenStore(after);
+      const auto index = IndexFile::Open(*again, kName, SampleIdentity(2), nullptr);
+      REQUIRE(index.ok());
+      CHECK((*index)->VerifyAll().ok());
+    }
+  }
+}
+
+TEST_CASE("a power loss at any call leaves a whole index, the old one, or none") {
+  FaultFileSystem file_system;
+  const auto directory = OpenStore(file_system);
+  file_system.WriteFile("/store/" + kName, "damaged");
+  std::vector<CrashImage> moments;
+  file_system.SetHook([&](const Operation&) { moments.push_back(file_system.Freeze()); });
+  REQUIRE(SampleWriter().WriteTo(*directory, kName).ok());
+  file_system.SetHook(nullptr);
+  moments.push_back(file_system.Freeze());
+
+  REQUIRE(moments.size() >= 7);
+  for (const CrashImage& moment : moments) {
+    for (const LossPlan& plan : moment.LossPlans({.seed = 3})) {
+      FaultFileSystem after(moment.PowerLoss(plan));
+      const auto again = OpenStore(after);
+      const auto index = IndexFile::Open(*again, kName, SampleIdentity(2), nullptr);
+      INFO(plan.ToString() << ": " << index.status());
+      if (index.ok()) {
+        CHECK((*index)->VerifyAll().ok());
+      } else if (after.FileExists("/store/" + kName)) {
+        CHECK(after.ReadFile("/store/" + kName) == "damaged");
+      }
+      CHECK((index.ok() || &moment != &moments.back()));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace weir::testing
