@@ -1,0 +1,75 @@
+// weir dump: the records of the log as they lie.
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/flags/flag.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_format.h"
+#include "tool/commands.h"
+#include "tool/diagnostics.h"
+#include "tool/flags.h"
+#include "tool/message_format.h"
+#include "tool/output.h"
+#include "weir/store.h"
+
+namespace weir::tool {
+namespace {
+
+constexpr absl::string_view kName = "dump";
+constexpr uint64_t kRecordsPerRead = 1024;
+
+std::string Format(const RecordInfo& record) {
+  return absl::StrFormat("%d\t%d\t%s\t%d\t%d\t%s\t%016x\t%s\n", record.position.value(),
+                         record.bytes, record.type, record.queue_number,
+                         record.queue_offset.value(), FormatTimeUtc(record.store_time),
+                         record.checksum, absl::Utf8SafeCEscape(record.text));
+}
+
+int RunDump(const std::string& directory) {
+  LogPosition position(absl::GetFlag(FLAGS_from).value.value_or(0));
+  uint64_t max = absl::GetFlag(FLAGS_max).value.value_or(std::numeric_limits<uint64_t>::max());
+  const absl::StatusOr<std::unique_ptr<MessageStore>> store =
+      MessageStore::Open({.directory = directory, .read_only = true});
+  if (!store.ok()) return Failed(kName, store.status());
+
+  Output output(STDOUT_FILENO);
+  output.Write("position\tbytes\ttype\tqueue_number\toffset\tstore_time\tchecksum\ttext\n");
+  while (max > 0 && !output.is_closed()) {
+    const absl::StatusOr<std::vector<RecordInfo>> records =
+        (*store)->Dump(position, static_cast<size_t>(std::min(max, kRecordsPerRead)));
+    if (!records.ok()) {
+      output.Flush();
+      return Failed(kName, records.status());
+    }
+    if (records->empty()) break;
+    for (const RecordInfo& record : *records) output.Write(Format(record));
+    max -= std::min<uint64_t>(max, records->size());
+    position = records->back().position + 1;
+  }
+  output.Flush();
+  return output.status().ok() ? kSuccess : Failed(kName, output.status());
+}
+
+}  // namespace
+
+const Command kDumpCommand = {
+    .name = kName,
+    .synopsis = "DIR [--from=POSITION] [--max=N]",
+    .summary = "prints the records of the log as they lie",
+    .about =
+        "Prints one line for each record of the log, from the first that begins at --from or\n"
+        "behind it: messages, and what the store itself writes. Works on a store that another\n"
+        "process writes.\n",
+    .flags = {"from", "max"},
+    .run = RunDump,
+};
+
+}  // namespace weir::tool

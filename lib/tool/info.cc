@@ -1,0 +1,186 @@
+// weir info: what a store holds and how it is.
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/flags/flag.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/time/time.h"
+#include "tool/commands.h"
+#include "tool/diagnostics.h"
+#include "tool/flags.h"
+#include "tool/json_writer.h"
+#include "tool/message_format.h"
+#include "tool/output.h"
+#include "tool/recovery_text.h"
+#include "weir/store.h"
+
+namespace weir::tool {
+namespace {
+
+constexpr absl::string_view kName = "info";
+constexpr size_t kQueuesPrinted = 32;  // per topic, as text; JSON has all of them
+
+// The queues of a topic in which anything ever was, with their bounds.
+std::vector<std::pair<uint32_t, QueueBounds>> UsedQueues(const MessageStore& store,
+                                                         const TopicInfo& topic) {
+  std::vector<std::pair<uint32_t, QueueBounds>> queues;
+  for (uint32_t queue_id = 0; queue_id < topic.queue_count; ++queue_id) {
+    const absl::StatusOr<QueueBounds> bounds = store.Bounds(topic.name, queue_id);
+    if (bounds.ok() && bounds->end.value() > 0) queues.emplace_back(queue_id, *bounds);
+  }
+  return queues;
+}
+
+std::string AsText(const MessageStore& store) {
+  const StoreInfo info = store.Info();
+  const RecoveryReport& recovery = store.recovery();
+  std::string text;
+  absl::StrAppend(&text, "state     ", StoreStateName(info.state), info.reason.empty() ? "" : ": ",
+                  info.reason, "\n");
+  absl::StrAppend(&text, "opening   ", DescribeRecovery(recovery), "\n");
+  for (const DamagedRange& range : recovery.damage) {
+    absl::StrAppend(&text, "  damaged ", range.begin.value(), " to ", range.end.value(), ": ",
+                    range.reason, "\n");
+  }
+  for (const std::string& note : recovery.notes) absl::StrAppend(&text, "  ", note, "\n");
+  absl::StrAppend(&text, "log       begin ", info.begin.value(), ", durable ", info.durable.value(),
+                  ", written ", info.written.value(), ", end ", info.end.value(), "\n");
+  absl::StrAppend(&text, "front     ", info.front_is_shared ? "shared" : "private", "\n");
+
+  absl::StrAppend(&text, "segments  ", info.segments.size(), "\n");
+  for (const SegmentInfo& segment : info.segments) {
+    absl::StrAppend(&text, "  ", segment.file, "  ", segment.begin.value(), " to ",
+                    segment.end.value(), segment.is_sealed ? ", sealed" : ", active",
+                    segment.has_index ? ", indexed" : "", "\n");
+  }
+  absl::StrAppend(&text, "topics    ", info.topics.size(), "\n");
+  for (const TopicInfo& topic : info.topics) {
+    absl::StrAppend(&text, "  ", absl::Utf8SafeCEscape(topic.name), "  ", topic.queue_count,
+                    " queues, ", topic.messages, " messages, ", topic.bytes, " bytes\n");
+    const auto queues = UsedQueues(store, topic);
+    for (size_t i = 0; i < std::min(queues.size(), kQueuesPrinted); ++i) {
+      absl::StrAppend(&text, "    queue ", queues[i].first, "  offsets ",
+                      queues[i].second.first.value(), " to ", queues[i].second.end.value(), "\n");
+    }
+    if (queues.size() > kQueuesPrinted) {
+      absl::StrAppend(&text, "    and ", queues.size() - kQueuesPrinted, " more\n");
+    }
+  }
+  for (const std::string& file : info.quarantine) {
+    absl::StrAppend(&text, "quarantine  ", file, "\n");
+  }
+  return text;
+}
+
+void WriteRecovery(const RecoveryReport& report, JsonWriter& json) {
+  json.BeginObject("recovery");
+  json.Boolean("was_clean", report.was_clean);
+  json.Boolean("front_adopted", report.front_adopted);
+  json.Boolean("possible_loss", report.possible_loss);
+  json.String("last_sync",
+              report.last_sync == absl::InfinitePast() ? "never" : FormatTimeUtc(report.last_sync));
+  json.Number("end", report.end.value());
+  json.Number("dropped_bytes", report.dropped_bytes);
+  json.Number("dropped_records", report.dropped_records);
+  json.Number("voided_claims", report.voided_claims);
+  json.Number("bytes_read", report.bytes_read);
+  json.Number("seconds", absl::ToDoubleSeconds(report.duration));
+  json.BeginArray("damage");
+  for (const DamagedRange& range : report.damage) {
+    json.BeginObject();
+    json.Number("begin", range.begin.value());
+    json.Number("end", range.end.value());
+    json.String("reason", range.reason);
+    json.EndObject();
+  }
+  json.EndArray();
+  json.Strings("notes", std::vector<absl::string_view>(report.notes.begin(), report.notes.end()));
+  json.EndObject();
+}
+
+void WriteTopic(const MessageStore& store, const TopicInfo& topic, JsonWriter& json) {
+  json.BeginObject();
+  json.String("name", topic.name);
+  json.Number("queue_count", uint64_t{topic.queue_count});
+  json.Number("messages", topic.messages);
+  json.Number("bytes", topic.bytes);
+  json.BeginArray("queues");
+  for (const auto& [queue_id, bounds] : UsedQueues(store, topic)) {
+    json.BeginObject();
+    json.Number("queue", uint64_t{queue_id});
+    json.Number("first", bounds.first.value());
+    json.Number("end", bounds.end.value());
+    json.EndObject();
+  }
+  json.EndArray();
+  json.EndObject();
+}
+
+std::string AsJson(const MessageStore& store) {
+  const StoreInfo info = store.Info();
+  std::string text;
+  JsonWriter json(&text);
+  json.BeginObject();
+  json.String("state", StoreStateName(info.state));
+  json.String("reason", info.reason);
+  json.Number("begin", info.begin.value());
+  json.Number("durable", info.durable.value());
+  json.Number("written", info.written.value());
+  json.Number("end", info.end.value());
+  json.Boolean("front_is_shared", info.front_is_shared);
+  WriteRecovery(store.recovery(), json);
+  json.BeginArray("segments");
+  for (const SegmentInfo& segment : info.segments) {
+    json.BeginObject();
+    json.String("file", segment.file);
+    json.Number("begin", segment.begin.value());
+    json.Number("end", segment.end.value());
+    json.Boolean("is_sealed", segment.is_sealed);
+    json.Boolean("has_index", segment.has_index);
+    json.EndObject();
+  }
+  json.EndArray();
+  json.BeginArray("topics");
+  for (const TopicInfo& topic : info.topics) WriteTopic(store, topic, json);
+  json.EndArray();
+  json.Strings("quarantine",
+               std::vector<absl::string_view>(info.quarantine.begin(), info.quarantine.end()));
+  json.EndObject();
+  text.push_back('\n');
+  return text;
+}
+
+int RunInfo(const std::string& directory) {
+  const absl::StatusOr<std::unique_ptr<MessageStore>> store =
+      MessageStore::Open({.directory = directory, .read_only = true});
+  if (!store.ok()) return Failed(kName, store.status());
+  Output output(STDOUT_FILENO);
+  output.Write(absl::GetFlag(FLAGS_json) ? AsJson(**store) : AsText(**store));
+  output.Flush();
+  return output.status().ok() ? kSuccess : Failed(kName, output.status());
+}
+
+}  // namespace
+
+const Command kInfoCommand = {
+    .name = kName,
+    .synopsis = "DIR [--json]",
+    .summary = "says what a store holds and how it is",
+    .about =
+        "Prints the state of a store, what opening it found, the ends of its log, its\n"
+        "segments, and its topics with their queues. Works on a store that another process\n"
+        "writes, and on one whose writer died: then it says what the next writer will find.\n",
+    .flags = {"json"},
+    .run = RunInfo,
+};
+
+}  // namespace weir::tool

@@ -1,0 +1,70 @@
+// weir: looks at stores and fills them, from the command line.
+
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/types/span.h"
+#include "tool/command_line.h"
+#include "tool/commands.h"
+#include "tool/diagnostics.h"
+
+namespace weir::tool {
+namespace {
+
+const Command* const kCommands[] = {&kAppendCommand, &kReadCommand, &kInfoCommand, &kVerifyCommand,
+                                    &kDumpCommand};
+
+std::string Overview() {
+  std::string text =
+      "weir COMMAND DIR [flags]: a message store in the directory DIR.\n\nCommands\n";
+  for (const Command* command : kCommands) {
+    absl::StrAppendFormat(&text, "  %-8s %s\n", command->name, command->summary);
+  }
+  absl::StrAppend(&text, "\n`weir COMMAND --help` says more.\n");
+  return text;
+}
+
+const Command* FindCommand(absl::string_view name) {
+  for (const Command* command : kCommands) {
+    if (command->name == name) return command;
+  }
+  return nullptr;
+}
+
+int PrintHelp(const std::string& text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  return std::fflush(stdout) == 0 ? kSuccess : kFailure;
+}
+
+int Run(absl::Span<const char* const> words) {
+  if (words.empty()) return Misused("", "which command?");
+  const absl::string_view name = words[0];
+  if (name == "--help" || name == "-h" || name == "help") return PrintHelp(Overview());
+  const Command* command = FindCommand(name);
+  if (command == nullptr) return Misused("", absl::StrCat("there is no command `", name, "`"));
+
+  const absl::StatusOr<Arguments> arguments = ParseArguments(*command, words.subspan(1));
+  if (!arguments.ok()) return Misused(name, arguments.status().message());
+  if (arguments->wants_help) return PrintHelp(HelpText(*command));
+  return command->run(arguments->directory);
+}
+
+}  // namespace
+}  // namespace weir::tool
+
+int main(int argc, char* argv[]) {
+  // Who reads our output may go away at any time (`weir read ... | head`). Then a write fails, and
+  // the command ends in order instead of dying with the store open.
+  std::signal(SIGPIPE, SIG_IGN);
+  try {
+    return weir::tool::Run(absl::MakeConstSpan(argv + 1, static_cast<size_t>(argc - 1)));
+  } catch (const std::exception& error) {
+    // A line of the input that does not fit in memory, for instance.
+    return weir::tool::Failed("", error.what());
+  }
+}

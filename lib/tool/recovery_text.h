@@ -1,0 +1,17 @@
+// What Open() found, as a sentence.
+
+#ifndef WEIR_TOOL_RECOVERY_TEXT_H_
+#define WEIR_TOOL_RECOVERY_TEXT_H_
+
+#include <string>
+
+#include "weir/store.h"
+
+namespace weir::tool {
+
+// "clean", or "recovered in 2.31 ms: ..." with everything that was left out or given up.
+std::string DescribeRecovery(const RecoveryReport& report);
+
+}  // namespace weir::tool
+
+#endif  // WEIR_TOOL_RECOVERY_TEXT_H_

@@ -1,0 +1,52 @@
+#include <catch2/catch.hpp>
+#include <string>
+
+#include "tool/tool_process.h"
+
+namespace weir::tool {
+namespace {
+
+bool Has(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+TEST_CASE("info names the state, the ends, the segments and the topics with their queues") {
+  Scratch scratch;
+  REQUIRE(Run({"append", scratch.store(), "--topic=events", "--queues=2", "--segment_bytes=65536"},
+              MakeEvents(3000))
+              .status == 0);
+  REQUIRE(Run({"append", scratch.store(), "--topic=gr\xc3\xbc\xc3\x9f e"}, "line\n").status == 0);
+
+  const Outcome info = Run({"info", scratch.store()});
+
+  CAPTURE(info.out);
+  CHECK(info.status == 0);
+  CHECK(Has(info.out, "state     healthy"));
+  CHECK(Has(info.out, "opening   clean"));
+  CHECK(Has(info.out, "log       begin "));
+  CHECK(Has(info.out, ", sealed, indexed\n"));
+  CHECK(Has(info.out, ", active"));
+  CHECK(Has(info.out, "topics    2\n"));
+  CHECK(Has(info.out, "  events  2 queues, 3000 messages, "));
+  CHECK(Has(info.out, "    queue 1  offsets 0 to 1500\n"));
+  CHECK(Has(info.out, "  gr\xc3\xbc\xc3\x9f e  8 queues, 1 messages, "));
+}
+
+TEST_CASE("info --json is one object") {
+  Scratch scratch;
+  REQUIRE(Run({"append", scratch.store(), "--topic=t", "--queues=1"}, "a\nb\n").status == 0);
+
+  const Outcome info = Run({"info", scratch.store(), "--json"});
+
+  CAPTURE(info.out);
+  CHECK(info.status == 0);
+  CHECK(LinesOf(info.out).size() == 1);
+  CHECK(info.out.starts_with("{\"state\":\"healthy\",\"reason\":\"\",\"begin\":"));
+  CHECK(Has(info.out, R"("recovery":{"was_clean":true,)"));
+  CHECK(Has(info.out, R"({"name":"t","queue_count":1,"messages":2,"bytes":)"));
+  CHECK(Has(info.out, R"("queues":[{"queue":0,"first":0,"end":2}])"));
+  CHECK(info.out.ends_with("}\n"));
+}
+
+}  // namespace
+}  // namespace weir::tool
