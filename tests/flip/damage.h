@@ -1,0 +1,51 @@
+// One wound of a store: a bit flipped, a file cut short, a sector zeroed. And the judgement: what
+// may be missing then, what must not, and whether it was said.
+
+#ifndef WEIR_TESTS_FLIP_DAMAGE_H_
+#define WEIR_TESTS_FLIP_DAMAGE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "flip/sample_store.h"
+
+namespace weir::testing {
+
+struct Damage {
+  enum class Kind : uint8_t { kFlip, kCut, kZero };
+
+  Kind kind = Kind::kFlip;
+  size_t file = 0;      // in SampleStore::files
+  uint64_t offset = 0;  // of the byte, or the first lost one
+  uint32_t bit = 0;     // kFlip only
+
+  // "flip:BYTE:BIT", "cut:LENGTH", "zero:BYTE"
+  std::string ToString() const;
+  static std::optional<Damage> Parse(absl::string_view text);
+};
+
+enum class FileKind : uint8_t { kSegment, kIndex, kSuperblock, kLock, kFront };
+inline constexpr size_t kFileKinds = 5;
+FileKind KindOf(const SampleFile& file);
+absl::string_view FileKindName(FileKind kind);
+
+// What became of a damaged store.
+struct Findings {
+  bool was_refused = false;   // Open answered with a status
+  uint64_t delivered = 0;
+  uint64_t lost = 0;          // damaged messages that were not delivered, and that was said
+  bool was_reported = false;  // something was said at all
+  std::vector<std::string> violations;
+};
+
+// Opens the damaged store, reads everything, and judges. Thorough: verifies, reads in the order of
+// the log, appends, and opens it once more.
+Findings Examine(const SampleStore& sample, const Damage& damage, bool is_thorough);
+
+}  // namespace weir::testing
+
+#endif  // WEIR_TESTS_FLIP_DAMAGE_H_

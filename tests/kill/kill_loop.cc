@@ -1,0 +1,251 @@
+// Kills a process that appends, again and again, and looks whether anything acknowledged is gone.
+//
+//   kill_loop [--kills=N] [--seed=S] [--directory=D]
+//
+// A victim (victim.h) opens a store and appends from several threads; every acknowledgement goes
+// through a pipe into the ledger of this process (ledger.h). After up to 30 ms of work it gets
+// SIGKILL, sometimes while it still recovers from the last one. Then the store is checked, by a
+// writer or by a reading process, or the next victim goes on with it unseen. Every 25 kills begin a
+// new store with other sizes. Exit status 1 if any rule is broken.
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+#include <iterator>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "absl/flags/flag.h"
+#include "absl/flags/parse.h"
+#include "absl/flags/usage.h"
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/time/time.h"
+#include "kill/ledger.h"
+#include "kill/victim.h"
+#include "kill/victim_process.h"
+#include "weir/store.h"
+
+ABSL_FLAG(uint32_t, kills, 300, "How often to kill.");
+ABSL_FLAG(uint64_t, seed, 0, "Chooses sizes, moments and messages; 0: another one each time.");
+ABSL_FLAG(std::string, directory, "", "Where the stores lie; default: a temporary directory.");
+
+// Between this program and the copies of itself that it kills.
+ABSL_FLAG(int, report_descriptor, -1, "Internal.");
+ABSL_FLAG(uint32_t, run, 0, "Internal.");
+ABSL_FLAG(uint64_t, segment_bytes, 0, "Internal.");
+ABSL_FLAG(uint64_t, front_bytes, 0, "Internal.");
+ABSL_FLAG(std::string, front_directory, "", "Internal.");
+
+namespace weir::kill {
+namespace {
+
+constexpr uint32_t kKillsPerStore = 25;
+constexpr std::chrono::seconds kPatience{30};
+
+struct Sizes {
+  uint64_t segment_bytes;
+  uint64_t front_bytes;
+  absl::string_view front;  // "shared": in a directory of ours; else as StoreOptions has it
+};
+constexpr Sizes kSizes[] = {
+    {64 << 10, 64 << 10, "shared"},
+    {1 << 20, 256 << 10, "private"},
+    {256 << 10, 1 << 20, "shared"},
+    {4 << 20, 1 << 20, ""},
+};
+
+// One store and everything that happens to it.
+class Campaign {
+ public:
+  Campaign(std::string directory, const Sizes& sizes, uint64_t seed)
+      : sizes_(sizes), seed_(seed), random_(seed), ledger_(seed) {
+    std::filesystem::create_directories(directory + "/front");
+    options_.directory = directory + "/store";
+    options_.segment_bytes = sizes.segment_bytes;
+    options_.front_bytes = sizes.front_bytes;
+    options_.front_directory =
+        sizes.front == "shared" ? directory + "/front" : std::string(sizes.front);
+  }
+
+  // One life and death of a victim, and a look at the store or none.
+  absl::Status KillOnce() {
+    ++run_;
+    bool is_open = false;
+    VictimProcess victim(Arguments(), [&](const Event& event) { Listen(event, is_open); });
+    const bool dies_in_recovery = Below(4) == 0;
+    const EventKind start = dies_in_recovery ? EventKind::kOpening : EventKind::kOpened;
+    const auto patience_ends = std::chrono::steady_clock::now() + kPatience;
+    bool is_alive = victim.Listen(patience_ends, start);
+    if (is_alive && std::chrono::steady_clock::now() >= patience_ends) {
+      return absl::DeadlineExceededError("the victim hangs in Open()");
+    }
+    const std::chrono::microseconds life(Below(dies_in_recovery ? 4'000 : 30'000));
+    if (is_alive) is_alive = victim.Listen(std::chrono::steady_clock::now() + life);
+    if (absl::Status status = victim.Kill(); !status.ok()) return status;
+    ++kills_;
+    if (!is_open) ++kills_in_recovery_;
+
+    switch (Below(4)) {
+      case 0:
+        return absl::OkStatus();  // the next victim finds what this one left
+      case 1:
+        return Check(/*as_reader=*/true);
+      default:
+        return Check(/*as_reader=*/false);
+    }
+  }
+
+  absl::Status Finish() {
+    auto store = MessageStore::Open(options_);
+    if (!store.ok()) return store.status();
+    absl::Status status = ledger_.CheckAll(**store);
+    status.Update((*store)->Close());
+    if (!status.ok()) return status;
+    // A clean close must leave the same behind.
+    store = MessageStore::Open(options_);
+    if (!store.ok()) return store.status();
+    if (!(*store)->recovery().was_clean) return absl::InternalError("not clean after Close()");
+    status = ledger_.CheckAll(**store);
+    status.Update((*store)->Close());
+    return status;
+  }
+
+  static void PrintHead() {
+    absl::PrintF("%9s %9s %8s %6s %12s %8s %13s %12s %7s %12s\n", "segment", "front", "kind",
+                 "kills", "in recovery", "adopted", "acknowledged", "unconfirmed", "voids",
+                 "max recovery");
+  }
+  void Print() const {
+    absl::PrintF("%9d %9d %8s %6d %12d %8d %13d %12d %7d %9.2f ms\n", sizes_.segment_bytes,
+                 sizes_.front_bytes, sizes_.front.empty() ? "default" : sizes_.front, kills_,
+                 kills_in_recovery_, adoptions_, ledger_.acknowledged(), ledger_.unconfirmed(),
+                 ledger_.voids(), static_cast<double>(recovery_nanos_max_) / 1e6);
+    std::fflush(stdout);
+  }
+  uint64_t acknowledged() const { return ledger_.acknowledged(); }
+
+ private:
+  uint32_t Below(uint32_t bound) { return static_cast<uint32_t>(random_() % bound); }
+
+  std::vector<std::string> Arguments() const {
+    return {absl::StrCat("--seed=", seed_),
+            absl::StrCat("--run=", run_),
+            absl::StrCat("--directory=", options_.directory),
+            absl::StrCat("--segment_bytes=", options_.segment_bytes),
+            absl::StrCat("--front_bytes=", options_.front_bytes),
+            absl::StrCat("--front_directory=", options_.front_directory)};
+  }
+
+  void Listen(const Event& event, bool& is_open) {
+    if (event.kind == EventKind::kAcknowledged) ledger_.Record(run_, event);
+    if (event.kind != EventKind::kOpened) return;
+    is_open = true;
+    NoteRecovery(event.flag == 1, event.number);
+  }
+
+  void NoteRecovery(bool is_adopted, uint64_t nanos) {
+    if (is_adopted) ++adoptions_;
+    recovery_nanos_max_ = std::max(recovery_nanos_max_, nanos);
+  }
+
+  absl::Status Check(bool as_reader) {
+    StoreOptions options = options_;
+    options.read_only = as_reader;
+    const auto store = MessageStore::Open(options);
+    // The first victim may have died before there was a store.
+    if (as_reader && store.status().code() == absl::StatusCode::kNotFound &&
+        ledger_.acknowledged() == 0) {
+      return absl::OkStatus();
+    }
+    if (!store.ok()) return store.status();
+    const RecoveryReport& recovery = (*store)->recovery();
+    if (recovery.dropped_records > 0) return absl::DataLossError("recovery dropped records");
+    if (!recovery.damage.empty()) return absl::DataLossError(recovery.damage[0].reason);
+    if (!as_reader) {
+      NoteRecovery(recovery.front_adopted,
+                   static_cast<uint64_t>(absl::ToInt64Nanoseconds(recovery.duration)));
+    }
+    absl::Status status = ledger_.CheckNew(**store);
+    status.Update((*store)->Close());
+    return status;
+  }
+
+  const Sizes sizes_;
+  const uint64_t seed_;
+  std::mt19937_64 random_;
+  StoreOptions options_;
+  Ledger ledger_;
+  uint32_t run_ = 0;
+  uint32_t kills_ = 0;
+  uint32_t kills_in_recovery_ = 0;
+  uint32_t adoptions_ = 0;
+  uint64_t recovery_nanos_max_ = 0;
+};
+
+int RunLoop() {
+  const uint32_t kills = absl::GetFlag(FLAGS_kills);
+  uint64_t seed = absl::GetFlag(FLAGS_seed);
+  if (seed == 0) seed = std::random_device()();
+  std::string directory = absl::GetFlag(FLAGS_directory);
+  const bool is_temporary = directory.empty();
+  if (is_temporary) {
+    const char* parent = std::getenv("TMPDIR");
+    directory = absl::StrCat(parent != nullptr ? parent : "/tmp", "/weir_kill_loop.XXXXXX");
+    if (::mkdtemp(directory.data()) == nullptr) return 1;
+  }
+
+  uint64_t acknowledged = 0;
+  Campaign::PrintHead();
+  for (uint32_t done = 0, number = 0; done < kills; ++number) {
+    Campaign campaign(absl::StrCat(directory, "/", number), kSizes[number % std::size(kSizes)],
+                      seed + number);
+    absl::Status status;
+    for (uint32_t i = 0; i < kKillsPerStore && done < kills && status.ok(); ++i, ++done) {
+      status = campaign.KillOnce();
+    }
+    if (status.ok()) status = campaign.Finish();
+    campaign.Print();
+    acknowledged += campaign.acknowledged();
+    if (!status.ok()) {
+      std::cout << "VIOLATION in " << directory << "/" << number << " at kill " << done << ": "
+                << status << "\nreproduce: kill_loop --kills=" << kills << " --seed=" << seed
+                << std::endl;
+      return 1;
+    }
+    std::filesystem::remove_all(absl::StrCat(directory, "/", number));
+  }
+  if (is_temporary) std::filesystem::remove_all(directory);
+  std::cout << kills << " kills, " << acknowledged << " acknowledged, 0 lost (seed " << seed << ")"
+            << std::endl;
+  return 0;
+}
+
+int RunAsVictim() {
+  VictimOptions options;
+  options.store.directory = absl::GetFlag(FLAGS_directory);
+  options.store.segment_bytes = absl::GetFlag(FLAGS_segment_bytes);
+  options.store.front_bytes = absl::GetFlag(FLAGS_front_bytes);
+  options.store.front_directory = absl::GetFlag(FLAGS_front_directory);
+  options.seed = absl::GetFlag(FLAGS_seed);
+  options.run = absl::GetFlag(FLAGS_run);
+  options.report_descriptor = absl::GetFlag(FLAGS_report_descriptor);
+  return RunVictim(options);
+}
+
+}  // namespace
+}  // namespace weir::kill
+
+int main(int argc, char* argv[]) {
+  absl::SetProgramUsageMessage("kill_loop [--kills=N] [--seed=S] [--directory=D]");
+  absl::ParseCommandLine(argc, argv);
+  const bool is_victim = absl::GetFlag(FLAGS_report_descriptor) >= 0;
+  return is_victim ? weir::kill::RunAsVictim() : weir::kill::RunLoop();
+}
