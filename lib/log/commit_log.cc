@@ -1,0 +1,576 @@
+#include "log/commit_log.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+#include "format/file_names.h"
+#include "log/segment_scanner.h"
+
+namespace weir::internal {
+namespace {
+
+// Work that failed for want of space, or that another thread's claim holds up, is tried again
+// after this long.
+constexpr absl::Duration kRetry = absl::Milliseconds(20);
+// While appends arrive the writer looks at the front this often, so that producers need not wake it.
+constexpr absl::Duration kWriterTick = absl::Milliseconds(10);
+constexpr int64_t kStaleClaimNanos = 1'000'000'000;
+constexpr int64_t kLinkCheckNanos = 1'000'000'000;
+constexpr int64_t kSleepNanosMax = 10'000'000;
+
+// Counts a waiter for as long as it lives.
+class Waiting {
+ public:
+  explicit Waiting(std::atomic<int>& waiters) : waiters_(waiters) {
+    waiters_.fetch_add(1, std::memory_order_seq_cst);
+  }
+  ~Waiting() { waiters_.fetch_sub(1, std::memory_order_seq_cst); }
+  Waiting(const Waiting&) = delete;
+  Waiting& operator=(const Waiting&) = delete;
+
+ private:
+  std::atomic<int>& waiters_;
+};
+
+}  // namespace
+
+CommitLog::CommitLog(const StoreOptions& options, std::unique_ptr<Directory> directory,
+                     std::unique_ptr<DirectoryLock> lock,
+                     std::unique_ptr<SuperblockFile> superblock)
+    : options_(options),
+      directory_(std::move(directory)),
+      lock_(std::move(lock)),
+      superblock_(std::move(superblock)),
+      cache_(options.read_cache_bytes),
+      segments_(directory_.get(), OpenMode::kReadWrite, superblock_->current().store,
+                superblock_->current().segment_bytes, &cache_),
+      health_(options.state_listener) {}
+
+CommitLog::~CommitLog() = default;
+
+absl::StatusOr<std::unique_ptr<CommitLog>> CommitLog::Open(const StoreOptions& options) {
+  const int64_t started = options.clock->MonotonicNanos();
+  ASSIGN_OR_RETURN(StoreDirectory opened, OpenStoreDirectory(options));
+  std::unique_ptr<CommitLog> log(new CommitLog(options, std::move(opened.directory),
+                                               std::move(opened.lock),
+                                               std::move(opened.superblock)));
+  RETURN_IF_ERROR(log->Start());
+  log->report_.duration = absl::Nanoseconds(options.clock->MonotonicNanos() - started);
+  return log;
+}
+
+absl::Status CommitLog::Start() {
+  ASSIGN_OR_RETURN(RecoveredLog recovered,
+                   Recover({.options = options_,
+                            .file_system = *options_.file_system,
+                            .clock = *options_.clock,
+                            .directory = *directory_,
+                            .lock = *lock_,
+                            .superblock = *superblock_,
+                            .segments = segments_,
+                            .health = health_,
+                            .lost = lost_}));
+  front_ = std::move(recovered.front);
+  front_directory_ = std::move(recovered.front_directory);
+  report_ = std::move(recovered.report);
+  const uint64_t ring = front_->ring_bytes();
+  const uint64_t segment = front_->segment_bytes();
+  // The worst place for a record leaves a filler as long as it before, and a segment's header.
+  group_bytes_max_ = static_cast<uint32_t>(
+      std::min(segment / 2, (ring - kSegmentHeaderBytes - kRecordHeaderBytes) / 2) & ~uint64_t{7});
+  record_bytes_max_ = static_cast<uint32_t>(std::min(ring, segment) / 4);
+  {
+    MutexLock lock(room_lock_);
+    must_announce_ = recovered.announce_behind.has_value();
+    announced_behind_ = recovered.announce_behind.value_or(0);
+  }
+  FileSystem& file_system = *options_.file_system;
+  std::unique_ptr<SharedMemory> bells;
+  const SharedMemorySize bell_size{.header_bytes = kDoorbellBytes, .ring_bytes = 0};
+  if (front_->is_shared()) {
+    const std::string name = DoorbellName(front_->incarnation());
+    auto created = file_system.CreateShared(front_directory_, name, bell_size);
+    if (absl::IsAlreadyExists(created.status())) {
+      created = file_system.OpenShared(front_directory_, name, kDoorbellBytes, OpenMode::kReadWrite);
+    }
+    if (created.ok()) bells = *std::move(created);
+  }
+  if (bells == nullptr) {
+    ASSIGN_OR_RETURN(bells, file_system.CreatePrivate(bell_size));
+  }
+  doorbell_ = std::make_unique<Doorbell>(std::move(bells), /*other_process=*/false);
+  writer_ = std::make_unique<LogWriter>(front_.get(), &segments_, &health_, &lost_, &counters_);
+  syncer_ = std::make_unique<LogSyncer>(front_.get(), &segments_, superblock_.get(),
+                                        writer_.get(), &health_, &lost_, &counters_,
+                                        options_.clock);
+  syncer_->set_last_sync_wall_nanos(superblock_->current().last_sync);
+  if (report_.front_adopted) {
+    // What the dead process had not written yet goes to disk before anybody reads it.
+    while (segments_.prepared_end() < front_->claimed_end()) {
+      const auto more = segments_.Prepare(front_->claimed_end(), front_->incarnation(), false);
+      if (!more.ok()) {
+        health_.Raise(Condition::kNoSpaceAhead, std::string(more.status().message()));
+        break;
+      }
+    }
+    MutexLock lock(syncer_->step());
+    const absl::Status synced = syncer_->Sync();
+    if (!synced.ok() && !absl::IsResourceExhausted(synced) && !absl::IsNotFound(synced)) {
+      report_.notes.push_back(absl::StrCat("recovered and not yet durable: ", synced.message()));
+    }
+  }
+  health_.TellListener();
+  return absl::OkStatus();
+}
+
+void CommitLog::SetWakeups(Wakeups wakeups) {
+  wakeups_ = std::move(wakeups);
+  has_workers_ = true;
+}
+
+void CommitLog::Stop() {
+  is_stopped_.store(true, std::memory_order_release);
+  {
+    MutexLock lock(room_lock_);
+    front_->set_limit(LogPosition(0));
+  }
+  Progressed();
+  doorbell_->RingAll();
+}
+
+absl::Status CommitLog::Close() {
+  Stop();
+  absl::Status status;
+  {
+    MutexLock lock(syncer_->step());
+    status = syncer_->Sync();
+    if (status.ok()) status = syncer_->SaveSuperblock(/*idle=*/true);
+  }
+  const LogPosition end = front_->claimed_end();
+  if (status.ok() && front_->durable_end() != end) {
+    status = absl::FailedPreconditionError(absl::StrCat(
+        "a claim at ", front_->PublishedEnd().value(),
+        " is still held: what is behind it stays in the front for the next open"));
+  }
+  if (status.ok() && health_.Has(Condition::kFailed)) status = health_.WhyNoAppend();
+  if (status.ok()) {
+    const LogPosition kept_end =
+        end.value() % segments_.segment_bytes() == 0 ? end
+                                                     : segments_.BeginOf(end) + segments_.segment_bytes();
+    status = superblock_->Update([&](Superblock& block) {
+      block.is_clean = true;
+      block.front = FrontKind::kNone;
+      block.prepared_end = std::max(kept_end, block.durable_end);
+      block.last_store_time = front_->last_store_time();
+    });
+  }
+  if (status.ok()) {
+    // From here on nothing can be lost any more; a short run shall leave a short directory.
+    const std::shared_ptr<SegmentFile> active = segments_.FindOpen(end);
+    if (active != nullptr && end > active->begin()) active->Truncate(end).IgnoreError();
+    segments_.RemovePrepared(end).IgnoreError();
+    directory_->Sync().IgnoreError();
+    front_->set_closed();
+    if (front_->is_shared()) {
+      FileSystem& file_system = *options_.file_system;
+      const uint64_t incarnation = front_->incarnation();
+      file_system.RemoveShared(front_directory_, FrontName(incarnation)).IgnoreError();
+      file_system.RemoveShared(front_directory_, DoorbellName(incarnation)).IgnoreError();
+    }
+  }
+  doorbell_->RingAll();
+  // Others may open now. After a failed close the front is still ours until this object goes.
+  if (status.ok()) lock_.reset();
+  health_.Raise(Condition::kClosed, "closed");
+  health_.TellListener();
+  return status;
+}
+
+// --- Room
+
+LogPosition CommitLog::NeededEnd(uint32_t bytes) const {
+  const uint64_t segment = front_->segment_bytes();
+  const LogPosition end = front_->claimed_end();
+  const LogPosition start = RecordStart(end, segment);
+  const LogPosition segment_end = segments_.BeginOf(end) + segment;
+  const bool fits = start + bytes == segment_end || start + bytes + kRecordHeaderBytes <= segment_end;
+  return (fits ? start : segment_end + kSegmentHeaderBytes) + bytes;
+}
+
+LogPosition CommitLog::Limit(LogPosition needed, std::atomic<uint64_t>** stall) {
+  bool reader_in_the_way = false;
+  const LogPosition ring = front_->Reclaim(needed, front_->written_end(), &reader_in_the_way);
+  const LogPosition unsynced =
+      front_->durable_end() + std::max(options_.unsynced_bytes_max, front_->ring_bytes());
+  const LogPosition prepared = segments_.prepared_end();
+  if (ring < needed) {
+    *stall = reader_in_the_way ? &counters_.stalls_reader : &counters_.stalls_front_full;
+  } else if (prepared < needed) {
+    *stall = &counters_.stalls_segment;
+  } else if (unsynced < needed) {
+    *stall = &counters_.stalls_unsynced;
+  }
+  return std::min({ring, prepared, unsynced});
+}
+
+void CommitLog::AnnounceIncarnation() {
+  if (!must_announce_) return;
+  must_announce_ = false;
+  const LogPosition from = front_->WriteOpenRecords(announced_behind_);
+  const std::shared_ptr<SegmentFile> file = segments_.FindOpen(from);
+  if (file != nullptr && from > file->begin()) {
+    file->ChangeIncarnation(from, front_->incarnation());
+    file->set_incarnations_complete();
+  }
+}
+
+absl::Status CommitLog::MakeRoom(uint32_t bytes, Deadline deadline) {
+  if (bytes > group_bytes_max_) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a record of ", bytes, " bytes; at most ", group_bytes_max_, " fit"));
+  }
+  const Waiting waiting(waiters_);
+  const bool leads = LeadsWithout(deadline);
+  for (bool counted = false;;) {
+    std::atomic<uint64_t>* stall = nullptr;
+    {
+      MutexLock lock(room_lock_);
+      if (is_stopped()) return absl::FailedPreconditionError("closed");
+      if (health_.Has(Condition::kFailed)) {
+        front_->set_limit(LogPosition(0));
+        return health_.WhyNoAppend();
+      }
+      AnnounceIncarnation();
+      const LogPosition needed = NeededEnd(bytes);
+      const LogPosition limit = Limit(needed, &stall);
+      front_->set_limit(limit);
+      if (needed <= limit) return absl::OkStatus();
+    }
+    if (!counted) Count(*stall);
+    counted = true;
+    const bool needs_segment = stall == &counters_.stalls_segment;
+    if (needs_segment && leads) {
+      PrepareStep();
+    } else if (needs_segment) {
+      wakeups_.preparer();
+    }
+    const absl::Status why = health_.WhyNoAppend();
+    if (!why.ok()) {
+      // One more try by whoever has no workers: space may have come back.
+      if (!leads || needs_segment || !HelpOrSleep(true, true, deadline).ok()) return why;
+      if (!health_.WhyNoAppend().ok()) return why;
+      continue;
+    }
+    if (needs_segment && leads) continue;
+    if (held_claims_.HeldByThisThread()) {
+      return absl::FailedPreconditionError(
+          "this thread holds a claim of this log and would wait for itself");
+    }
+    if (options_.clock->MonotonicNanos() >= deadline) {
+      return absl::DeadlineExceededError("no room in the log before the deadline");
+    }
+    const absl::Status helped =
+        HelpOrSleep(stall == &counters_.stalls_unsynced, leads && !needs_segment, deadline);
+    if (!helped.ok() && !absl::IsResourceExhausted(helped) && health_.Has(Condition::kFailed)) {
+      return health_.WhyNoAppend();
+    }
+  }
+}
+
+absl::Status CommitLog::HelpOrSleep(bool wants_sync, bool leads, Deadline deadline) {
+  const uint64_t seen = progress_count_.load(std::memory_order_seq_cst);
+  if (leads && wants_sync && syncer_->step().TryLock()) {
+    const LogPosition before = front_->durable_end();
+    const absl::Status status = syncer_->Sync();
+    const bool progressed = front_->durable_end() != before;
+    syncer_->step().Unlock();
+    Progressed();
+    if (progressed || !status.ok()) return status;
+  } else if (leads && !wants_sync && writer_->step().TryLock()) {
+    bool progressed = false;
+    const absl::Status status = writer_->WriteSome(&progressed);
+    writer_->step().Unlock();
+    Progressed();
+    if (absl::IsDataLoss(status)) return HelpOrSleep(true, leads, deadline);  // to be replaced
+    if (progressed || !status.ok()) return status;
+  } else if (has_workers_) {
+    if (wants_sync) {
+      wants_sync_.store(true, std::memory_order_release);
+      wakeups_.syncer();
+    } else {
+      wakeups_.writer();
+    }
+  }
+  const int64_t left = deadline == kNever
+                           ? kSleepNanosMax
+                           : std::min(deadline - options_.clock->MonotonicNanos(), kSleepNanosMax);
+  if (left <= 0) return absl::OkStatus();
+  MutexLock lock(progress_lock_);
+  // Whoever is in the step tells of its end; a foreign claim tells nobody.
+  if (progress_count_.load(std::memory_order_seq_cst) == seen) {
+    progress_.WaitFor(progress_lock_, leads ? left / 10 : left);
+  }
+  return absl::OkStatus();
+}
+
+void CommitLog::Progressed() {
+  doorbell_->RingLog();
+  if (visible_only_durable() || !front_->is_shared()) doorbell_->RingAll();
+  if (completions_.any()) WakeCallbacks();
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  if (waiters_.load(std::memory_order_seq_cst) == 0) return;
+  MutexLock lock(progress_lock_);
+  progress_count_.fetch_add(1, std::memory_order_seq_cst);
+  progress_.NotifyAll();
+}
+
+// --- Wait
+
+Deadline CommitLog::DeadlineIn(absl::Duration timeout) const {
+  if (timeout == absl::InfiniteDuration() && !Completions::InCallback()) return kNever;
+  const int64_t now = options_.clock->MonotonicNanos();
+  // Inside a callback nobody waits: the thread is the one that would have to make progress.
+  if (timeout <= absl::ZeroDuration() || Completions::InCallback()) return now;
+  const int64_t nanos = absl::ToInt64Nanoseconds(timeout);
+  return nanos > kNever - now ? kNever : now + nanos;
+}
+
+Durability CommitLog::Reached(LogPosition end) const {
+  if (front_->durable_end() >= end) return Durability::kDisk;
+  if (front_->is_shared() && !is_front_gone_.load(std::memory_order_acquire)) {
+    return Durability::kProcess;
+  }
+  return front_->written_end() >= end ? Durability::kProcess : Durability::kNone;
+}
+
+absl::StatusOr<Durability> CommitLog::WaitFor(LogPosition begin, LogPosition end,
+                                              Durability wanted, Deadline deadline) {
+  if (wanted == Durability::kDisk && !uses_disk_durability_.load(std::memory_order_relaxed)) {
+    uses_disk_durability_.store(true, std::memory_order_relaxed);
+  }
+  if (Reached(end) >= wanted && !lost_.Touching(begin, end)) return Reached(end);
+  const Waiting waiting(waiters_);
+  for (;;) {
+    if (const auto range = lost_.Touching(begin, end)) return absl::DataLossError(range->reason);
+    const Durability reached = Reached(end);
+    if (reached >= wanted) {
+      if (wanted == Durability::kDisk) Count(counters_.sync_waiters);
+      return reached;
+    }
+    if (health_.Has(Condition::kFailed)) {
+      return absl::DataLossError(absl::StrCat("it may be in the log and will never be confirmed: ",
+                                              health_.reason()));
+    }
+    if (is_stopped()) return absl::FailedPreconditionError("closed while waiting");
+    if (held_claims_.HeldByThisThread()) {
+      return absl::FailedPreconditionError(
+          "this thread holds a claim of this log and would wait for itself");
+    }
+    if (options_.clock->MonotonicNanos() >= deadline) return reached;
+    const absl::Status helped =
+        HelpOrSleep(wanted == Durability::kDisk, LeadsWithout(deadline), deadline);
+    // Without workers nobody else would try again: what is reached is the answer.
+    if (absl::IsResourceExhausted(helped) && !has_workers_) return Reached(end);
+  }
+}
+
+absl::Status CommitLog::Flush(Deadline deadline) {
+  const LogPosition end = front_->claimed_end();
+  ASSIGN_OR_RETURN(const Durability reached, WaitFor(end, end, Durability::kDisk, deadline));
+  if (reached == Durability::kDisk) return absl::OkStatus();
+  const absl::Status why = health_.WhyNoAppend();
+  if (!why.ok()) return why;
+  std::string text = "not everything was durable before the deadline";
+  if (const auto claim = held_claims_.Lowest()) {
+    absl::StrAppend(&text, "; a claim at ", claim->first.value(), " is held");
+  }
+  return absl::DeadlineExceededError(text);
+}
+
+// --- Read
+
+LogPosition CommitLog::ContiguousVisibleEnd() {
+  if (visible_only_durable()) return front_->durable_end();
+  return front_->is_shared() ? front_->PublishedEnd() : front_->written_end();
+}
+
+absl::Status CommitLog::ReadBytes(LogPosition position, absl::Span<char> out) {
+  if (position >= front_->front_begin()) {
+    const ReaderSlots::Guard guard(front_->reader_slots());
+    if (position >= front_->front_begin()) {
+      std::memcpy(out.data(), front_->At(position), out.size());
+      return absl::OkStatus();
+    }
+  }
+  ASSIGN_OR_RETURN(const std::shared_ptr<SegmentFile> file, segments_.Find(position));
+  const uint64_t in_file =
+      std::min<uint64_t>(out.size(), std::max(front_->written_end(), position) - position);
+  RETURN_IF_ERROR(file->ReadZeroFilled(position, out.subspan(0, in_file)));
+  if (in_file == out.size()) return absl::OkStatus();
+  // The rest was not written yet, so it is in the front or was written since.
+  return ReadBytes(position + in_file, out.subspan(in_file));
+}
+
+absl::Status CommitLog::TrimTo(LogPosition position) {
+  const LogPosition keep = segments_.BeginOf(std::min(position, front_->durable_end()));
+  if (keep <= segments_.begin()) return absl::OkStatus();
+  LogPosition begin = segments_.begin();
+  for (const SegmentEntry& entry : segments_.entries()) {
+    if (entry.begin() <= keep) begin = entry.begin();
+  }
+  {
+    // The durable end in the superblock must not lie below the log's begin.
+    MutexLock lock(syncer_->step());
+    RETURN_IF_ERROR(syncer_->SaveSuperblock(/*idle=*/true));
+  }
+  RETURN_IF_ERROR(superblock_->Update([&](Superblock& block) { block.log_begin = begin; }));
+  segments_.DropBelow(begin);
+  return absl::OkStatus();
+}
+
+// --- Steps
+
+absl::Duration CommitLog::WriteStep() {
+  absl::Status status;
+  bool progressed = false;
+  {
+    MutexLock lock(writer_->step());
+    status = writer_->WriteSome(&progressed);
+  }
+  if (progressed) Progressed();
+  if (!status.ok()) {
+    if (has_workers_) wakeups_.syncer();  // a failed file is replaced there
+    return kRetry;
+  }
+  if (progressed) {
+    if (has_workers_) wakeups_.preparer();
+    return absl::ZeroDuration();
+  }
+  if (front_->claimed_end() != front_->written_end()) return kWriterTick;
+  if (!has_workers_) return absl::InfiniteDuration();
+  // A whole tick without an append: rest until the next one wakes us. It looks at the flag behind
+  // its publication without a fence; the barrier here makes one of us see the other.
+  if (!is_idle_.exchange(true, std::memory_order_seq_cst)) return kWriterTick;
+  BarrierThisProcess();
+  if (front_->claimed_end() == front_->written_end()) return absl::Seconds(1);
+  is_idle_.store(false, std::memory_order_seq_cst);
+  return absl::ZeroDuration();
+}
+
+absl::Duration CommitLog::SyncStep() {
+  MutexLock step(sync_step_lock_);
+  const int64_t now = options_.clock->MonotonicNanos();
+  CheckFrontIsLinked(now);
+  if (const auto claim = held_claims_.Lowest(); claim && now - claim->second > kStaleClaimNanos) {
+    health_.Raise(Condition::kStaleClaim, absl::StrCat("a claim at ", claim->first.value(),
+                                                       " is held for more than a second"));
+  } else {
+    health_.Clear(Condition::kStaleClaim);
+  }
+  absl::Status status;
+  absl::Duration rest = absl::Seconds(1);
+  {
+    MutexLock lock(syncer_->step());
+    const uint64_t unsynced = front_->claimed_end() - front_->durable_end();
+    if (unsynced == 0) {
+      unsynced_since_ = 0;
+      status = syncer_->SaveSuperblock(/*idle=*/true);
+      wants_sync_.store(false, std::memory_order_release);
+    } else {
+      if (unsynced_since_ == 0) unsynced_since_ = now;
+      const int64_t due = unsynced_since_ + absl::ToInt64Nanoseconds(options_.sync_interval);
+      if (wants_sync_.exchange(false, std::memory_order_acq_rel) || now >= due ||
+          unsynced > options_.unsynced_bytes_max / 2) {
+        status = syncer_->Sync();
+        unsynced_since_ = front_->claimed_end() == front_->durable_end() ? 0 : now;
+        rest = options_.sync_interval;
+      } else {
+        rest = absl::Nanoseconds(due - now);
+      }
+    }
+  }
+  if (!status.ok()) rest = kRetry;
+  if (wants_sync_.load(std::memory_order_acquire)) rest = absl::ZeroDuration();
+  if (health_.Has(Condition::kFailed)) {
+    MutexLock lock(room_lock_);
+    front_->set_limit(LogPosition(0));
+    rest = absl::Seconds(1);
+  }
+  Progressed();
+  health_.TellListener();
+  return rest;
+}
+
+absl::Duration CommitLog::PrepareStep() {
+  if (is_stopped() || health_.Has(Condition::kFailed)) return absl::Seconds(1);
+  const LogPosition wanted =
+      segments_.BeginOf(front_->claimed_end()) + 3 * segments_.segment_bytes();
+  const absl::StatusOr<bool> more =
+      segments_.Prepare(wanted, front_->incarnation(),
+                        uses_disk_durability_.load(std::memory_order_relaxed));
+  if (!more.ok()) {
+    const bool heals = absl::IsResourceExhausted(more.status()) ||
+                       absl::IsUnavailable(more.status());
+    health_.Raise(heals ? Condition::kNoSpaceAhead : Condition::kFailed,
+                  std::string(more.status().message()));
+    Progressed();
+    return kRetry;
+  }
+  health_.Clear(Condition::kNoSpaceAhead);
+  Progressed();
+  return *more ? absl::ZeroDuration() : absl::Seconds(1);
+}
+
+absl::Duration CommitLog::CallbackStep() {
+  constexpr size_t kCallbacksPerStep = 4096;
+  const auto decide = [this](const Completion& completion, absl::Status* status,
+                             Durability* reached) {
+    // Its word is negative until it is published, and what is below the begin was published.
+    *reached = Reached(completion.end);
+    if (const auto range = lost_.Touching(completion.begin, completion.end)) {
+      *status = absl::DataLossError(range->reason);
+      return true;
+    }
+    if (*reached >= completion.durability) {
+      if (completion.end <= front_->written_end() || front_->PublishedEnd() >= completion.end) {
+        if (completion.durability == Durability::kDisk) Count(counters_.sync_waiters);
+        return true;
+      }
+      return false;
+    }
+    if (health_.Has(Condition::kFailed)) {
+      *status = absl::DataLossError(absl::StrCat(
+          "it may be in the log and will never be confirmed: ", health_.reason()));
+      return true;
+    }
+    if (is_stopped()) {
+      *status = absl::FailedPreconditionError("closed while waiting");
+      return true;
+    }
+    if (has_workers_ && completion.durability == Durability::kDisk &&
+        !wants_sync_.exchange(true, std::memory_order_acq_rel)) {
+      wakeups_.syncer();
+    }
+    if (!has_workers_) wants_sync_.store(true, std::memory_order_release);
+    return false;
+  };
+  const size_t called =
+      completions_.RunReady(front_->append_lock(), decide, kCallbacksPerStep);
+  return called == kCallbacksPerStep ? absl::ZeroDuration() : absl::Seconds(1);
+}
+
+void CommitLog::CheckFrontIsLinked(int64_t now) {
+  if (!front_->is_shared() || now - link_checked_ < kLinkCheckNanos) return;
+  link_checked_ = now;
+  const absl::StatusOr<bool> linked = front_->memory().IsLinked();
+  if (!linked.ok() || *linked) return;
+  is_front_gone_.store(true, std::memory_order_release);
+  health_.Raise(Condition::kFrontGone,
+                "somebody removed the shared front: appends wait for the write from now on");
+}
+
+}  // namespace weir::internal

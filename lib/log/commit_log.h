@@ -1,0 +1,246 @@
+// The log as its users see it: append, claim, ends, wait for durability, and the steps that do
+// the work. lib/README.md has the flow.
+//
+// To the log a record's stamp is opaque: who appends hands in a function that writes it.
+
+#ifndef WEIR_LOG_COMMIT_LOG_H_
+#define WEIR_LOG_COMMIT_LOG_H_
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "base/mutex.h"
+#include "log/block_cache.h"
+#include "log/completions.h"
+#include "log/directory_lock.h"
+#include "log/doorbell.h"
+#include "log/front.h"
+#include "log/health.h"
+#include "log/held_claims.h"
+#include "log/log_counters.h"
+#include "log/log_syncer.h"
+#include "log/log_writer.h"
+#include "log/lost_ranges.h"
+#include "log/recovery.h"
+#include "log/segments.h"
+#include "log/store_directory.h"
+#include "log/superblock_file.h"
+#include "weir/options.h"
+#include "weir/store.h"
+
+namespace weir::internal {
+
+// A moment of Clock::MonotonicNanos().
+using Deadline = int64_t;
+inline constexpr Deadline kNever = std::numeric_limits<int64_t>::max();
+
+class CommitLog {
+ public:
+  // Opens and recovers the log in options.directory; see MessageStore::Open.
+  static absl::StatusOr<std::unique_ptr<CommitLog>> Open(const StoreOptions& options);
+  ~CommitLog();
+
+  // Writes and syncs everything and leaves the directory as small as it can be. No step of a
+  // worker may be running. On an error the front stays for the next open.
+  absl::Status Close();
+  // From now on appends are refused and waiting calls return; the steps still work.
+  void Stop();
+  bool is_stopped() const { return is_stopped_.load(std::memory_order_acquire); }
+
+  // --- Append
+
+  // Claims a record of `bytes` (aligned, at most record_bytes_max(); groups: group_bytes_max()).
+  // `stamp` as for Front::TryClaim; if it has a function Prepare(), that is called outside the lock
+  // before each try, to allocate what the stamp may need.
+  template <typename Stamper>
+  absl::StatusOr<Reservation> Claim(uint32_t bytes, int64_t now_wall, Deadline deadline,
+                                    Stamper&& stamp);
+  // Makes the sealed record visible with `word`.
+  void Publish(const Reservation& reservation, int32_t word) {
+    internal::Publish(reservation.bytes, word);
+    Nudge(reservation.end());
+  }
+  // Makes the claimed record (or group) a void.
+  void Abandon(const Reservation& reservation) {
+    SealVoid(reservation.bytes, reservation.position, front_->incarnation());
+    Nudge(reservation.end());
+  }
+
+  uint32_t record_bytes_max() const { return record_bytes_max_; }
+  uint32_t group_bytes_max() const { return group_bytes_max_; }
+  uint64_t incarnation() const { return front_->incarnation(); }
+
+  // --- Wait
+
+  // What [begin, end) has reached now.
+  Durability Reached(LogPosition end) const;
+  // Waits until [begin, end) has reached `wanted`; at the deadline what it has reached. kDataLoss:
+  // it never will.
+  absl::StatusOr<Durability> WaitFor(LogPosition begin, LogPosition end, Durability wanted,
+                                     Deadline deadline);
+  absl::Status Flush(Deadline deadline);
+  Deadline DeadlineIn(absl::Duration timeout) const;
+
+  Completions& completions() { return completions_; }
+  // Somebody who does not wait wants what is appended durable soon.
+  void RequestSync() {
+    uses_disk_durability_.store(true, std::memory_order_relaxed);
+    if (!wants_sync_.exchange(true, std::memory_order_acq_rel) && has_workers_) wakeups_.syncer();
+  }
+  void RequestWrite() {
+    if (has_workers_) wakeups_.writer();
+  }
+  void WakeCallbacks() {
+    if (wakeups_.callbacks) wakeups_.callbacks();
+  }
+
+  // --- Read
+
+  Front& front() { return *front_; }
+  const Front& front() const { return *front_; }
+  Segments& segments() { return segments_; }
+  const Segments& segments() const { return segments_; }
+  Doorbell& doorbell() { return *doorbell_; }
+  // Below this everything is there for those who read the log as a whole.
+  LogPosition ContiguousVisibleEnd();
+  bool visible_only_durable() const {
+    return options_.visibility == Visibility::kOnDurable;
+  }
+  // Raw bytes of [position, position + out.size()), from the front or the files. All of it must
+  // lie in one segment and below the published end.
+  absl::Status ReadBytes(LogPosition position, absl::Span<char> out);
+
+  // Drops whole segments below `position`, never the active one.
+  absl::Status TrimTo(LogPosition position);
+
+  // --- Work: each step does a bounded piece and returns how long it may rest.
+
+  absl::Duration WriteStep();
+  absl::Duration SyncStep();
+  absl::Duration PrepareStep();
+  absl::Duration CallbackStep();
+  // Who wakes the workers. Without it whoever waits does the work himself.
+  struct Wakeups {
+    std::function<void()> writer, syncer, preparer, callbacks;
+  };
+  void SetWakeups(Wakeups wakeups);
+
+  Health& health() { return health_; }
+  const Health& health() const { return health_; }
+  const LogCounters& counters() const { return counters_; }
+  LostRanges& lost() { return lost_; }
+  HeldClaims& held_claims() { return held_claims_; }
+  BlockCache& cache() { return cache_; }
+  Directory& directory() { return *directory_; }
+  SuperblockFile& superblock() { return *superblock_; }
+  const StoreOptions& options() const { return options_; }
+  RecoveryReport& report() { return report_; }
+  Clock& clock() const { return *options_.clock; }
+
+ private:
+  CommitLog(const StoreOptions& options, std::unique_ptr<Directory> directory,
+            std::unique_ptr<DirectoryLock> lock, std::unique_ptr<SuperblockFile> superblock);
+  absl::Status Start();
+
+  // Gives the next claim room or says why it gets none.
+  absl::Status MakeRoom(uint32_t bytes, Deadline deadline);
+  LogPosition Limit(LogPosition needed, std::atomic<uint64_t>** stall);
+  LogPosition NeededEnd(uint32_t bytes) const;
+  void AnnounceIncarnation() ABSL_EXCLUSIVE_LOCKS_REQUIRED(room_lock_);
+  // Does what somebody who waits needs, or sleeps until there is progress. `leads`: this thread
+  // may do the work.
+  absl::Status HelpOrSleep(bool wants_sync, bool leads, Deadline deadline);
+  void Progressed();
+  // Behind a publication: wakes workers at the end of idleness and when a quarter is full.
+  void Nudge(LogPosition end);
+  bool LeadsWithout(Deadline deadline) const { return !has_workers_ || deadline == kNever; }
+  void CheckFrontIsLinked(int64_t now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(sync_step_lock_);
+
+  // Constant after Open.
+  const StoreOptions options_;
+  const std::unique_ptr<Directory> directory_;
+  std::unique_ptr<DirectoryLock> lock_;
+  std::unique_ptr<SuperblockFile> superblock_;
+  std::unique_ptr<Front> front_;
+  std::unique_ptr<Doorbell> doorbell_;
+  std::string front_directory_;
+  uint32_t record_bytes_max_ = 0;
+  uint32_t group_bytes_max_ = 0;
+  RecoveryReport report_;
+  Wakeups wakeups_;
+  bool has_workers_ = false;
+
+  // Synchronise themselves.
+  BlockCache cache_;
+  Segments segments_;
+  Health health_;
+  LostRanges lost_;
+  LogCounters counters_;
+  HeldClaims held_claims_;
+  Completions completions_;
+  std::unique_ptr<LogWriter> writer_;
+  std::unique_ptr<LogSyncer> syncer_;
+  std::atomic<bool> is_stopped_{false};
+  std::atomic<bool> is_front_gone_{false};
+
+  // The end of the last nudge; whether the workers rest until there is something to do.
+  alignas(64) std::atomic<uint64_t> nudged_at_{0};
+  std::atomic<bool> is_idle_{true};
+  std::atomic<bool> wants_sync_{false};
+  std::atomic<bool> uses_disk_durability_{false};
+
+  // Who asks for room does so one at a time; guards the limit against Stop().
+  Mutex room_lock_;
+  bool must_announce_ ABSL_GUARDED_BY(room_lock_) = false;
+  uint64_t announced_behind_ ABSL_GUARDED_BY(room_lock_) = 0;
+
+  // Waiting: a counter that moves with every progress.
+  Mutex progress_lock_;
+  CondVar progress_;
+  std::atomic<uint64_t> progress_count_{0};
+  std::atomic<int> waiters_{0};
+
+  // Only the sync step uses these.
+  Mutex sync_step_lock_;
+  int64_t unsynced_since_ ABSL_GUARDED_BY(sync_step_lock_) = 0;
+  int64_t link_checked_ ABSL_GUARDED_BY(sync_step_lock_) = 0;
+};
+
+template <typename Stamper>
+absl::StatusOr<Reservation> CommitLog::Claim(uint32_t bytes, int64_t now_wall, Deadline deadline,
+                                             Stamper&& stamp) {
+  Reservation reservation;
+  for (;;) {
+    if constexpr (requires { stamp.Prepare(); }) stamp.Prepare();
+    if (front_->TryClaim(bytes, now_wall, stamp, &reservation)) break;
+    if (absl::Status status = MakeRoom(bytes, deadline); !status.ok()) return status;
+  }
+  return reservation;
+}
+
+inline void CommitLog::Nudge(LogPosition end) {
+  if (!has_workers_) return;
+  if (is_idle_.load(std::memory_order_relaxed)) {
+    if (!is_idle_.exchange(false, std::memory_order_acq_rel)) return;
+    nudged_at_.store(end.value(), std::memory_order_relaxed);
+    wakeups_.writer();
+    wakeups_.syncer();
+    return;
+  }
+  const uint64_t nudged = nudged_at_.load(std::memory_order_relaxed);
+  if (end.value() > nudged && end.value() - nudged > front_->ring_bytes() / 4) {
+    nudged_at_.store(end.value(), std::memory_order_relaxed);
+    wakeups_.writer();
+  }
+}
+
+}  // namespace weir::internal
+
+#endif  // WEIR_LOG_COMMIT_LOG_H_

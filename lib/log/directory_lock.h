@@ -1,0 +1,38 @@
+// Who may write in a store's directory: the holder of its LOCK file.
+
+#ifndef WEIR_LOG_DIRECTORY_LOCK_H_
+#define WEIR_LOG_DIRECTORY_LOCK_H_
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "weir/file_system.h"
+
+namespace weir::internal {
+
+class DirectoryLock {
+ public:
+  // Takes the lock, which lasts as long as this object or the process, and writes the process id
+  // into the file. kUnavailable, naming the holder, if somebody else has it; kFailedPrecondition
+  // if LOCK has a second name: the directory was copied with hard links.
+  static absl::StatusOr<std::unique_ptr<DirectoryLock>> Take(FileSystem& file_system,
+                                                             Directory& directory);
+
+  // True if a writer holds the lock now. False if nobody does or there is no LOCK.
+  static absl::StatusOr<bool> IsHeld(Directory& directory);
+
+  const FileStatus& status() const { return status_; }
+
+ private:
+  DirectoryLock(std::unique_ptr<File> file, FileStatus status)
+      : file_(std::move(file)), status_(status) {}
+
+  const std::unique_ptr<File> file_;
+  const FileStatus status_;
+};
+
+}  // namespace weir::internal
+
+#endif  // WEIR_LOG_DIRECTORY_LOCK_H_

@@ -1,0 +1,337 @@
+#include "log/followed_log.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+#include "format/file_names.h"
+#include "format/record.h"
+#include "log/directory_lock.h"
+#include "log/front.h"
+#include "log/front_adoption.h"
+#include "log/segment_scanner.h"
+#include "log/superblock_file.h"
+#include "log/tail_scan.h"
+
+namespace weir::internal {
+namespace {
+
+class FollowedFrontReader final : public FrontReader {
+ public:
+  FollowedFrontReader(std::shared_ptr<FollowedFront> front, FollowedLog& log)
+      : front_(std::move(front)), log_(log) {}
+
+  Found Copy(LogPosition position, ReadMemory& memory, const char** record) override {
+    if (front_ == nullptr || position < front_->begin()) return Found::kNotHere;
+    const LogPosition claimed = front_->claimed_end();
+    if (position + kRecordHeaderBytes > claimed) return Found::kUnpublished;
+    const int32_t word = LoadWord(front_->At(position));
+    const uint64_t bytes = static_cast<uint64_t>(word < 0 ? -int64_t{word} : word);
+    if (word < 0 && position >= front_->begin()) return Found::kUnpublished;
+    if (bytes < kRecordHeaderBytes || bytes > claimed - position) {
+      // Overwritten while we looked, or somebody's stray write: the begin tells.
+      return position < front_->begin() ? Found::kNotHere : Found::kDamaged;
+    }
+    char* const copy = memory.Allocate(bytes);
+    if (!front_->Copy(position, {copy, bytes})) return Found::kNotHere;
+    *record = copy;
+    return Found::kRecord;
+  }
+  uint64_t CurrentIncarnation() const override {
+    return front_ == nullptr ? 0 : front_->incarnation;
+  }
+  uint64_t IncarnationAt(LogPosition position) override {
+    const auto file = log_.segments().Find(position);
+    return file.ok() ? (*file)->IncarnationAt(position) : CurrentIncarnation();
+  }
+  LogPosition written_end() const override { return log_.written_end(); }
+
+ private:
+  const std::shared_ptr<FollowedFront> front_;
+  FollowedLog& log_;
+};
+
+}  // namespace
+
+bool FollowedFront::Copy(LogPosition position, absl::Span<char> out) const {
+  if (position < begin()) return false;
+  std::memcpy(out.data(), At(position), out.size());
+  // The copy must not be taken for one made before a begin that is seen now.
+  std::atomic_thread_fence(std::memory_order_acquire);
+  return position >= begin();
+}
+
+std::shared_ptr<FollowedFront> FollowedLog::front() const {
+  MutexLock lock(mutex_);
+  return front_;
+}
+
+absl::StatusOr<Superblock> FollowedLog::LoadSuperblock() {
+  ASSIGN_OR_RETURN(const std::unique_ptr<SuperblockFile> file,
+                   SuperblockFile::Load(*directory_, OpenMode::kRead));
+  if (file == nullptr) {
+    return absl::NotFoundError(absl::StrCat("there is no store in ", options_.directory));
+  }
+  return file->current();
+}
+
+absl::StatusOr<std::unique_ptr<FollowedLog>> FollowedLog::Open(const StoreOptions& options) {
+  const int64_t started = options.clock->MonotonicNanos();
+  ASSIGN_OR_RETURN(std::unique_ptr<Directory> directory,
+                   options.file_system->OpenDirectory(options.directory, /*create=*/false));
+  std::unique_ptr<FollowedLog> log(new FollowedLog(options, std::move(directory)));
+  ASSIGN_OR_RETURN(const Superblock superblock, log->LoadSuperblock());
+  log->segments_ =
+      std::make_unique<Segments>(log->directory_.get(), OpenMode::kRead, superblock.store,
+                                 superblock.segment_bytes, &log->cache_);
+  log->report_.last_sync = superblock.last_sync == 0 ? absl::InfinitePast()
+                                                     : absl::FromUnixNanos(superblock.last_sync);
+  log->report_.was_clean = superblock.is_clean;
+  {
+    ASSIGN_OR_RETURN(auto bells, options.file_system->CreatePrivate(
+                                     {.header_bytes = kDoorbellBytes, .ring_bytes = 0}));
+    MutexLock lock(log->mutex_);
+    log->doorbells_.push_back(std::make_unique<Doorbell>(std::move(bells), true));
+  }
+  RETURN_IF_ERROR(log->Refresh());
+  log->report_.end = log->ContiguousVisibleEnd();
+  log->report_.duration = absl::Nanoseconds(options.clock->MonotonicNanos() - started);
+  return log;
+}
+
+absl::StatusOr<FrontIdentity> FollowedLog::Identity(const Superblock& superblock) {
+  ASSIGN_OR_RETURN(const FileStatus directory, directory_->Stat());
+  ASSIGN_OR_RETURN(const std::unique_ptr<File> lock_file,
+                   directory_->Open(kLockFileName, OpenMode::kRead));
+  ASSIGN_OR_RETURN(const FileStatus lock, lock_file->Stat());
+  return FrontIdentity{.store = superblock.store,
+                       .incarnation = superblock.incarnation,
+                       .boot = superblock.boot,
+                       .directory_device = directory.device,
+                       .directory_inode = directory.inode,
+                       .lock_device = lock.device,
+                       .lock_inode = lock.inode,
+                       .segment_bytes = superblock.segment_bytes,
+                       .ring_bytes = 0};
+}
+
+void FollowedLog::OpenDoorbell(const Superblock& superblock) {
+  auto bells = options_.file_system->OpenShared(superblock.front_directory,
+                                                DoorbellName(superblock.incarnation),
+                                                kDoorbellBytes, OpenMode::kReadWrite);
+  if (!bells.ok()) return;  // then we look from time to time
+  MutexLock lock(mutex_);
+  doorbells_.push_back(std::make_unique<Doorbell>(*std::move(bells), /*other_process=*/true));
+}
+
+absl::Status FollowedLog::FindFront(const Superblock& superblock, bool has_writer) {
+  const std::shared_ptr<FollowedFront> known = front();
+  const bool same = known != nullptr && known->incarnation == superblock.incarnation;
+  const bool boots_match =
+      options_.file_system->BootId() ==
+      std::string(reinterpret_cast<const char*>(superblock.boot.data()), superblock.boot.size());
+  if (superblock.is_clean || superblock.front != FrontKind::kShared || !boots_match) {
+    MutexLock lock(mutex_);
+    front_ = nullptr;
+    return absl::OkStatus();
+  }
+  if (same && known->is_copy == !has_writer) return absl::OkStatus();
+  auto memory = options_.file_system->OpenShared(superblock.front_directory,
+                                                 FrontName(superblock.incarnation),
+                                                 kFrontHeaderBytes, OpenMode::kRead);
+  absl::Status status = memory.status();
+  auto found = std::make_shared<FollowedFront>();
+  if (memory.ok()) {
+    ASSIGN_OR_RETURN(FrontIdentity identity, Identity(superblock));
+    identity.ring_bytes = (*memory)->ring_bytes();
+    found->memory = *std::move(memory);
+    found->header = reinterpret_cast<FrontHeader*>(found->memory->header());
+    found->incarnation = superblock.incarnation;
+    status = identity.ring_bytes == 0 ? absl::DataLossError("the front has no ring")
+                                      : CheckFront(*found->header, identity);
+  }
+  if (!status.ok()) {
+    if (!has_writer) {
+      report_.possible_loss = true;
+      report_.notes.push_back(absl::StrCat("no front: ", status.message()));
+    }
+    MutexLock lock(mutex_);
+    front_ = nullptr;
+    return absl::OkStatus();
+  }
+  if (!has_writer) {
+    // What recovery would do with it, in memory of our own.
+    const size_t ring = found->memory->ring_bytes();
+    ASSIGN_OR_RETURN(auto copy, options_.file_system->CreatePrivate(
+                                    {.header_bytes = kFrontHeaderBytes, .ring_bytes = ring}));
+    std::memcpy(copy->header(), found->memory->header(), kFrontHeaderBytes);
+    std::memcpy(copy->ring(), found->memory->ring(), ring);
+    const auto& ends = *reinterpret_cast<const FrontHeader*>(copy->header());
+    const uint64_t begin = ends.front_begin.load(std::memory_order_acquire);
+    const uint64_t written = ends.written_end.load(std::memory_order_acquire);
+    const uint64_t claimed = ends.claimed_end.load(std::memory_order_acquire);
+    if (begin > written || written > claimed || claimed - begin > ring) {
+      return absl::DataLossError("the ends in the front's header contradict each other");
+    }
+    Front settled(std::move(copy), superblock.segment_bytes, superblock.incarnation, 0);
+    report_.voided_claims = SettleClaims(settled, health_, lost_);
+    report_.front_adopted = true;
+    found->memory = settled.ReleaseMemory();
+    found->header = reinterpret_cast<FrontHeader*>(found->memory->header());
+    found->is_copy = true;
+  } else {
+    OpenDoorbell(superblock);
+  }
+  MutexLock lock(mutex_);
+  front_ = std::move(found);
+  return absl::OkStatus();
+}
+
+absl::Status FollowedLog::JudgeFiles(const Superblock& superblock) {
+  const bool has_writer = has_writer_.load(std::memory_order_acquire);
+  const LogPosition known(file_end_.load(std::memory_order_acquire));
+  if (has_writer || judged_) {
+    // A live writer without a shared front: what verifies, up to where nothing does.
+    LogPosition end = std::max(known, superblock.durable_end);
+    while (const std::optional<LogPosition> start = segments_->GoOn(end)) {
+      const std::optional<SegmentEntry> entry = segments_->EntryAt(*start);
+      const auto file = segments_->Find(*start);
+      if (!entry || !file.ok()) break;
+      if ((*file)->IncarnationAt(*start) != superblock.incarnation &&
+          !(*file)->incarnations_are_complete()) {
+        RETURN_IF_ERROR(CompleteIncarnations(**file));
+      }
+      SegmentScanner scanner(
+          **file,
+          [&](LogPosition at, absl::Span<char> out) { return (*file)->ReadZeroFilled(at, out); },
+          *start, entry->end(), Groups::kWhole);
+      ScannedRecord record;
+      for (;;) {
+        ASSIGN_OR_RETURN(const SegmentScanner::Step step, scanner.Next(&record));
+        if (step != SegmentScanner::Step::kRecord) break;
+        end = record.end();
+      }
+      if (end != entry->end()) break;
+    }
+    file_end_.store(end.value(), std::memory_order_release);
+    return absl::OkStatus();
+  }
+  ASSIGN_OR_RETURN(const TailScan scan, ScanTail(*segments_, superblock.durable_end,
+                                                 superblock.durable_incarnation,
+                                                 superblock.incarnation));
+  report_.bytes_read += scan.bytes_read;
+  const bool same_boot =
+      options_.file_system->BootId() ==
+      std::string(reinterpret_cast<const char*>(superblock.boot.data()), superblock.boot.size());
+  LogPosition end = scan.end;
+  for (const Gap& gap : scan.gaps) {
+    if (gap.begin >= scan.watermark && !same_boot) {
+      end = gap.begin;
+      report_.dropped_bytes = scan.end - gap.begin;
+      break;
+    }
+    health_.Raise(Condition::kDamage, absl::StrCat("no valid record from ", gap.begin.value(),
+                                                   " to ", gap.end.value()));
+  }
+  end = std::max(end, scan.watermark);
+  file_end_.store(StepBackOverCuts(*segments_, end).value(), std::memory_order_release);
+  judged_ = true;
+  return absl::OkStatus();
+}
+
+absl::Status FollowedLog::Refresh() {
+  MutexLock lock(refresh_lock_);
+  ASSIGN_OR_RETURN(const bool has_writer, DirectoryLock::IsHeld(*directory_));
+  ASSIGN_OR_RETURN(const Superblock superblock, LoadSuperblock());
+  const bool is_news = superblock.sequence != seen_sequence_ ||
+                       has_writer != has_writer_.load(std::memory_order_acquire);
+  has_writer_.store(has_writer, std::memory_order_release);
+  if (is_news) judged_ = false;
+  const std::shared_ptr<FollowedFront> before = front();
+  if (is_news) RETURN_IF_ERROR(FindFront(superblock, has_writer));
+  const std::shared_ptr<FollowedFront> now = front();
+  const bool needs_files =
+      is_news || (now != nullptr && now->claimed_end() > segments_->prepared_end()) ||
+      (now == nullptr && has_writer);
+  if (needs_files) {
+    std::vector<DamagedRange> missing;
+    RETURN_IF_ERROR(segments_->Load(superblock.log_begin, superblock.durable_end, &missing));
+    for (DamagedRange& range : missing) {
+      health_.Raise(Condition::kDamage, range.reason);
+      if (seen_sequence_ == 0) report_.damage.push_back(std::move(range));
+    }
+  }
+  durable_end_.store(superblock.durable_end.value(), std::memory_order_release);
+  if (now == nullptr && (is_news || has_writer)) RETURN_IF_ERROR(JudgeFiles(superblock));
+  seen_sequence_ = superblock.sequence;
+  return absl::OkStatus();
+}
+
+std::unique_ptr<FrontReader> FollowedLog::NewFrontReader() {
+  return std::make_unique<FollowedFrontReader>(front(), *this);
+}
+
+LogPosition FollowedLog::durable_end() const {
+  const std::shared_ptr<FollowedFront> front = this->front();
+  const LogPosition saved(durable_end_.load(std::memory_order_acquire));
+  if (front == nullptr) return saved;
+  return std::max(saved, LogPosition(front->header->durable_end.load(std::memory_order_acquire)));
+}
+
+LogPosition FollowedLog::written_end() const {
+  const std::shared_ptr<FollowedFront> front = this->front();
+  return front != nullptr ? front->written_end()
+                          : LogPosition(file_end_.load(std::memory_order_acquire));
+}
+
+LogPosition FollowedLog::claimed_end() const {
+  const std::shared_ptr<FollowedFront> front = this->front();
+  return front != nullptr ? front->claimed_end()
+                          : LogPosition(file_end_.load(std::memory_order_acquire));
+}
+
+LogPosition FollowedLog::ContiguousVisibleEnd() {
+  if (options_.visibility == Visibility::kOnDurable) return durable_end();
+  const std::shared_ptr<FollowedFront> front = this->front();
+  if (front == nullptr) return LogPosition(file_end_.load(std::memory_order_acquire));
+  const LogPosition claimed = front->claimed_end();
+  LogPosition end = std::max(LogPosition(published_hint_.load(std::memory_order_acquire)),
+                             front->written_end());
+  while (end < claimed) {
+    const LogPosition start = RecordStart(end, segments_->segment_bytes());
+    if (start >= claimed) break;
+    const int32_t word = LoadWord(front->At(start));
+    // A word is only worth something if its place was not given to somebody else meanwhile.
+    if (start < front->begin()) {
+      end = front->written_end();
+      continue;
+    }
+    if (word < static_cast<int32_t>(kRecordHeaderBytes)) break;
+    end = start + static_cast<uint32_t>(word);
+  }
+  end = std::min(end, claimed);
+  published_hint_.store(end.value(), std::memory_order_release);
+  return end;
+}
+
+absl::Status FollowedLog::ReadBytes(LogPosition position, absl::Span<char> out) {
+  const std::shared_ptr<FollowedFront> front = this->front();
+  if (front != nullptr && front->Copy(position, out)) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::shared_ptr<SegmentFile> file, segments_->Find(position));
+  const LogPosition written = written_end();
+  if (front == nullptr || position + out.size() <= written || position >= written) {
+    return file->ReadZeroFilled(position, out);
+  }
+  const uint64_t in_file = written - position;
+  RETURN_IF_ERROR(file->ReadZeroFilled(position, out.subspan(0, in_file)));
+  return ReadBytes(position + in_file, out.subspan(in_file));
+}
+
+Doorbell& FollowedLog::doorbell() {
+  MutexLock lock(mutex_);
+  return *doorbells_.back();
+}
+
+}  // namespace weir::internal

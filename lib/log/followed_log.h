@@ -1,0 +1,127 @@
+// The log as another process reads it, whether its writer lives or is dead. Nothing is changed.
+//
+// With a live writer the front is mapped for reading: bytes are copied, the front's begin is looked
+// at again, and then the checksum decides. A dead writer's front is copied whole and made sound in
+// memory by the same code that recovery runs. Without a front there are only the files.
+
+#ifndef WEIR_LOG_FOLLOWED_LOG_H_
+#define WEIR_LOG_FOLLOWED_LOG_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/mutex.h"
+#include "format/front_layout.h"
+#include "format/superblock.h"
+#include "log/block_cache.h"
+#include "log/health.h"
+#include "log/log_view.h"
+#include "log/lost_ranges.h"
+#include "log/reader_slots.h"
+#include "log/segments.h"
+#include "weir/options.h"
+#include "weir/store.h"
+
+namespace weir::internal {
+
+// Where the newest records are, for as long as somebody holds it.
+struct FollowedFront {
+  std::unique_ptr<SharedMemory> memory;
+  FrontHeader* header = nullptr;
+  bool is_copy = false;  // of a dead writer's: nothing moves any more
+  uint64_t incarnation = 0;
+
+  const char* At(LogPosition position) const {
+    return memory->ring() + (position.value() & (memory->ring_bytes() - 1));
+  }
+  LogPosition begin() const {
+    return LogPosition(header->front_begin.load(std::memory_order_acquire));
+  }
+  LogPosition claimed_end() const {
+    return LogPosition(header->claimed_end.load(std::memory_order_acquire));
+  }
+  LogPosition written_end() const {
+    return LogPosition(header->written_end.load(std::memory_order_acquire));
+  }
+  // Copies if it is there: false if the front begins behind `position` by now.
+  bool Copy(LogPosition position, absl::Span<char> out) const;
+};
+
+class FollowedLog final : public LogView {
+ public:
+  static absl::StatusOr<std::unique_ptr<FollowedLog>> Open(const StoreOptions& options);
+
+  // Looks at who writes and how far. Any thread, one at a time.
+  absl::Status Refresh();
+
+  Segments& segments() override { return *segments_; }
+  std::unique_ptr<FrontReader> NewFrontReader() override;
+  LogPosition ContiguousVisibleEnd() override;
+  bool sees_only_contiguous() const override { return true; }
+  bool IsPublished(LogPosition position) override { return position < ContiguousVisibleEnd(); }
+  LogPosition claimed_end() const override;
+  absl::Status ReadBytes(LogPosition position, absl::Span<char> out) override;
+  Doorbell& doorbell() override;
+  void HelpReader() override {}
+  absl::Status WhyNoRead() const override { return absl::OkStatus(); }
+
+  LogPosition durable_end() const;
+  LogPosition written_end() const;
+  bool front_is_shared() const { return front() != nullptr; }
+  bool has_writer() const { return has_writer_.load(std::memory_order_acquire); }
+  Directory& directory() { return *directory_; }
+  BlockCache& cache() { return cache_; }
+  ReaderSlots& reader_slots() { return reader_slots_; }
+  Health& health() { return health_; }
+  const Health& health() const { return health_; }
+  RecoveryReport& report() { return report_; }
+  Clock* clock() const { return options_.clock; }
+
+ private:
+  FollowedLog(const StoreOptions& options, std::unique_ptr<Directory> directory)
+      : options_(options),
+        directory_(std::move(directory)),
+        cache_(options.read_cache_bytes),
+        health_(nullptr) {}
+
+  std::shared_ptr<FollowedFront> front() const;
+  absl::StatusOr<Superblock> LoadSuperblock();
+  absl::StatusOr<FrontIdentity> Identity(const Superblock& superblock);
+  absl::Status FindFront(const Superblock& superblock, bool has_writer)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(refresh_lock_);
+  absl::Status JudgeFiles(const Superblock& superblock)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(refresh_lock_);
+  void OpenDoorbell(const Superblock& superblock) ABSL_EXCLUSIVE_LOCKS_REQUIRED(refresh_lock_);
+
+  const StoreOptions options_;
+  const std::unique_ptr<Directory> directory_;
+  BlockCache cache_;
+  Health health_;
+  LostRanges lost_;
+  ReaderSlots reader_slots_;
+  RecoveryReport report_;
+  std::unique_ptr<Segments> segments_;
+  std::atomic<bool> has_writer_{false};
+  // Without a front: how far the files verify. And how far the superblock says they are durable.
+  std::atomic<uint64_t> file_end_{0};
+  std::atomic<uint64_t> durable_end_{0};
+  std::atomic<uint64_t> published_hint_{0};
+
+  Mutex refresh_lock_ ABSL_ACQUIRED_BEFORE(mutex_);
+  uint64_t seen_sequence_ ABSL_GUARDED_BY(refresh_lock_) = 0;
+  bool judged_ ABSL_GUARDED_BY(refresh_lock_) = false;
+
+  mutable Mutex mutex_;
+  std::shared_ptr<FollowedFront> front_ ABSL_GUARDED_BY(mutex_);
+  // The last is in use; sleepers may still be at the others.
+  std::vector<std::unique_ptr<Doorbell>> doorbells_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace weir::internal
+
+#endif  // WEIR_LOG_FOLLOWED_LOG_H_

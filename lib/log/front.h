@@ -1,0 +1,181 @@
+// The front: claim, publish and read the newest records in a ring of memory; reclaim its space.
+//
+// Invariants
+// 1. front_begin <= written_end <= claimed_end; all of them only grow.
+// 2. claimed_end - reusable begin <= ring size: no byte is overwritten that anybody may read.
+// 3. Every walk stops at claimed_end. Between two ends records lie back to back; at a segment
+//    border the walk steps over the segment's header.
+// 4. Under the append lock nothing is allocated, nothing waits, nothing fails.
+
+#ifndef WEIR_LOG_FRONT_H_
+#define WEIR_LOG_FRONT_H_
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+#include "base/mutex.h"
+#include "format/front_layout.h"
+#include "format/record.h"
+#include "log/reader_slots.h"
+#include "weir/file_system.h"
+#include "weir/message.h"
+
+namespace weir::internal {
+
+// A place in the log that belongs to its claimer until it is published.
+struct Reservation {
+  LogPosition position;
+  char* bytes = nullptr;
+  uint32_t size = 0;
+  LogPosition end() const { return position + size; }
+};
+
+// Where the record behind `end` begins: at a segment's border, behind that segment's header.
+inline LogPosition RecordStart(LogPosition end, uint64_t segment_bytes) {
+  return (end.value() & (segment_bytes - 1)) == 0 ? end + kSegmentHeaderBytes : end;
+}
+
+class Front {
+ public:
+  // `memory` has kFrontHeaderBytes of header and a ring. The log goes on at `end`; for an adopted
+  // front the ends are what the memory says.
+  Front(std::unique_ptr<SharedMemory> memory, uint64_t segment_bytes, uint64_t incarnation,
+        int64_t last_store_time);
+  void Begin(LogPosition end);
+
+  // Constant.
+  uint64_t incarnation() const { return incarnation_; }
+  uint64_t segment_bytes() const { return segment_bytes_; }
+  uint64_t ring_bytes() const { return mask_ + 1; }
+  bool is_shared() const { return memory_->is_shared(); }
+  SharedMemory& memory() { return *memory_; }
+  // The front is of no further use.
+  std::unique_ptr<SharedMemory> ReleaseMemory() { return std::move(memory_); }
+  ReaderSlots& reader_slots() { return reader_slots_; }
+
+  LogPosition claimed_end() const { return Get(header_->claimed_end); }
+  LogPosition front_begin() const { return Get(header_->front_begin); }
+  LogPosition written_end() const { return Get(header_->written_end); }
+  LogPosition durable_end() const { return Get(header_->durable_end); }
+  void set_written_end(LogPosition end) { Set(header_->written_end, end); }
+  void set_durable_end(LogPosition end) { Set(header_->durable_end, end); }
+  void set_closed() { header_->closed.store(1, std::memory_order_release); }
+
+  char* At(LogPosition position) const { return ring_ + (position.value() & mask_); }
+
+  // Claims `bytes` (aligned) for a record. `stamp(position, memory, store_time)` runs under the
+  // append lock and writes the record's stamp and enters it where it belongs. If it has a function
+  // Ready(), that is asked first. False: not ready, or no room below the limit; nothing happened.
+  template <typename Stamper>
+  bool TryClaim(uint32_t bytes, int64_t now, Stamper&& stamp, Reservation* reservation)
+      ABSL_LOCKS_EXCLUDED(append_lock_);
+
+  // Appends may claim up to here. Producers that meet it go and ask for more. Zero stops all.
+  LogPosition limit() const ABSL_LOCKS_EXCLUDED(append_lock_);
+  void set_limit(LogPosition limit) ABSL_LOCKS_EXCLUDED(append_lock_);
+
+  // Gives room for appends up to `wanted`, as far as bytes below `keep_from` need not be kept.
+  // Returns one past the last byte that may be claimed now. `reader_in_the_way` is set if only a
+  // reader stands against more.
+  LogPosition Reclaim(LogPosition wanted, LogPosition keep_from, bool* reader_in_the_way)
+      ABSL_LOCKS_EXCLUDED(append_lock_);
+
+  // While held nothing is reclaimed: somebody reads whole stretches of the ring.
+  void HoldReclaim(bool hold) ABSL_LOCKS_EXCLUDED(reclaim_lock_);
+
+  // Announces the incarnation that writes from here on, in two copies seeded with `previous`;
+  // or ends the segment, whose successor's header announces it too. Returns where records of the
+  // new incarnation begin. Nobody appends yet, and the ring is empty.
+  LogPosition WriteOpenRecords(uint64_t previous) ABSL_LOCKS_EXCLUDED(append_lock_);
+
+  // One past the last record of the gapless published part that begins at `from`.
+  LogPosition PublishedEnd(LogPosition from) const;
+  // One past the gapless published part of the whole front. Any thread.
+  LogPosition PublishedEnd();
+
+  uint64_t appends() const { return appends_.load(std::memory_order_relaxed); }
+  uint64_t append_bytes() const { return append_bytes_.load(std::memory_order_relaxed); }
+  int64_t last_store_time() const { return last_time_.load(std::memory_order_relaxed); }
+  // Before the first append only.
+  void set_last_store_time(int64_t nanos) { last_time_.store(nanos, std::memory_order_relaxed); }
+
+  // For those who must order themselves with claims: the same lock, for as short.
+  Mutex& append_lock() ABSL_LOCK_RETURNED(append_lock_) { return append_lock_; }
+
+ private:
+  static LogPosition Get(const std::atomic<uint64_t>& end) {
+    return LogPosition(end.load(std::memory_order_acquire));
+  }
+  static void Set(std::atomic<uint64_t>& end, LogPosition value) {
+    end.store(value.value(), std::memory_order_release);
+  }
+
+  // Constant after construction.
+  std::unique_ptr<SharedMemory> memory_;
+  FrontHeader* const header_;
+  char* const ring_;
+  const uint64_t mask_;
+  const uint64_t segment_bytes_;
+  const uint64_t incarnation_;
+
+  // Synchronises itself.
+  ReaderSlots reader_slots_;
+  std::atomic<uint64_t> published_hint_{0};
+
+  alignas(64) mutable Mutex append_lock_;
+  uint64_t end_ ABSL_GUARDED_BY(append_lock_) = 0;  // claimed_end, without the atomic
+  uint64_t limit_ ABSL_GUARDED_BY(append_lock_) = 0;
+  // Written under the append lock with plain cost, read by anybody.
+  std::atomic<int64_t> last_time_{0};
+  std::atomic<uint64_t> appends_{0};
+  std::atomic<uint64_t> append_bytes_{0};
+
+  // Reclaiming runs in two beats: begin moves on at once, the bytes may be claimed again when
+  // every reader that may have seen the old begin is gone.
+  alignas(64) Mutex reclaim_lock_ ABSL_ACQUIRED_BEFORE(append_lock_);
+  uint64_t reusable_begin_ ABSL_GUARDED_BY(reclaim_lock_) = 0;
+  bool reclaim_held_ ABSL_GUARDED_BY(reclaim_lock_) = false;
+  uint64_t retired_at_ ABSL_GUARDED_BY(reclaim_lock_) = 0;  // moment of the last move of begin
+};
+
+template <typename Stamper>
+bool Front::TryClaim(uint32_t bytes, int64_t now, Stamper&& stamp, Reservation* reservation) {
+  MutexLock lock(append_lock_);
+  if constexpr (requires { stamp.Ready(); }) {
+    if (!stamp.Ready()) return false;
+  }
+  const uint64_t in_segment = end_ & (segment_bytes_ - 1);
+  uint64_t start = in_segment == 0 ? end_ + kSegmentHeaderBytes : end_;
+  const uint64_t segment_end = end_ - in_segment + segment_bytes_;
+  const int64_t last = last_time_.load(std::memory_order_relaxed);
+  const int64_t time = std::max(now, last);
+  // What is left must hold a filler, or be nothing.
+  if (start + bytes != segment_end && start + bytes + kRecordHeaderBytes > segment_end) {
+    const uint64_t next = segment_end + kSegmentHeaderBytes;
+    if (next + bytes > limit_) return false;
+    if (start < segment_end) {
+      WriteFiller(ring_ + (start & mask_), LogPosition(start),
+                  static_cast<uint32_t>(segment_end - start), 0, time, incarnation_);
+    }
+    start = next;
+  } else if (start + bytes > limit_) {
+    return false;
+  }
+  char* const memory = ring_ + (start & mask_);
+  stamp(LogPosition(start), memory, time);
+  if (time != last) last_time_.store(time, std::memory_order_relaxed);
+  appends_.store(appends_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  append_bytes_.store(append_bytes_.load(std::memory_order_relaxed) + bytes,
+                      std::memory_order_relaxed);
+  end_ = start + bytes;
+  header_->claimed_end.store(end_, std::memory_order_release);
+  *reservation = {LogPosition(start), memory, bytes};
+  return true;
+}
+
+}  // namespace weir::internal
+
+#endif  // WEIR_LOG_FRONT_H_

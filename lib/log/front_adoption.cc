@@ -1,0 +1,95 @@
+#include "log/front_adoption.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+#include "format/record.h"
+
+namespace weir::internal {
+namespace {
+
+// Whether the stamp of a claimed record keeps to itself.
+bool QueuesFit(const char* record, uint32_t bytes) {
+  const RecordHeader header = LoadHeader(record);
+  if ((header.flags & kHasFurtherQueues) == 0) return true;
+  if (bytes < kRecordHeaderBytes + 4) return false;
+  const uint64_t count = Load<uint32_t>(record + kRecordHeaderBytes);
+  return count <= kMaxFurtherQueues &&
+         kRecordHeaderBytes + 4 + count * kFurtherQueueBytes <= bytes;
+}
+
+bool LengthFits(const RecordHeader& header, uint64_t available) {
+  return header.bytes() >= kRecordHeaderBytes && header.bytes() % kRecordAlignment == 0 &&
+         header.bytes() <= available && header.version == kRecordVersion;
+}
+
+// A claim that its stamp describes well enough to become a void.
+bool CanBeVoided(const char* record, const RecordHeader& header) {
+  if (header.type != RecordType::kGroup) return QueuesFit(record, header.bytes());
+  for (uint32_t at = kRecordHeaderBytes; at < header.bytes();) {
+    const RecordHeader member = LoadHeader(record + at);
+    if (!LengthFits(member, header.bytes() - at) || !QueuesFit(record + at, member.bytes())) {
+      return false;
+    }
+    at += member.bytes();
+  }
+  return true;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<SharedMemory>> TakeFront(FileSystem& file_system,
+                                                        const std::string& directory,
+                                                        const std::string& name,
+                                                        FrontIdentity identity) {
+  ASSIGN_OR_RETURN(
+      std::unique_ptr<SharedMemory> memory,
+      file_system.OpenShared(directory, name, kFrontHeaderBytes, OpenMode::kReadWrite));
+  if (memory->ring_bytes() == 0) return absl::DataLossError("the front has no ring");
+  const auto& header = *reinterpret_cast<const FrontHeader*>(memory->header());
+  identity.ring_bytes = memory->ring_bytes();
+  RETURN_IF_ERROR(CheckFront(header, identity));
+  const uint64_t begin = header.front_begin.load(std::memory_order_acquire);
+  const uint64_t written = header.written_end.load(std::memory_order_acquire);
+  const uint64_t claimed = header.claimed_end.load(std::memory_order_acquire);
+  const uint64_t durable = header.durable_end.load(std::memory_order_acquire);
+  if (begin > written || written > claimed || durable > written ||
+      claimed - begin > memory->ring_bytes() || (written | claimed | durable) % 8 != 0) {
+    return absl::DataLossError("the ends in the front's header contradict each other");
+  }
+  RETURN_IF_ERROR(memory->TryLock());
+  return memory;
+}
+
+uint64_t SettleClaims(Front& front, Health& health, LostRanges& lost) {
+  uint64_t voided = 0;
+  const LogPosition claimed = front.claimed_end();
+  for (LogPosition end = front.written_end(); end < claimed;) {
+    const LogPosition at = RecordStart(end, front.segment_bytes());
+    if (at >= claimed) break;
+    const uint64_t in_segment = at.value() & (front.segment_bytes() - 1);
+    const uint64_t available = std::min(claimed - at, front.segment_bytes() - in_segment);
+    char* const record = front.At(at);
+    const RecordHeader header = LoadHeader(record);
+    if (!LengthFits(header, available) || (header.word < 0 && !CanBeVoided(record, header))) {
+      const std::string reason = absl::StrCat("front at ", at.value(), ": ", available,
+                                              " bytes were overwritten by somebody");
+      WriteFiller(record, at, static_cast<uint32_t>(available), kIsLost, front.last_store_time(),
+                  front.incarnation());
+      lost.Add({at, at + available, reason});
+      health.Raise(Condition::kDamage, reason);
+      end = at + available;
+      continue;
+    }
+    if (header.word < 0) {
+      SealVoid(record, at, front.incarnation());
+      ++voided;
+    }
+    end = at + header.bytes();
+  }
+  return voided;
+}
+
+}  // namespace weir::internal

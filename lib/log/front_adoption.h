@@ -1,0 +1,33 @@
+// The front of a dead process: found, checked, and made whole again.
+
+#ifndef WEIR_LOG_FRONT_ADOPTION_H_
+#define WEIR_LOG_FRONT_ADOPTION_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "format/front_layout.h"
+#include "log/front.h"
+#include "log/health.h"
+#include "log/lost_ranges.h"
+#include "weir/file_system.h"
+
+namespace weir::internal {
+
+// Opens the front `name` and takes it if it belongs to `identity` (whose ring_bytes is ignored),
+// its ends make sense and nobody holds it. kNotFound: there is none. Other errors say why it was
+// left alone.
+absl::StatusOr<std::unique_ptr<SharedMemory>> TakeFront(FileSystem& file_system,
+                                                        const std::string& directory,
+                                                        const std::string& name,
+                                                        FrontIdentity identity);
+
+// Walks what the dead process claimed: each unpublished claim becomes a void; an unreadable
+// stretch is covered by a lost filler and reported. Returns how many claims were voided.
+uint64_t SettleClaims(Front& front, Health& health, LostRanges& lost);
+
+}  // namespace weir::internal
+
+#endif  // WEIR_LOG_FRONT_ADOPTION_H_

@@ -1,0 +1,81 @@
+#include "log/health.h"
+
+#include "absl/strings/str_cat.h"
+
+namespace weir {
+
+absl::string_view StoreStateName(StoreState state) {
+  switch (state) {
+    case StoreState::kHealthy: return "healthy";
+    case StoreState::kDegraded: return "degraded";
+    case StoreState::kReadOnly: return "read-only";
+    case StoreState::kClosed: return "closed";
+  }
+  return "unknown";
+}
+
+namespace internal {
+
+StoreState Health::StateOf(uint32_t raised) {
+  if (raised & Bit(Condition::kClosed)) return StoreState::kClosed;
+  if (raised & Bit(Condition::kFailed)) return StoreState::kReadOnly;
+  return raised != 0 ? StoreState::kDegraded : StoreState::kHealthy;
+}
+
+void Health::Raise(Condition condition, const std::string& reason) {
+  MutexLock lock(mutex_);
+  std::string& stored = reasons_[static_cast<size_t>(condition)];
+  if (Has(condition) && stored == reason) return;
+  stored = reason;
+  raised_.fetch_or(Bit(condition), std::memory_order_release);
+  changed_.store(true, std::memory_order_release);
+}
+
+void Health::Clear(Condition condition) {
+  if (!Has(condition)) return;
+  MutexLock lock(mutex_);
+  raised_.fetch_and(~Bit(condition), std::memory_order_release);
+  changed_.store(true, std::memory_order_release);
+}
+
+StoreState Health::state() const { return StateOf(raised_.load(std::memory_order_acquire)); }
+
+std::string Health::reason() const {
+  MutexLock lock(mutex_);
+  const uint32_t raised = raised_.load(std::memory_order_acquire);
+  std::string text;
+  for (size_t i = 0; i < kConditions; ++i) {
+    if ((raised & (1u << i)) == 0 || i == static_cast<size_t>(Condition::kClosed)) continue;
+    absl::StrAppend(&text, text.empty() ? "" : "; ", reasons_[i]);
+  }
+  return text;
+}
+
+absl::Status Health::WhyNoAppend() const {
+  const uint32_t raised = raised_.load(std::memory_order_acquire);
+  if (raised & Bit(Condition::kClosed)) return absl::FailedPreconditionError("closed");
+  if (raised & Bit(Condition::kFailed)) {
+    return absl::FailedPreconditionError(absl::StrCat("read-only: ", reason()));
+  }
+  if (raised & (Bit(Condition::kDiskFull) | Bit(Condition::kNoSpaceAhead))) return absl::ResourceExhaustedError(reason());
+  return absl::OkStatus();
+}
+
+void Health::TellListener() {
+  if (!changed_.exchange(false, std::memory_order_acq_rel)) return;
+  if (listener_ == nullptr) return;
+  MutexLock lock(telling_);
+  const StoreState now = state();
+  const std::string why = reason();
+  if (now == told_ && why == told_reason_) return;
+  told_ = now;
+  told_reason_ = why;
+  try {
+    listener_->OnState(now, why);
+  } catch (...) {
+    // The host's exception must not unwind through our steps; hooks.h says so.
+  }
+}
+
+}  // namespace internal
+}  // namespace weir

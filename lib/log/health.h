@@ -1,0 +1,68 @@
+// The state of a store: which conditions stand, and the listener that hears of changes.
+
+#ifndef WEIR_LOG_HEALTH_H_
+#define WEIR_LOG_HEALTH_H_
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "base/mutex.h"
+#include "weir/hooks.h"
+
+namespace weir::internal {
+
+enum class Condition : uint8_t {
+  kDiskFull,    // degraded: no space to write or to replace a file; heals
+  kNoSpaceAhead,  // degraded: no space for the next segment; heals
+  kDamage,      // degraded: ranges of the log cannot be read
+  kFrontGone,   // degraded: the shared front was unlinked
+  kStaleClaim,  // degraded: a claim is held for long; heals
+  kStrayWrite,  // degraded: somebody wrote into the front
+  kIndex,       // degraded: an index file cannot be written; heals
+  kFailed,      // read-only: the disk failed in a way that space does not cure
+  kClosed,
+};
+inline constexpr size_t kConditions = 9;
+
+// All functions may be called from any thread.
+class Health {
+ public:
+  explicit Health(StateListener* listener) : listener_(listener) {}
+
+  void Raise(Condition condition, const std::string& reason);
+  void Clear(Condition condition);
+  bool Has(Condition condition) const {
+    return (raised_.load(std::memory_order_acquire) & Bit(condition)) != 0;
+  }
+
+  StoreState state() const;
+  std::string reason() const;
+  // Why an append is refused now: OK, kResourceExhausted or kFailedPrecondition.
+  absl::Status WhyNoAppend() const;
+
+  // Tells the listener of changes since the last call. The caller holds no lock.
+  void TellListener();
+
+ private:
+  static uint32_t Bit(Condition condition) { return 1u << static_cast<uint32_t>(condition); }
+  static StoreState StateOf(uint32_t raised);
+
+  StateListener* const listener_;
+  std::atomic<uint32_t> raised_{0};
+  std::atomic<bool> changed_{false};
+
+  mutable Mutex mutex_;
+  std::array<std::string, kConditions> reasons_ ABSL_GUARDED_BY(mutex_);
+  // One call of the listener at a time; taken before mutex_.
+  Mutex telling_;
+  StoreState told_ ABSL_GUARDED_BY(telling_) = StoreState::kHealthy;
+  std::string told_reason_ ABSL_GUARDED_BY(telling_);
+};
+
+}  // namespace weir::internal
+
+#endif  // WEIR_LOG_HEALTH_H_

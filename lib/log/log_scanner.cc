@@ -1,0 +1,73 @@
+#include "log/log_scanner.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+
+namespace weir::internal {
+
+// False at the end of the scan.
+absl::StatusOr<bool> LogScanner::EnterSegment() {
+  const std::optional<LogPosition> start = log_.segments().GoOn(position_);
+  if (!start || *start >= to_) return false;
+  position_ = *start;
+  const std::optional<SegmentEntry> entry = log_.segments().EntryAt(position_);
+  if (!entry) return false;
+  segment_end_ = std::min(entry->end(), to_);
+  ASSIGN_OR_RETURN(file_, log_.segments().Find(position_));
+  scanner_.emplace(
+      *file_,
+      [this](LogPosition at, absl::Span<char> out) {
+        bytes_read_ += out.size();
+        return log_.ReadBytes(at, out);
+      },
+      position_, segment_end_, Groups::kMembers);
+  position_ = scanner_->position();
+  return true;
+}
+
+absl::StatusOr<LogScanner::Step> LogScanner::Next(ScannedRecord* record, DamagedRange* damage) {
+  for (;;) {
+    if (!scanner_) {
+      const absl::StatusOr<bool> entered = EnterSegment();
+      if (entered.ok() && !*entered) return Step::kEnd;
+      if (!entered.ok()) {
+        // A file that cannot be opened is damage of its range.
+        const LogPosition end = std::min(segment_end_, to_);
+        *damage = {position_, end, std::string(entered.status().message())};
+        position_ = end;
+        return Step::kDamage;
+      }
+    }
+    const absl::StatusOr<SegmentScanner::Step> step = scanner_->Next(record);
+    if (step.ok() && *step == SegmentScanner::Step::kRecord) {
+      position_ = scanner_->position();
+      return Step::kRecord;
+    }
+    if (step.ok() && *step == SegmentScanner::Step::kEnd) {
+      position_ = segment_end_;
+      scanner_.reset();
+      continue;
+    }
+    const LogPosition begin = scanner_->position();
+    if (!file_->incarnations_are_complete() && step.ok()) {
+      // Perhaps an open record lies before the place where this scan began.
+      const uint64_t before = file_->IncarnationAt(begin);
+      RETURN_IF_ERROR(CompleteIncarnations(*file_));
+      if (file_->IncarnationAt(begin) != before) continue;
+    }
+    const absl::StatusOr<bool> goes_on =
+        step.ok() ? scanner_->Resync(scanner_->resync_from()) : absl::StatusOr<bool>(false);
+    const bool found = goes_on.ok() && *goes_on;
+    const LogPosition end = found ? scanner_->position() : segment_end_;
+    *damage = {begin, end,
+               step.ok() ? absl::StrCat(file_->Describe(begin), ": no valid record")
+                         : absl::StrCat(file_->Describe(begin), ": ", step.status().message())};
+    position_ = end;
+    if (!found) scanner_.reset();
+    return Step::kDamage;
+  }
+}
+
+}  // namespace weir::internal

@@ -1,0 +1,45 @@
+// Walks the log record by record over all segments; tells a record, damage and the end apart.
+
+#ifndef WEIR_LOG_LOG_SCANNER_H_
+#define WEIR_LOG_LOG_SCANNER_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "absl/status/statusor.h"
+#include "log/log_view.h"
+#include "log/segment_scanner.h"
+
+namespace weir::internal {
+
+// Members of groups are seen one by one behind their header. For one thread.
+class LogScanner {
+ public:
+  enum class Step : uint8_t { kRecord, kDamage, kEnd };
+
+  // Scans [from, to), both of which are ends of records or lie between segments.
+  LogScanner(LogView& log, LogPosition from, LogPosition to)
+      : log_(log), position_(from), to_(to) {}
+
+  // kDamage: `damage` is a range without a valid record; the scan goes on behind it.
+  absl::StatusOr<Step> Next(ScannedRecord* record, DamagedRange* damage);
+  // Where the next record is looked for.
+  LogPosition position() const { return position_; }
+  uint64_t bytes_read() const { return bytes_read_; }
+
+ private:
+  absl::StatusOr<bool> EnterSegment();
+
+  LogView& log_;
+  LogPosition position_;
+  const LogPosition to_;
+  std::shared_ptr<SegmentFile> file_;
+  std::optional<SegmentScanner> scanner_;
+  LogPosition segment_end_;
+  uint64_t bytes_read_ = 0;
+};
+
+}  // namespace weir::internal
+
+#endif  // WEIR_LOG_LOG_SCANNER_H_

@@ -1,0 +1,117 @@
+#include "log/log_syncer.h"
+
+#include <algorithm>
+#include <memory>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+
+namespace weir::internal {
+
+absl::Status LogSyncer::Judge(const absl::Status& status) {
+  if (absl::IsResourceExhausted(status) || absl::IsUnavailable(status)) {
+    health_->Raise(Condition::kDiskFull, std::string(status.message()));
+  } else if (!status.ok()) {
+    health_->Raise(Condition::kFailed, std::string(status.message()));
+  }
+  return status;
+}
+
+void LogSyncer::PlaceMark() {
+  const LogPosition durable = front_->durable_end();
+  constexpr uint32_t kMarkBytes = kRecordHeaderBytes + kMarkBodyBytes;
+  Reservation mark;
+  // No room: then there is no mark. Nothing ever waits for one.
+  const bool has_room = front_->TryClaim(
+      kMarkBytes, 0,
+      [&](LogPosition, char* memory, int64_t time) {
+        WriteStamp(memory, {.bytes = kMarkBytes, .type = RecordType::kMark, .store_time = time});
+      },
+      &mark);
+  if (!has_room) return;
+  WriteParts(mark.bytes, {}, 0, kMarkBodyBytes);
+  Store<uint64_t>(mark.bytes + kRecordHeaderBytes, durable.value());
+  Publish(mark.bytes, Seal(mark.bytes, mark.position, front_->incarnation()));
+  Count(counters_->marks);
+}
+
+absl::Status LogSyncer::Sync() {
+  RETURN_IF_ERROR(ReplacePoisoned());
+  if (front_->claimed_end() == front_->durable_end()) return absl::OkStatus();
+  PlaceMark();
+  absl::Status written;
+  {
+    MutexLock lock(writer_->step());
+    written = writer_->WriteAll();
+  }
+  if (!written.ok()) {
+    if (absl::IsResourceExhausted(written) || absl::IsInternal(written)) return written;
+    RETURN_IF_ERROR(ReplacePoisoned());
+  }
+  const LogPosition target = front_->written_end();
+  if (target == front_->durable_end()) return absl::OkStatus();
+  RETURN_IF_ERROR(SyncFiles(target));
+  front_->set_durable_end(target);
+  Count(counters_->syncs);
+  last_sync_.store(clock_->WallNanos(), std::memory_order_release);
+  health_->Clear(Condition::kDiskFull);
+  return SaveSuperblock(/*idle=*/false);
+}
+
+absl::Status LogSyncer::SyncFiles(LogPosition target) {
+  LogPosition at = segments_->BeginOf(front_->durable_end());
+  while (at < target) {
+    const std::shared_ptr<SegmentFile> file = segments_->FindOpen(at);
+    if (file != nullptr) {
+      const uint64_t end = file->written_end.load(std::memory_order_acquire);
+      if (end > file->synced_end.load(std::memory_order_acquire)) {
+        const absl::Status synced = file->Sync();
+        if (synced.ok()) {
+          file->synced_end.store(end, std::memory_order_release);
+        } else {
+          file->is_poisoned.store(true, std::memory_order_release);
+          // The replacement is synced as a whole.
+          RETURN_IF_ERROR(ReplacePoisoned());
+        }
+      }
+    }
+    at = segments_->BeginOf(at) + segments_->segment_bytes();
+  }
+  return absl::OkStatus();
+}
+
+absl::Status LogSyncer::ReplacePoisoned() {
+  for (const SegmentEntry& entry : segments_->entries()) {
+    const std::shared_ptr<SegmentFile> file = segments_->FindOpen(entry.begin());
+    if (file == nullptr || !file->is_poisoned.load(std::memory_order_acquire)) continue;
+    MutexLock lock(writer_->step());
+    front_->HoldReclaim(true);
+    const absl::Status replaced = replacer_.Replace(file, front_->front_begin());
+    front_->HoldReclaim(false);
+    if (!replaced.ok()) return Judge(replaced);
+    Count(counters_->replacements);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status LogSyncer::SaveSuperblock(bool idle) {
+  const Superblock saved = superblock_->current();
+  const LogPosition durable = front_->durable_end();
+  const bool rolled = segments_->BeginOf(saved.durable_end) != segments_->BeginOf(durable);
+  if (!rolled && !(idle && saved.durable_end != durable)) return absl::OkStatus();
+  const std::shared_ptr<SegmentFile> file = segments_->FindOpen(durable);
+  return Judge(superblock_->Update([&](Superblock& block) {
+    block.durable_end = durable;
+    block.durable_incarnation =
+        file != nullptr ? file->IncarnationAt(durable) : front_->incarnation();
+    block.prepared_end = std::max(segments_->prepared_end(), durable);
+    // A border that no file begins at yet.
+    block.prepared_end = LogPosition((block.prepared_end.value() + segments_->segment_bytes() - 1) &
+                                     ~(segments_->segment_bytes() - 1));
+    block.last_sync = last_sync_.load(std::memory_order_acquire);
+    block.last_store_time = front_->last_store_time();
+  }));
+}
+
+}  // namespace weir::internal

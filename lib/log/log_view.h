@@ -1,0 +1,43 @@
+// The log as readers see it, in the process that writes it and in others.
+
+#ifndef WEIR_LOG_LOG_VIEW_H_
+#define WEIR_LOG_LOG_VIEW_H_
+
+#include <memory>
+
+#include "absl/status/status.h"
+#include "absl/types/span.h"
+#include "log/block_cache.h"
+#include "log/doorbell.h"
+#include "log/reader_slots.h"
+#include "log/record_reader.h"
+#include "log/segments.h"
+
+namespace weir::internal {
+
+class LogView {
+ public:
+  virtual ~LogView() = default;
+
+  virtual Segments& segments() = 0;
+  // For one read by one thread.
+  virtual std::unique_ptr<FrontReader> NewFrontReader() = 0;
+  // Below this everything is there for those who read the log as a whole.
+  virtual LogPosition ContiguousVisibleEnd() = 0;
+  // Whether nothing beyond ContiguousVisibleEnd() may be seen, queue by queue either.
+  virtual bool sees_only_contiguous() const = 0;
+  // Whether the record at `position`, which some queue knows, can be read.
+  virtual bool IsPublished(LogPosition position) = 0;
+  // Everything that was entered into a queue lies below.
+  virtual LogPosition claimed_end() const = 0;
+  // Bytes of [position, position + out.size()) of one segment, below the visible end.
+  virtual absl::Status ReadBytes(LogPosition position, absl::Span<char> out) = 0;
+  virtual Doorbell& doorbell() = 0;
+  // Does what a waiting reader without workers must do himself.
+  virtual void HelpReader() = 0;
+  virtual absl::Status WhyNoRead() const = 0;
+};
+
+}  // namespace weir::internal
+
+#endif  // WEIR_LOG_LOG_VIEW_H_

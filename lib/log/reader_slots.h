@@ -1,0 +1,72 @@
+// Says when nobody reads any more what was reachable before: the memory of the front behind its
+// begin, and chunks of queue entries that were taken out.
+//
+// A reader holds a Guard for as long as it copies. A writer makes something unreachable, calls
+// Advance(), and may reuse it as soon as QuietSince() the number that it got.
+
+#ifndef WEIR_LOG_READER_SLOTS_H_
+#define WEIR_LOG_READER_SLOTS_H_
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+
+#include "base/mutex.h"
+
+namespace weir::internal {
+
+class ReaderSlots {
+ public:
+  class Guard {
+   public:
+    explicit Guard(ReaderSlots& slots) : slot_(slots.Enter()) {}
+    ~Guard() { slot_.store(0, std::memory_order_release); }
+    Guard(const Guard&) = delete;
+    Guard& operator=(const Guard&) = delete;
+
+   private:
+    std::atomic<uint64_t>& slot_;
+  };
+
+  // Everything made unreachable before this call is safe once QuietSince(the result).
+  uint64_t Advance() { return 1 + now_.fetch_add(1, std::memory_order_seq_cst); }
+
+  bool QuietSince(uint64_t moment) const {
+    for (const Slot& slot : slots_) {
+      const uint64_t entered = slot.moment.load(std::memory_order_seq_cst);
+      if (entered != 0 && entered < moment) return false;
+    }
+    return true;
+  }
+
+ private:
+  struct alignas(64) Slot {
+    std::atomic<uint64_t> moment{0};  // 0: free
+  };
+  static constexpr size_t kSlots = 64;
+
+  // The exchange orders the slot before everything that the reader looks at afterwards: either
+  // the writer sees the slot, or the reader sees what the writer made unreachable.
+  std::atomic<uint64_t>& Enter() {
+    static std::atomic<size_t> threads{0};
+    thread_local size_t mine = threads.fetch_add(1, std::memory_order_relaxed) % kSlots;
+    for (size_t i = mine;; i = (i + 1) % kSlots) {
+      uint64_t expected = 0;
+      const uint64_t moment = now_.load(std::memory_order_seq_cst);
+      if (slots_[i].moment.compare_exchange_strong(expected, moment, std::memory_order_seq_cst)) {
+        mine = i;
+        return slots_[i].moment;
+      }
+      SpinPause();
+    }
+  }
+
+  std::atomic<uint64_t> now_{1};
+  std::array<Slot, kSlots> slots_;
+};
+
+}  // namespace weir::internal
+
+#endif  // WEIR_LOG_READER_SLOTS_H_

@@ -1,0 +1,435 @@
+#include "log/recovery.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "base/checksum.h"
+#include "base/status_macros.h"
+#include "format/file_names.h"
+#include "log/front_adoption.h"
+#include "log/segment_scanner.h"
+
+namespace weir::internal {
+namespace {
+
+constexpr uint64_t kFrontBytesMin = uint64_t{1} << 20;
+
+Uuid ToUuid(const std::string& bytes) {
+  Uuid uuid{};
+  std::copy_n(bytes.begin(), std::min(bytes.size(), uuid.size()), uuid.begin());
+  return uuid;
+}
+
+class Recoverer {
+ public:
+  explicit Recoverer(const RecoveryContext& context)
+      : context_(context),
+        segments_(context.segments),
+        saved_(context.superblock.current()),
+        boot_(ToUuid(context.file_system.BootId())),
+        same_boot_(saved_.boot == boot_) {}
+
+  absl::StatusOr<RecoveredLog> Run();
+
+ private:
+  absl::Status LoadSegments();
+  absl::StatusOr<std::unique_ptr<SharedMemory>> FindFront();
+  absl::Status Adopt(std::unique_ptr<SharedMemory> memory);
+  absl::Status JudgeFiles();
+  absl::Status GoOnBehind(LogPosition end);
+  absl::Status CutAt(LogPosition end, bool keep_rest);
+  absl::Status KeepRest(LogPosition end);
+  absl::Status WriteAgain(LogPosition from, LogPosition to, Front* front);
+  absl::Status StartFront(LogPosition end);
+  absl::Status Damage(DamagedRange range);
+  FrontIdentity Identity(uint64_t incarnation) const;
+  void PrepareActive(LogPosition end);
+
+  const RecoveryContext& context_;
+  Segments& segments_;
+  const Superblock saved_;
+  const Uuid boot_;
+  const bool same_boot_;
+  FileStatus directory_status_;
+  TailScan scan_;
+  uint64_t incarnation_ = 0;
+  RecoveredLog log_;
+};
+
+FrontIdentity Recoverer::Identity(uint64_t incarnation) const {
+  return {.store = saved_.store,
+          .incarnation = incarnation,
+          .boot = boot_,
+          .directory_device = directory_status_.device,
+          .directory_inode = directory_status_.inode,
+          .lock_device = context_.lock.status().device,
+          .lock_inode = context_.lock.status().inode,
+          .segment_bytes = saved_.segment_bytes,
+          .ring_bytes = 0};
+}
+
+absl::Status Recoverer::Damage(DamagedRange range) {
+  if (context_.options.strict_recovery) return absl::DataLossError(range.reason);
+  context_.health.Raise(Condition::kDamage, range.reason);
+  context_.lost.Add(range);
+  log_.report.damage.push_back(std::move(range));
+  return absl::OkStatus();
+}
+
+absl::Status Recoverer::LoadSegments() {
+  std::vector<DamagedRange> missing;
+  RETURN_IF_ERROR(segments_.Load(saved_.log_begin, saved_.durable_end, &missing));
+  for (DamagedRange& range : missing) RETURN_IF_ERROR(Damage(std::move(range)));
+  // A hard link to the active segment would let our writes show in somebody's copy.
+  absl::StatusOr<std::shared_ptr<SegmentFile>> file = segments_.Find(saved_.durable_end);
+  if (file.ok()) {
+    ASSIGN_OR_RETURN(const FileStatus status, (*file)->Stat());
+    if (status.links > 1) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("segment ", (*file)->name(),
+                       " has a second hard link: a copy of the store shares it; copy stores "
+                       "without hard links, or with the snapshot function"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<SharedMemory>> Recoverer::FindFront() {
+  if (saved_.is_clean || saved_.front != FrontKind::kShared || !same_boot_) return nullptr;
+  absl::StatusOr<std::unique_ptr<SharedMemory>> found =
+      TakeFront(context_.file_system, saved_.front_directory, FrontName(saved_.incarnation),
+                Identity(saved_.incarnation));
+  if (found.ok()) return *std::move(found);
+  log_.report.possible_loss = true;
+  log_.report.notes.push_back(absl::StrCat(
+      absl::IsNotFound(found.status()) ? "the front of the last process is gone; what was not yet "
+                                         "written to the segments is lost with it: "
+                                       : "a front was found and left alone: ",
+      found.status().message()));
+  return nullptr;
+}
+
+// Writes what lies in [from, to) again with the same bytes: a predecessor may have seen a sync
+// fail, and then only dirty pages would ever be synced.
+absl::Status Recoverer::WriteAgain(LogPosition from, LogPosition to, Front* front) {
+  const LogPosition ring_begin = front != nullptr ? front->front_begin() : to;
+  for (const SegmentEntry& entry : segments_.entries()) {
+    const LogPosition begin = std::max(from, entry.begin() + kSegmentHeaderBytes);
+    const LogPosition end = std::min(to, entry.end());
+    if (begin >= end) continue;
+    absl::StatusOr<std::shared_ptr<SegmentFile>> found = segments_.Find(entry.begin());
+    if (!found.ok()) {
+      RETURN_IF_ERROR(Damage({begin, end, std::string(found.status().message())}));
+      continue;
+    }
+    SegmentFile& file = **found;
+    const auto read = [&](LogPosition at, absl::Span<char> out) -> absl::Status {
+      log_.report.bytes_read += out.size();
+      RETURN_IF_ERROR(file.ReadZeroFilled(at, out));
+      if (at + out.size() > ring_begin) {
+        const uint64_t below = at < ring_begin ? ring_begin - at : 0;
+        std::memcpy(out.data() + below, front->At(at + below), out.size() - below);
+      }
+      return absl::OkStatus();
+    };
+    SegmentScanner scanner(file, read, begin, end, Groups::kMembers);
+    for (;;) {
+      ScannedRecord record;
+      absl::StatusOr<SegmentScanner::Step> step = scanner.Next(&record);
+      if (step.ok() && *step == SegmentScanner::Step::kEnd) break;
+      if (step.ok() && *step == SegmentScanner::Step::kRecord) {
+        scan_.last_store_time = std::max(scan_.last_store_time, record.header.store_time);
+        const uint64_t bytes =
+            std::min<uint64_t>(CoveredBytes(record.header.type, record.header.bytes()),
+                               scanner.position() - record.position);
+        RETURN_IF_ERROR(file.Write(record.position, {absl::string_view(record.bytes, bytes)}));
+        continue;
+      }
+      const LogPosition gap = scanner.position();
+      const absl::StatusOr<bool> goes_on =
+          step.ok() ? scanner.Resync(scanner.resync_from()) : absl::StatusOr<bool>(false);
+      const LogPosition gap_end = goes_on.ok() && *goes_on ? scanner.position() : end;
+      // Judged already where the files were scanned; new only behind an adopted front.
+      if (front != nullptr) {
+        RETURN_IF_ERROR(Damage({gap, gap_end, absl::StrCat(file.Describe(gap), ": no valid record")}));
+      }
+      if (gap_end == end) break;
+    }
+    RETURN_IF_ERROR(file.Sync());
+    file.written_end.store(end.value(), std::memory_order_release);
+    file.synced_end.store(end.value(), std::memory_order_release);
+  }
+  return absl::OkStatus();
+}
+
+// The same boot and the dead process's own front: nothing is cut.
+absl::Status Recoverer::Adopt(std::unique_ptr<SharedMemory> memory) {
+  incarnation_ = saved_.incarnation;
+  scan_.last_store_time = saved_.last_store_time;
+  const auto& header = *reinterpret_cast<const FrontHeader*>(memory->header());
+  const LogPosition watermark = StepBackOverCuts(
+      segments_, std::max(saved_.durable_end,
+                          LogPosition(header.durable_end.load(std::memory_order_acquire))));
+  auto front = std::make_unique<Front>(std::move(memory), saved_.segment_bytes, incarnation_,
+                                       saved_.last_store_time);
+  // The active file may hold records of earlier incarnations: its open records say from where on.
+  const absl::StatusOr<std::shared_ptr<SegmentFile>> file = segments_.Find(saved_.durable_end);
+  if (file.ok() && (*file)->header().incarnation != incarnation_) {
+    RETURN_IF_ERROR(CompleteIncarnations(**file));
+  }
+  log_.report.voided_claims = SettleClaims(*front, context_.health, context_.lost);
+  RETURN_IF_ERROR(WriteAgain(watermark, front->written_end(), front.get()));
+  for (const SegmentEntry& entry : segments_.entries()) {
+    const std::shared_ptr<SegmentFile> open = segments_.FindOpen(entry.begin());
+    if (open == nullptr) continue;
+    const LogPosition start = entry.begin() + kSegmentHeaderBytes;
+    const uint64_t end =
+        std::max(start, std::min(entry.end(), front->written_end())).value();
+    open->written_end.store(end, std::memory_order_release);
+    open->synced_end.store(end, std::memory_order_release);
+  }
+  front->set_last_store_time(scan_.last_store_time);
+  log_.report.front_adopted = true;
+  log_.report.end = front->claimed_end();
+  log_.front_directory = saved_.front_directory;
+  log_.front = std::move(front);
+  return context_.superblock.Update([&](Superblock& block) {
+    block.durable_end = std::max(block.durable_end, watermark);
+    block.durable_incarnation =
+        file.ok() && watermark < (*file)->limit() ? (*file)->IncarnationAt(watermark)
+                                                  : block.durable_incarnation;
+    block.prepared_end = std::max(block.prepared_end, segments_.prepared_end());
+  });
+}
+
+// Copies what stands behind a cut inside its segment, before anything is written there.
+absl::Status Recoverer::KeepRest(LogPosition end) {
+  const absl::StatusOr<std::shared_ptr<SegmentFile>> file = segments_.Find(end);
+  if (!file.ok()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(std::unique_ptr<Directory> quarantine,
+                   context_.directory.Subdirectory(kQuarantineName, /*create=*/true));
+  const std::string name = absl::StrCat(SegmentFileName({.begin = end}), ".cut");
+  absl::StatusOr<std::unique_ptr<File>> kept = quarantine->Open(name, OpenMode::kCreate);
+  if (absl::IsAlreadyExists(kept.status())) {
+    kept = quarantine->Open(name, OpenMode::kReadWrite);  // an earlier recovery was interrupted
+  }
+  if (!kept.ok()) return kept.status();
+  std::string bytes((*file)->limit() - end, '\0');
+  RETURN_IF_ERROR((*file)->ReadZeroFilled(end, absl::MakeSpan(bytes)));
+  RETURN_IF_ERROR((*kept)->Write(0, {absl::string_view(bytes)}));
+  RETURN_IF_ERROR((*kept)->Sync());
+  RETURN_IF_ERROR(quarantine->Sync());
+  return context_.directory.Sync();
+}
+
+absl::Status Recoverer::CutAt(LogPosition end, bool keep_rest) {
+  if (keep_rest && end.value() % saved_.segment_bytes != 0) RETURN_IF_ERROR(KeepRest(end));
+  for (const LogPosition record : scan_.records) {
+    if (record >= end) ++log_.report.dropped_records;
+  }
+  const LogPosition furthest =
+      std::max({segments_.prepared_end(), saved_.prepared_end,
+                segments_.BeginOf(end) + saved_.segment_bytes});
+  // One number stays without a file: a gap in the numbers is how a cut is told from a roll.
+  const LogPosition begin = furthest + saved_.segment_bytes;
+  const LogPosition first_skipped =
+      end.value() % saved_.segment_bytes == 0 ? end : segments_.BeginOf(end) + saved_.segment_bytes;
+  const std::vector<SegmentName> skipped = segments_.TakeFrom(first_skipped);
+  // The synced header of this file is the cut.
+  RETURN_IF_ERROR(segments_.Create(begin, end, incarnation_, /*zero=*/false));
+  segments_.SetCut(end, begin);
+  for (const SegmentName& name : skipped) {
+    const bool has_records =
+        std::any_of(scan_.records.begin(), scan_.records.end(), [&](LogPosition record) {
+          return record >= name.begin && record < name.begin + saved_.segment_bytes;
+        });
+    const std::string file = SegmentFileName(name);
+    if (!has_records) {
+      segments_.AddSpare(file);
+      continue;
+    }
+    ASSIGN_OR_RETURN(std::unique_ptr<Directory> quarantine,
+                     context_.directory.Subdirectory(kQuarantineName, /*create=*/true));
+    const absl::Status moved = context_.directory.MoveTo(file, *quarantine, file);
+    if (!moved.ok() && !absl::IsAlreadyExists(moved)) return moved;
+    RETURN_IF_ERROR(quarantine->Sync());
+    RETURN_IF_ERROR(context_.directory.Sync());
+  }
+  return StartFront(begin);
+}
+
+void Recoverer::PrepareActive(LogPosition end) {
+  const std::shared_ptr<SegmentFile> file = segments_.FindOpen(end);
+  if (file == nullptr) return;
+  file->written_end.store(std::max(end, file->begin() + kSegmentHeaderBytes).value(),
+                          std::memory_order_release);
+  file->synced_end.store(file->written_end.load(std::memory_order_relaxed),
+                         std::memory_order_release);
+  // Close() cut the file off behind its last record.
+  const absl::Status allocated = file->Allocate(file->limit());
+  if (!allocated.ok()) {
+    context_.health.Raise(absl::IsResourceExhausted(allocated) ? Condition::kDiskFull
+                                                               : Condition::kFailed,
+                          std::string(allocated.message()));
+  }
+}
+
+absl::Status Recoverer::GoOnBehind(LogPosition end) {
+  // Files prepared by the last process name its incarnation; they are prepared again.
+  const LogPosition next = end.value() % saved_.segment_bytes == 0
+                               ? end
+                               : segments_.BeginOf(end) + saved_.segment_bytes;
+  for (const SegmentName& name : segments_.TakeFrom(next)) {
+    segments_.AddSpare(SegmentFileName(name));
+  }
+  if (end.value() % saved_.segment_bytes == 0) {
+    RETURN_IF_ERROR(segments_.Create(end, end, incarnation_, /*zero=*/false));
+  } else {
+    ASSIGN_OR_RETURN(const std::shared_ptr<SegmentFile> file, segments_.Find(end));
+    log_.announce_behind = file->IncarnationAt(end);
+    PrepareActive(end);
+  }
+  return StartFront(end);
+}
+
+absl::Status Recoverer::JudgeFiles() {
+  ASSIGN_OR_RETURN(scan_, ScanTail(segments_, saved_.durable_end, saved_.durable_incarnation,
+                                   saved_.incarnation));
+  scan_.last_store_time = std::max(scan_.last_store_time, saved_.last_store_time);
+  log_.report.bytes_read += scan_.bytes_read;
+  log_.report.was_clean = saved_.is_clean && !scan_.has_records;
+
+  std::optional<LogPosition> cut;
+  bool is_damaged = false;
+  for (const Gap& gap : scan_.gaps) {
+    if (gap.begin >= scan_.watermark && !same_boot_) {
+      cut = gap.begin;  // a hole left by power loss
+      log_.report.dropped_bytes = scan_.end - gap.begin;
+      break;
+    }
+    is_damaged = true;
+    RETURN_IF_ERROR(Damage({gap.begin, gap.end,
+                            absl::StrCat("no valid record from ", gap.begin.value(), " to ",
+                                         gap.end.value(), " although the log was whole there")}));
+  }
+  LogPosition end = cut ? *cut : scan_.end;
+  if (end < scan_.watermark) {
+    is_damaged = true;
+    RETURN_IF_ERROR(
+        Damage({end, scan_.watermark,
+                absl::StrCat("the log was durable up to ", scan_.watermark.value(),
+                             " and is unreadable from ", end.value(), " on")}));
+    end = scan_.watermark;
+  }
+  end = StepBackOverCuts(segments_, end);
+  log_.report.end = end;
+  if (log_.report.was_clean && !is_damaged) return GoOnBehind(end);
+  RETURN_IF_ERROR(WriteAgain(scan_.watermark, end, nullptr));
+  // In the same boot, writes were sequential: what does not verify is where the last one stopped.
+  if (same_boot_ && !cut && !is_damaged && segments_.EntryAt(end).has_value()) {
+    return GoOnBehind(end);
+  }
+  if (segments_.entries().empty() && end == saved_.log_begin) return GoOnBehind(end);
+  return CutAt(end, cut.has_value());
+}
+
+absl::Status Recoverer::StartFront(LogPosition end) {
+  const FrontIdentity identity = Identity(incarnation_);
+  const absl::StatusOr<std::string> directory =
+      SharedFrontDirectory(context_.options, context_.file_system);
+  const std::string name = FrontName(incarnation_);
+  SharedMemorySize size{.header_bytes = kFrontHeaderBytes,
+                        .ring_bytes = static_cast<size_t>(context_.options.front_bytes)};
+  std::unique_ptr<SharedMemory> memory;
+  absl::Status why = directory.status();
+  if (directory.ok()) {
+    // A front of this name and identity is what a crash inside an open left; nothing is in it.
+    if (TakeFront(context_.file_system, *directory, name, identity).ok()) {
+      RETURN_IF_ERROR(context_.file_system.RemoveShared(*directory, name));
+    }
+    for (;;) {
+      auto created = context_.file_system.CreateShared(*directory, name, size);
+      why = created.status();
+      if (created.ok()) memory = *std::move(created);
+      if (!absl::IsResourceExhausted(why) || size.ring_bytes <= kFrontBytesMin) break;
+      size.ring_bytes /= 2;
+    }
+    if (memory != nullptr) RETURN_IF_ERROR(memory->TryLock());
+  }
+  if (memory == nullptr) {
+    if (context_.options.front_directory != "private") {
+      log_.report.notes.push_back(absl::StrCat("the front is private: ", why.message()));
+    }
+    size.ring_bytes = static_cast<size_t>(context_.options.front_bytes);
+    ASSIGN_OR_RETURN(memory, context_.file_system.CreatePrivate(size));
+  }
+  FrontIdentity complete = identity;
+  complete.ring_bytes = memory->ring_bytes();
+  WriteFrontIdentity(*reinterpret_cast<FrontHeader*>(memory->header()), complete);
+  const FrontKind kind = memory->is_shared() ? FrontKind::kShared : FrontKind::kPrivate;
+  log_.front_directory = directory.ok() ? *directory : "";
+  log_.front = std::make_unique<Front>(std::move(memory), saved_.segment_bytes, incarnation_,
+                                       scan_.last_store_time);
+  log_.front->Begin(end);
+  return context_.superblock.Update([&](Superblock& block) {
+    block.durable_end = log_.report.end;
+    const std::shared_ptr<SegmentFile> file = segments_.FindOpen(log_.report.end);
+    block.durable_incarnation =
+        file != nullptr ? file->IncarnationAt(log_.report.end) : incarnation_;
+    block.prepared_end = std::max(segments_.prepared_end(), log_.report.end);
+    block.incarnation = incarnation_;
+    block.next_incarnation = context_.file_system.RandomBits();
+    block.boot = boot_;
+    block.front = kind;
+    block.front_directory = log_.front_directory;
+    block.is_clean = false;
+    block.last_store_time = scan_.last_store_time;
+  });
+}
+
+absl::StatusOr<RecoveredLog> Recoverer::Run() {
+  ASSIGN_OR_RETURN(directory_status_, context_.directory.Stat());
+  log_.report.last_sync = saved_.last_sync == 0 ? absl::InfinitePast()
+                                                : absl::FromUnixNanos(saved_.last_sync);
+  RETURN_IF_ERROR(LoadSegments());
+  ASSIGN_OR_RETURN(std::unique_ptr<SharedMemory> front, FindFront());
+  if (front != nullptr) {
+    RETURN_IF_ERROR(Adopt(std::move(front)));
+    return std::move(log_);
+  }
+  // Mixed with the directory, so that a copy of this store goes on under another incarnation.
+  const FrontIdentity place = Identity(saved_.next_incarnation);
+  incarnation_ = Checksum(reinterpret_cast<const char*>(&place), sizeof place, saved_.hash_seed);
+  RETURN_IF_ERROR(JudgeFiles());
+  // Only now does nothing rest on the old front any more.
+  if (!saved_.is_clean && saved_.front == FrontKind::kShared && same_boot_ &&
+      TakeFront(context_.file_system, saved_.front_directory, FrontName(saved_.incarnation),
+                Identity(saved_.incarnation))
+          .ok()) {
+    context_.file_system
+        .RemoveShared(saved_.front_directory, FrontName(saved_.incarnation))
+        .IgnoreError();
+  }
+  return std::move(log_);
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> SharedFrontDirectory(const StoreOptions& options,
+                                                 FileSystem& file_system) {
+  if (options.front_directory == "private") {
+    return absl::FailedPreconditionError("a private front was asked for");
+  }
+  if (!options.front_directory.empty()) return options.front_directory;
+  RETURN_IF_ERROR(file_system.SharedMemoryOutlivesProcess());
+  return std::string();
+}
+
+absl::StatusOr<RecoveredLog> Recover(const RecoveryContext& context) {
+  return Recoverer(context).Run();
+}
+
+}  // namespace weir::internal

@@ -1,0 +1,81 @@
+#include "log/segment_file.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+#include "format/file_names.h"
+
+namespace weir::internal {
+
+absl::StatusOr<std::shared_ptr<SegmentFile>> SegmentFile::Open(Directory& directory,
+                                                               const std::string& name,
+                                                               OpenMode mode,
+                                                               uint64_t cache_file) {
+  ASSIGN_OR_RETURN(std::unique_ptr<File> file, directory.Open(name, mode));
+  std::string bytes(kSegmentHeaderBytes, '\0');
+  ASSIGN_OR_RETURN(const size_t got, file->Read(0, absl::MakeSpan(bytes)));
+  bytes.resize(got);
+  const absl::StatusOr<SegmentHeader> header = DecodeSegmentHeader(bytes);
+  if (!header.ok()) {
+    return absl::Status(header.status().code(),
+                        absl::StrCat("segment ", name, ": ", header.status().message()));
+  }
+  const auto parsed = ParseSegmentFileName(name);
+  if (parsed && parsed->begin != header->begin) {
+    return absl::DataLossError(absl::StrCat("segment ", name, ": its header says that it begins at ",
+                                            header->begin.value()));
+  }
+  return std::make_shared<SegmentFile>(name, *header, std::move(file), cache_file);
+}
+
+std::string SegmentFile::Describe(LogPosition position) const {
+  return absl::StrCat("segment ", name_, " at +", position - begin());
+}
+
+absl::Status SegmentFile::Read(LogPosition position, absl::Span<char> out) const {
+  ASSIGN_OR_RETURN(const size_t got, file_->Read(position - begin(), out));
+  if (got == out.size()) return absl::OkStatus();
+  return absl::DataLossError(
+      absl::StrCat(Describe(position), ": the file ends ", out.size() - got, " bytes too early"));
+}
+
+absl::Status SegmentFile::ReadZeroFilled(LogPosition position, absl::Span<char> out) const {
+  ASSIGN_OR_RETURN(const size_t got, file_->Read(position - begin(), out));
+  std::fill(out.begin() + static_cast<ptrdiff_t>(got), out.end(), '\0');
+  return absl::OkStatus();
+}
+
+absl::Status SegmentFile::Write(LogPosition position, absl::Span<const absl::string_view> pieces) {
+  return file_->Write(position - begin(), pieces);
+}
+
+uint64_t SegmentFile::IncarnationAt(LogPosition position) const {
+  if (!has_changes_.load(std::memory_order_acquire)) return header_.incarnation;
+  MutexLock lock(mutex_);
+  uint64_t incarnation = header_.incarnation;
+  for (const auto& [from, changed] : changes_) {
+    if (from <= position) incarnation = changed;
+  }
+  return incarnation;
+}
+
+void SegmentFile::ChangeIncarnation(LogPosition from, uint64_t incarnation) {
+  MutexLock lock(mutex_);
+  for (const auto& change : changes_) {
+    if (change.first == from) return;
+  }
+  changes_.emplace_back(from, incarnation);
+  std::sort(changes_.begin(), changes_.end());
+  has_changes_.store(true, std::memory_order_release);
+}
+
+std::vector<std::pair<LogPosition, uint64_t>> SegmentFile::incarnations() const {
+  std::vector<std::pair<LogPosition, uint64_t>> all = {
+      {begin() + kSegmentHeaderBytes, header_.incarnation}};
+  MutexLock lock(mutex_);
+  all.insert(all.end(), changes_.begin(), changes_.end());
+  return all;
+}
+
+}  // namespace weir::internal

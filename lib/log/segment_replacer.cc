@@ -1,0 +1,124 @@
+#include "log/segment_replacer.h"
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+#include "log/segment_scanner.h"
+
+namespace weir::internal {
+
+absl::Status SegmentReplacer::CoverLost(SegmentFile& target, LogPosition begin, LogPosition end,
+                                        const std::string& reason) {
+  std::string filler(kRecordHeaderBytes, '\0');
+  if (end - begin >= kRecordHeaderBytes) {
+    WriteFiller(filler.data(), begin, static_cast<uint32_t>(end - begin), kIsLost,
+                front_->last_store_time(), target.IncarnationAt(begin));
+    RETURN_IF_ERROR(target.Write(begin, {absl::string_view(filler)}));
+  }
+  lost_->Add({begin, end, reason});
+  health_->Raise(Condition::kDamage, reason);
+  return absl::OkStatus();
+}
+
+absl::Status SegmentReplacer::CopyRecords(SegmentFile& failed, LogPosition ring_begin,
+                                          SegmentFile& target) {
+  const LogPosition start = failed.begin() + kSegmentHeaderBytes;
+  const LogPosition written(failed.written_end.load(std::memory_order_acquire));
+  const LogPosition synced(failed.synced_end.load(std::memory_order_acquire));
+  const LogPosition from_ring = std::clamp(ring_begin, start, std::max(start, written));
+  for (const auto& [from, incarnation] : failed.incarnations()) {
+    if (from != start) target.ChangeIncarnation(from, incarnation);
+  }
+  target.set_incarnations_complete();
+
+  // What is still in the front was never in doubt; the rest is read back and must verify.
+  const auto read = [&](LogPosition at, absl::Span<char> out) -> absl::Status {
+    const uint64_t below = at < from_ring ? std::min<uint64_t>(from_ring - at, out.size()) : 0;
+    if (below > 0) RETURN_IF_ERROR(failed.ReadZeroFilled(at, out.subspan(0, below)));
+    if (below < out.size()) {
+      std::memcpy(out.data() + below, front_->At(at + below), out.size() - below);
+    }
+    return absl::OkStatus();
+  };
+  SegmentScanner scanner(failed, read, start, std::max(start, written), Groups::kMembers);
+  for (;;) {
+    ScannedRecord record;
+    const absl::StatusOr<SegmentScanner::Step> step = scanner.Next(&record);
+    if (step.ok() && *step == SegmentScanner::Step::kEnd) break;
+    if (step.ok() && *step == SegmentScanner::Step::kRecord) {
+      const uint64_t bytes = std::min<uint64_t>(
+          CoveredBytes(record.header.type, record.header.bytes()), scanner.position() - record.position);
+      RETURN_IF_ERROR(target.Write(record.position, {absl::string_view(record.bytes, bytes)}));
+      continue;
+    }
+    const LogPosition gap = scanner.position();
+    const absl::StatusOr<bool> goes_on =
+        step.ok() ? scanner.Resync(scanner.resync_from()) : absl::StatusOr<bool>(false);
+    const LogPosition gap_end = goes_on.ok() && *goes_on ? scanner.position() : written;
+    const std::string reason =
+        absl::StrCat(failed.Describe(gap), ": ", gap_end - gap,
+                     " bytes are neither in the front nor readable from the file that failed");
+    if (gap < synced) {
+      // Old damage: it stays what it was, and the quarantined file keeps the bytes.
+      health_->Raise(Condition::kDamage, reason);
+      lost_->Add({gap, gap_end, reason});
+    } else {
+      RETURN_IF_ERROR(CoverLost(target, gap, gap_end, reason));
+    }
+    if (gap_end == written) break;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SegmentReplacer::Replace(const std::shared_ptr<SegmentFile>& failed,
+                                      LogPosition ring_begin) {
+  Directory& directory = segments_->directory();
+  SegmentHeader header = failed->header();
+  ++header.generation;
+  const std::string name = SegmentFileName({header.begin, header.generation});
+  const std::string temporary = TemporaryName(name);
+  const absl::Status removed = directory.Remove(temporary);
+  if (!removed.ok() && !absl::IsNotFound(removed)) return removed;
+
+  ASSIGN_OR_RETURN(std::unique_ptr<File> file, directory.Open(temporary, OpenMode::kCreate));
+  auto target = std::make_shared<SegmentFile>(name, header, std::move(file),
+                                              segments_->cache().NewFile());
+  const LogPosition written(failed->written_end.load(std::memory_order_acquire));
+  absl::Status status = target->Allocate(target->limit());
+  const std::string header_bytes = EncodeSegmentHeader(header);
+  if (status.ok()) status = target->Write(target->begin(), {absl::string_view(header_bytes)});
+  if (status.ok()) status = CopyRecords(*failed, ring_begin, *target);
+  if (status.ok()) status = target->Sync();
+  if (!status.ok()) {
+    directory.Remove(temporary).IgnoreError();  // it is not the log; the next try removes it too
+    return status;
+  }
+  target->written_end.store(written.value(), std::memory_order_release);
+  target->synced_end.store(written.value(), std::memory_order_release);
+  // It takes over only whole, under its own name, and not before that name is durable.
+  absl::Status renamed = directory.Rename(temporary, name);
+  if (absl::IsAlreadyExists(renamed)) {
+    // Left by a try whose directory sync failed.
+    RETURN_IF_ERROR(directory.Remove(name));
+    renamed = directory.Rename(temporary, name);
+  }
+  RETURN_IF_ERROR(renamed);
+  RETURN_IF_ERROR(directory.Sync());
+  segments_->TakeOver(target);
+
+  // The failed file is evidence, and its lower generation no longer serves wherever it lies.
+  absl::StatusOr<std::unique_ptr<Directory>> quarantine =
+      directory.Subdirectory(kQuarantineName, /*create=*/true);
+  if (quarantine.ok()) {
+    directory.MoveTo(failed->name(), **quarantine, failed->name()).IgnoreError();
+    (*quarantine)->Sync().IgnoreError();
+    directory.Sync().IgnoreError();
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace weir::internal

@@ -1,0 +1,385 @@
+#include "log/segments.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+#include "format/record.h"
+
+namespace weir::internal {
+namespace {
+
+// Open descriptors of sealed segments; readers of old data open files again when they need them.
+constexpr size_t kOpenFilesMax = 64;
+constexpr uint64_t kZeroPieceBytes = uint64_t{1} << 20;
+
+// Whether a record begins behind the header: a file without one holds nothing.
+bool HasFirstRecord(const SegmentFile& file) {
+  const LogPosition start = file.begin() + kSegmentHeaderBytes;
+  std::string bytes(kRecordHeaderBytes, '\0');
+  if (!file.ReadZeroFilled(start, absl::MakeSpan(bytes)).ok()) return true;  // cannot be told
+  const RecordHeader header = LoadHeader(bytes.data());
+  const uint64_t available = file.limit() - start;
+  if (!HeaderIsPlausible(header, available)) return false;
+  bytes.resize(CoveredBytes(header.type, header.bytes()));
+  return !file.ReadZeroFilled(start, absl::MakeSpan(bytes)).ok() ||
+         Verify(bytes.data(), available, start, file.header().incarnation);
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<SegmentName>> Segments::ListNewestGenerations() {
+  ASSIGN_OR_RETURN(const std::vector<std::string> files, directory_->List());
+  std::map<uint64_t, std::vector<uint64_t>> generations;
+  for (const std::string& file : files) {
+    if (const auto name = ParseSegmentFileName(file)) {
+      if (name->begin.value() % segment_bytes_ != 0) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("segment ", file, ": segments of this store begin at multiples of ",
+                         segment_bytes_));
+      }
+      generations[name->begin.value()].push_back(name->generation);
+    }
+  }
+  std::vector<SegmentName> newest;
+  for (auto& [begin, found] : generations) {
+    // The highest generation whose header verifies serves; a lower one is what it replaced.
+    std::sort(found.rbegin(), found.rend());
+    SegmentName name{LogPosition(begin), found.front()};
+    for (const uint64_t generation : found) {
+      if (found.size() == 1) break;
+      const SegmentName candidate{LogPosition(begin), generation};
+      const auto file = SegmentFile::Open(*directory_, SegmentFileName(candidate), OpenMode::kRead,
+                                          /*cache_file=*/0);
+      if (file.ok() && (*file)->header().store == store_) {
+        name = candidate;
+        break;
+      }
+    }
+    newest.push_back(name);
+  }
+  return newest;
+}
+
+absl::Status Segments::Load(LogPosition log_begin, LogPosition durable_end,
+                            std::vector<DamagedRange>* missing) {
+  ASSIGN_OR_RETURN(const std::vector<SegmentName> names, ListNewestGenerations());
+  MutexLock lock(mutex_);
+  slots_.clear();
+  LogPosition expected = log_begin;
+  for (const SegmentName& name : names) {
+    if (name.begin < log_begin) {
+      spares_.push_back(SegmentFileName(name));
+      continue;
+    }
+    Slot slot{.entry = {.name = name, .limit = name.begin + segment_bytes_}};
+    if (name.begin != expected) {
+      // A gap in the numbers: the header says whether the log was cut or a file is missing.
+      auto file = SegmentFile::Open(*directory_, SegmentFileName(name), mode_, cache_->NewFile());
+      const LogPosition predecessor_end =
+          file.ok() ? (*file)->header().predecessor_end : name.begin;
+      if (file.ok()) slot.file = *std::move(file);
+      while (!slots_.empty() && slots_.rbegin()->second.entry.begin() >= predecessor_end &&
+             predecessor_end < name.begin) {
+        spares_.push_back(SegmentFileName(slots_.rbegin()->second.entry.name));
+        slots_.erase(std::prev(slots_.end()));
+      }
+      // Skipped files are recycled one by one: gaps between them are nobody's.
+      while (predecessor_end < name.begin && !missing->empty() &&
+             missing->back().begin >= predecessor_end) {
+        missing->pop_back();
+      }
+      const LogPosition before =
+          slots_.empty() ? log_begin : slots_.rbegin()->second.entry.limit;
+      // A process that went on in an older segment prepares the next ones anew, one by one; if it
+      // dies at that, files that hold nothing stand behind a gap.
+      if (before >= durable_end && before < predecessor_end && slot.file != nullptr &&
+          !HasFirstRecord(*slot.file)) {
+        spares_.push_back(SegmentFileName(name));
+        continue;
+      }
+      if (predecessor_end < name.begin && !slots_.empty()) {
+        slots_.rbegin()->second.entry.cut = predecessor_end;
+      }
+      if (before < predecessor_end) {
+        missing->push_back({before, predecessor_end,
+                            absl::StrCat("no file for the log from ", before.value(), " to ",
+                                         predecessor_end.value())});
+      }
+    }
+    expected = name.begin + segment_bytes_;
+    slots_.emplace(name.begin.value(), std::move(slot));
+  }
+  UpdateEnds();
+  return absl::OkStatus();
+}
+
+void Segments::UpdateEnds() {
+  begin_.store(slots_.empty() ? 0 : slots_.begin()->first, std::memory_order_release);
+  prepared_end_.store(slots_.empty() ? 0 : slots_.rbegin()->first + segment_bytes_,
+                      std::memory_order_release);
+}
+
+std::vector<SegmentEntry> Segments::entries() const {
+  MutexLock lock(mutex_);
+  std::vector<SegmentEntry> all;
+  all.reserve(slots_.size());
+  for (const auto& [begin, slot] : slots_) all.push_back(slot.entry);
+  return all;
+}
+
+std::optional<SegmentEntry> Segments::EntryAt(LogPosition position) const {
+  MutexLock lock(mutex_);
+  const auto found = slots_.find(BeginOf(position).value());
+  if (found == slots_.end()) return std::nullopt;
+  return found->second.entry;
+}
+
+std::optional<LogPosition> Segments::GoOn(LogPosition position) const {
+  MutexLock lock(mutex_);
+  const auto found = slots_.find(BeginOf(position).value());
+  if (found != slots_.end() && position < found->second.entry.end()) return position;
+  const auto next = slots_.upper_bound(BeginOf(position).value());
+  if (next == slots_.end()) return std::nullopt;
+  return LogPosition(next->first);
+}
+
+absl::StatusOr<std::shared_ptr<SegmentFile>> Segments::Find(LogPosition position) {
+  MutexLock lock(mutex_);
+  const auto found = slots_.find(BeginOf(position).value());
+  if (found == slots_.end()) {
+    if (position < begin()) {
+      return absl::OutOfRangeError(
+          absl::StrCat("position ", position.value(), " was dropped; the log begins at ",
+                       begin().value()));
+    }
+    return absl::NotFoundError(absl::StrCat("no segment holds position ", position.value()));
+  }
+  Slot& slot = found->second;
+  slot.last_use = ++use_;
+  if (slot.file == nullptr) {
+    const std::string name = SegmentFileName(slot.entry.name);
+    ASSIGN_OR_RETURN(std::shared_ptr<SegmentFile> file,
+                     SegmentFile::Open(*directory_, name, mode_, cache_->NewFile()));
+    if (file->header().store != store_ || file->header().segment_bytes != segment_bytes_) {
+      return absl::DataLossError(absl::StrCat("segment ", name, " belongs to another store"));
+    }
+    slot.file = std::move(file);
+    CloseIdleFiles();
+  }
+  return slot.file;
+}
+
+std::shared_ptr<SegmentFile> Segments::FindOpen(LogPosition position) const {
+  MutexLock lock(mutex_);
+  const auto found = slots_.find(BeginOf(position).value());
+  return found == slots_.end() ? nullptr : found->second.file;
+}
+
+void Segments::CloseIdleFiles() {
+  size_t open = 0;
+  Slot* oldest = nullptr;
+  for (auto& [begin, slot] : slots_) {
+    if (slot.file == nullptr) continue;
+    ++open;
+    // The descriptor that wrote is the one that syncs: it stays until everything is synced.
+    const bool is_done =
+        slot.file->synced_end.load(std::memory_order_acquire) ==
+            slot.file->written_end.load(std::memory_order_acquire) &&
+        !slot.file->is_poisoned.load(std::memory_order_acquire);
+    const bool is_last = begin + 3 * segment_bytes_ >= prepared_end().value();
+    if (is_done && !is_last && (oldest == nullptr || slot.last_use < oldest->last_use)) {
+      oldest = &slot;
+    }
+  }
+  if (open > kOpenFilesMax && oldest != nullptr) oldest->file.reset();
+}
+
+std::optional<std::string> Segments::TakeSpare(const std::string& preferred) {
+  MutexLock lock(mutex_);
+  // Files that somebody still reads wait; dropping them was the reader's "being removed".
+  for (size_t i = dropped_.size(); i-- > 0;) {
+    if (dropped_[i].use_count() == 1) {
+      spares_.push_back(dropped_[i]->name());
+      dropped_.erase(dropped_.begin() + static_cast<ptrdiff_t>(i));
+    }
+  }
+  if (spares_.empty()) return std::nullopt;
+  auto chosen = std::find(spares_.begin(), spares_.end(), preferred);
+  if (chosen == spares_.end()) chosen = std::prev(spares_.end());
+  std::string spare = *chosen;
+  spares_.erase(chosen);
+  return spare;
+}
+
+absl::StatusOr<Segments::Preparation> Segments::StartPreparation(LogPosition begin) {
+  Preparation preparation{.begin = begin};
+  preparation.temporary_name = TemporaryName(SegmentFileName({.begin = begin}));
+  const absl::Status removed = directory_->Remove(preparation.temporary_name);
+  if (!removed.ok() && !absl::IsNotFound(removed)) return removed;
+  if (const std::optional<std::string> spare = TakeSpare(SegmentFileName({.begin = begin}))) {
+    absl::StatusOr<std::unique_ptr<File>> file = directory_->Open(*spare, OpenMode::kReadWrite);
+    absl::StatusOr<FileStatus> status = file.ok() ? (*file)->Stat() : file.status();
+    // With a second link the bytes are somebody's copy of the store: leave them alone.
+    if (status.ok() && status->links == 1 &&
+        directory_->Rename(*spare, preparation.temporary_name).ok()) {
+      preparation.file = *std::move(file);
+      recycled_.fetch_add(1, std::memory_order_relaxed);
+      // As long as a spare was, no longer: what lay behind the new header never verifies.
+      RETURN_IF_ERROR(preparation.file->Allocate(segment_bytes_));
+      if (status->size > segment_bytes_) {
+        RETURN_IF_ERROR(preparation.file->Truncate(segment_bytes_));
+      }
+      return preparation;
+    }
+    if (status.ok() && status->links != 1) RETURN_IF_ERROR(directory_->Remove(*spare));
+  }
+  ASSIGN_OR_RETURN(preparation.file, directory_->Open(preparation.temporary_name,
+                                                      OpenMode::kCreate));
+  RETURN_IF_ERROR(preparation.file->Allocate(segment_bytes_));
+  return preparation;
+}
+
+absl::Status Segments::FinishPreparation(Preparation& preparation, LogPosition predecessor_end,
+                                         uint64_t incarnation) {
+  const SegmentHeader header{.store = store_,
+                             .segment_bytes = segment_bytes_,
+                             .begin = preparation.begin,
+                             .generation = 0,
+                             .incarnation = incarnation,
+                             .predecessor_end = predecessor_end};
+  const std::string bytes = EncodeSegmentHeader(header);
+  const absl::string_view piece = bytes;
+  RETURN_IF_ERROR(preparation.file->Write(0, {piece}));
+  RETURN_IF_ERROR(preparation.file->Sync());
+  const SegmentName name{.begin = preparation.begin};
+  absl::Status renamed = directory_->Rename(preparation.temporary_name, SegmentFileName(name));
+  if (absl::IsAlreadyExists(renamed)) {
+    // Not in the list, so it holds no record: the rest of a preparation that failed at its end.
+    RETURN_IF_ERROR(directory_->Remove(SegmentFileName(name)));
+    renamed = directory_->Rename(preparation.temporary_name, SegmentFileName(name));
+  }
+  RETURN_IF_ERROR(renamed);
+  // Without this the name may be lost although the bytes are not.
+  RETURN_IF_ERROR(directory_->Sync());
+  auto file = std::make_shared<SegmentFile>(SegmentFileName(name), header,
+                                            std::move(preparation.file), cache_->NewFile());
+  file->set_incarnations_complete();
+  const uint64_t start = (header.begin + kSegmentHeaderBytes).value();
+  file->written_end.store(start, std::memory_order_release);
+  file->synced_end.store(start, std::memory_order_release);
+  MutexLock lock(mutex_);
+  slots_[preparation.begin.value()] =
+      Slot{.entry = {.name = name, .limit = preparation.begin + segment_bytes_},
+           .file = std::move(file),
+           .last_use = ++use_};
+  prepared_.fetch_add(1, std::memory_order_relaxed);
+  UpdateEnds();
+  CloseIdleFiles();
+  return absl::OkStatus();
+}
+
+absl::Status Segments::Create(LogPosition begin, LogPosition predecessor_end,
+                              uint64_t incarnation, bool zero) {
+  MutexLock lock(preparing_);
+  ASSIGN_OR_RETURN(Preparation preparation, StartPreparation(begin));
+  if (zero) {
+    const std::string zeros(std::min(segment_bytes_, kZeroPieceBytes), '\0');
+    for (uint64_t at = 0; at < segment_bytes_; at += zeros.size()) {
+      RETURN_IF_ERROR(preparation.file->Write(at, {absl::string_view(zeros)}));
+    }
+  }
+  return FinishPreparation(preparation, predecessor_end, incarnation);
+}
+
+void Segments::SetCut(LogPosition predecessor_end, LogPosition begin) {
+  MutexLock lock(mutex_);
+  const auto next = slots_.lower_bound(begin.value());
+  if (next == slots_.begin()) return;
+  std::prev(next)->second.entry.cut = predecessor_end;
+}
+
+absl::StatusOr<bool> Segments::Prepare(LogPosition wanted_end, uint64_t incarnation, bool zero) {
+  MutexLock lock(preparing_);
+  const LogPosition next = prepared_end();
+  if (next >= wanted_end && !preparation_) return false;
+  if (preparation_ && preparation_->begin != next) preparation_.reset();
+  if (!preparation_) {
+    absl::StatusOr<Preparation> started = StartPreparation(next);
+    if (!started.ok()) return started.status();
+    preparation_ = *std::move(started);
+    if (zero) return true;
+  }
+  if (zero && preparation_->zeroed < segment_bytes_) {
+    const std::string zeros(std::min(segment_bytes_, kZeroPieceBytes), '\0');
+    const absl::Status written =
+        preparation_->file->Write(preparation_->zeroed, {absl::string_view(zeros)});
+    if (!written.ok()) {
+      preparation_.reset();
+      return written;
+    }
+    preparation_->zeroed += zeros.size();
+    if (preparation_->zeroed < segment_bytes_) return true;
+  }
+  Preparation preparation = *std::exchange(preparation_, std::nullopt);
+  RETURN_IF_ERROR(FinishPreparation(preparation, next, incarnation));
+  return prepared_end() < wanted_end;
+}
+
+void Segments::TakeOver(std::shared_ptr<SegmentFile> replacement) {
+  MutexLock lock(mutex_);
+  Slot& slot = slots_.at(replacement->begin().value());
+  slot.entry.name.generation = replacement->header().generation;
+  slot.file = std::move(replacement);
+}
+
+void Segments::DropBelow(LogPosition position) {
+  MutexLock lock(mutex_);
+  while (slots_.size() > 1 && slots_.begin()->second.entry.limit <= position) {
+    Slot& slot = slots_.begin()->second;
+    if (slot.file != nullptr) {
+      dropped_.push_back(std::move(slot.file));
+    } else {
+      spares_.push_back(SegmentFileName(slot.entry.name));
+    }
+    slots_.erase(slots_.begin());
+  }
+  UpdateEnds();
+}
+
+void Segments::AddSpare(const std::string& file_name) {
+  MutexLock lock(mutex_);
+  spares_.push_back(file_name);
+}
+
+std::vector<SegmentName> Segments::TakeFrom(LogPosition position) {
+  MutexLock lock(mutex_);
+  std::vector<SegmentName> taken;
+  for (auto slot = slots_.lower_bound(position.value()); slot != slots_.end();) {
+    taken.push_back(slot->second.entry.name);
+    slot = slots_.erase(slot);
+  }
+  UpdateEnds();
+  return taken;
+}
+
+absl::Status Segments::RemovePrepared(LogPosition end) {
+  MutexLock preparing(preparing_);
+  if (preparation_) {
+    const std::string name = preparation_->temporary_name;
+    preparation_.reset();
+    RETURN_IF_ERROR(directory_->Remove(name));
+  }
+  while (const std::optional<std::string> spare = TakeSpare("")) {
+    RETURN_IF_ERROR(directory_->Remove(*spare));
+  }
+  // The segment that holds `end` stays, also when nothing is in it yet.
+  const LogPosition keep = BeginOf(end) + segment_bytes_;
+  for (const SegmentName& name : TakeFrom(keep)) {
+    RETURN_IF_ERROR(directory_->Remove(SegmentFileName(name)));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace weir::internal

@@ -1,0 +1,99 @@
+#include "log/superblock_file.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+#include "format/file_names.h"
+
+namespace weir::internal {
+
+absl::StatusOr<std::unique_ptr<SuperblockFile>> SuperblockFile::Load(Directory& directory,
+                                                                     OpenMode mode) {
+  ASSIGN_OR_RETURN(const std::vector<std::string> names, directory.List());
+  std::unique_ptr<SuperblockFile> newest;
+  absl::Status trouble;
+  uint64_t furthest_generation = 0;
+  for (const std::string& name : names) {
+    const std::optional<uint64_t> generation = ParseSuperblockFileName(name);
+    if (!generation) continue;
+    furthest_generation = std::max(furthest_generation, *generation);
+    ASSIGN_OR_RETURN(std::unique_ptr<File> file, directory.Open(name, mode));
+    std::string bytes(kSuperblockBytes, '\0');
+    ASSIGN_OR_RETURN(const size_t got, file->Read(0, absl::MakeSpan(bytes)));
+    bytes.resize(got);
+    const absl::StatusOr<Superblock> superblock = DecodeSuperblock(bytes);
+    if (!superblock.ok()) {
+      trouble = absl::Status(superblock.status().code(),
+                             absl::StrCat(name, ": ", superblock.status().message()));
+      // A newer format beats everything: an older generation may be behind the times.
+      if (absl::IsInvalidArgument(trouble)) return trouble;
+      continue;
+    }
+    if (newest == nullptr || superblock->sequence > newest->current().sequence) {
+      newest.reset(new SuperblockFile(directory, std::move(file), *generation, *superblock));
+    }
+  }
+  if (newest == nullptr) {
+    if (!trouble.ok()) return trouble;
+    return newest;
+  }
+  MutexLock lock(newest->mutex_);
+  newest->generation_ = furthest_generation;
+  return newest;
+}
+
+absl::StatusOr<std::unique_ptr<File>> SuperblockFile::WriteAnew(Directory& directory,
+                                                                uint64_t generation,
+                                                                const Superblock& superblock) {
+  const std::string name = SuperblockFileName(generation);
+  const std::string temporary = TemporaryName(name);
+  const absl::Status removed = directory.Remove(temporary);
+  if (!removed.ok() && !absl::IsNotFound(removed)) return removed;
+  ASSIGN_OR_RETURN(std::unique_ptr<File> file, directory.Open(temporary, OpenMode::kCreate));
+  RETURN_IF_ERROR(file->Allocate(kSuperblockBytes));
+  const std::string slot = EncodeSuperblock(superblock);
+  RETURN_IF_ERROR(file->Write((superblock.sequence % 2) * kSuperblockSlotBytes,
+                              {absl::string_view(slot)}));
+  RETURN_IF_ERROR(file->Sync());
+  RETURN_IF_ERROR(directory.Rename(temporary, name));
+  RETURN_IF_ERROR(directory.Sync());
+  return file;
+}
+
+absl::StatusOr<std::unique_ptr<SuperblockFile>> SuperblockFile::Create(
+    Directory& directory, const Superblock& superblock) {
+  ASSIGN_OR_RETURN(std::unique_ptr<File> file, WriteAnew(directory, 0, superblock));
+  return std::unique_ptr<SuperblockFile>(
+      new SuperblockFile(directory, std::move(file), 0, superblock));
+}
+
+absl::Status SuperblockFile::Update(const std::function<void(Superblock&)>& change) {
+  MutexLock lock(mutex_);
+  Superblock next = current_;
+  change(next);
+  ++next.sequence;
+  const std::string slot = EncodeSuperblock(next);
+  if (!is_poisoned_) {
+    absl::Status status = file_->Write((next.sequence % 2) * kSuperblockSlotBytes,
+                                       {absl::string_view(slot)});
+    if (status.ok()) status = file_->Sync();
+    if (status.ok()) {
+      current_ = std::move(next);
+      return status;
+    }
+    // Nothing is known of either slot of this file any more, and a later sync would prove nothing.
+    is_poisoned_ = true;
+  }
+  ASSIGN_OR_RETURN(std::unique_ptr<File> file, WriteAnew(directory_, generation_ + 1, next));
+  const std::string failed = SuperblockFileName(generation_);
+  file_ = std::move(file);
+  ++generation_;
+  current_ = std::move(next);
+  is_poisoned_ = false;
+  // The newer sequence wins whether or not the failed file goes.
+  directory_.Remove(failed).IgnoreError();
+  return absl::OkStatus();
+}
+
+}  // namespace weir::internal

@@ -1,0 +1,65 @@
+// The superblock's file: read at open, written in alternating slots, replaced when it fails.
+
+#ifndef WEIR_LOG_SUPERBLOCK_FILE_H_
+#define WEIR_LOG_SUPERBLOCK_FILE_H_
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/mutex.h"
+#include "format/superblock.h"
+#include "weir/file_system.h"
+
+namespace weir::internal {
+
+class SuperblockFile {
+ public:
+  // The newest superblock of the directory, of all generations of its file; null if there is no
+  // such file. `mode` is kRead or kReadWrite.
+  static absl::StatusOr<std::unique_ptr<SuperblockFile>> Load(Directory& directory, OpenMode mode);
+
+  // Writes the first superblock of a store, durably.
+  static absl::StatusOr<std::unique_ptr<SuperblockFile>> Create(Directory& directory,
+                                                                const Superblock& superblock);
+
+  Superblock current() const {
+    MutexLock lock(mutex_);
+    return current_;
+  }
+
+  // Changes fields, and writes and syncs the result into the older slot. If that fails the file is
+  // written anew under the next generation; if that fails too the superblock is as before.
+  absl::Status Update(const std::function<void(Superblock&)>& change);
+
+  absl::StatusOr<FileStatus> Stat() {
+    MutexLock lock(mutex_);
+    return file_->Stat();
+  }
+
+ private:
+  SuperblockFile(Directory& directory, std::unique_ptr<File> file, uint64_t generation,
+                 Superblock current)
+      : directory_(directory),
+        file_(std::move(file)),
+        generation_(generation),
+        current_(std::move(current)) {}
+
+  static absl::StatusOr<std::unique_ptr<File>> WriteAnew(Directory& directory,
+                                                         uint64_t generation,
+                                                         const Superblock& superblock);
+
+  Directory& directory_;
+  mutable Mutex mutex_;
+  std::unique_ptr<File> file_ ABSL_GUARDED_BY(mutex_);
+  uint64_t generation_ ABSL_GUARDED_BY(mutex_);
+  Superblock current_ ABSL_GUARDED_BY(mutex_);
+  bool is_poisoned_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace weir::internal
+
+#endif  // WEIR_LOG_SUPERBLOCK_FILE_H_

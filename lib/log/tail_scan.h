@@ -1,0 +1,44 @@
+// Looks at everything that may have been written behind the durable end, before anything is judged.
+
+#ifndef WEIR_LOG_TAIL_SCAN_H_
+#define WEIR_LOG_TAIL_SCAN_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "log/segments.h"
+#include "weir/message.h"
+
+namespace weir::internal {
+
+// A stretch in which nothing verifies; a valid record begins at `end`.
+struct Gap {
+  LogPosition begin;
+  LogPosition end;
+};
+
+struct TailScan {
+  LogPosition watermark;    // the log was durable at least up to here
+  std::vector<Gap> gaps;    // with valid records behind them
+  LogPosition end;          // behind the last valid record
+  bool has_records = false;
+  int64_t last_store_time = 0;
+  uint64_t bytes_read = 0;
+  // Records by position, for counting what a cut leaves out.
+  std::vector<LogPosition> records;
+};
+
+// Scans from `durable_end`, whose record `durable_incarnation` wrote, to the end of the furthest
+// file. `incarnation` is one more that may have written. Files that cannot be read count as having
+// nothing valid in them.
+absl::StatusOr<TailScan> ScanTail(Segments& segments, LogPosition durable_end,
+                                  uint64_t durable_incarnation, uint64_t incarnation);
+
+// Where the log ended before the cut, if `end` is the begin of a segment that follows a cut and
+// holds nothing: positions between the two belong to no record.
+LogPosition StepBackOverCuts(const Segments& segments, LogPosition end);
+
+}  // namespace weir::internal
+
+#endif  // WEIR_LOG_TAIL_SCAN_H_
