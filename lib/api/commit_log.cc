@@ -1,0 +1,234 @@
+#include "weir/commit_log.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "api/background.h"
+#include "api/store_check.h"
+#include "api/store_parts.h"
+#include "base/status_macros.h"
+#include "io/fork_guard.h"
+#include "log/commit_log.h"
+#include "log/log_scanner.h"
+#include "log/own_log_view.h"
+
+namespace weir {
+
+using internal::kNoQueue;
+using internal::kRecordAlignment;
+using internal::kRecordHeaderBytes;
+using internal::LogScanner;
+using internal::RecordBytes;
+using internal::RecordType;
+using internal::Reservation;
+using internal::ScannedRecord;
+
+struct CommitLog::Impl {
+  std::unique_ptr<internal::CommitLog> log;
+  std::unique_ptr<internal::OwnLogView> view;
+  std::unique_ptr<internal::Background> background;
+  internal::ForkGuard fork_guard;
+  std::atomic<bool> is_closed{false};
+
+  absl::Status Check() const {
+    if (fork_guard.forked()) {
+      return absl::FailedPreconditionError("this process was forked from the log's: open anew");
+    }
+    if (is_closed.load(std::memory_order_acquire)) return absl::FailedPreconditionError("closed");
+    return absl::OkStatus();
+  }
+
+  // The stamp of a record without a queue.
+  static void Stamp(char* memory, uint32_t bytes, int64_t time, uint32_t distance) {
+    internal::WriteStamp(memory, {.bytes = bytes,
+                                  .type = RecordType::kMessage,
+                                  .queue_number = kNoQueue,
+                                  .store_time = time,
+                                  .group_distance = distance});
+  }
+  static void Fill(char* record, absl::string_view body) {
+    char* const to = internal::WriteParts(record, {}, 0, static_cast<uint32_t>(body.size()));
+    if (!body.empty()) std::memcpy(to, body.data(), body.size());
+  }
+  absl::StatusOr<uint32_t> Measure(absl::string_view body) const {
+    const uint64_t bytes = RecordBytes(0, body.size());
+    if (body.size() > log->options().max_body_bytes || bytes > log->record_bytes_max()) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "the body has ", body.size(), " bytes; at most ",
+          std::min<uint64_t>(log->options().max_body_bytes,
+                             log->record_bytes_max() - kRecordHeaderBytes)));
+    }
+    return static_cast<uint32_t>(bytes);
+  }
+};
+
+absl::StatusOr<std::unique_ptr<CommitLog>> CommitLog::Open(const StoreOptions& given) {
+  auto impl = std::make_unique<Impl>();
+  const StoreOptions options = internal::WithDefaults(given);
+  if (options.read_only) {
+    return absl::InvalidArgumentError("a journal is opened for writing; read_only is for stores");
+  }
+  ASSIGN_OR_RETURN(impl->log, internal::CommitLog::Open(options));
+  const bool has_workers = options.background == Background::kThreads;
+  impl->view = std::make_unique<internal::OwnLogView>(impl->log.get(), has_workers);
+  impl->background =
+      std::make_unique<internal::Background>(impl->log.get(), std::vector<internal::Job>());
+  if (has_workers) RETURN_IF_ERROR(impl->background->Start(options.worker_core));
+  return std::make_unique<CommitLog>(std::move(impl));
+}
+
+CommitLog::CommitLog(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+CommitLog::~CommitLog() {
+  if (!impl_->is_closed.load(std::memory_order_acquire)) Close().IgnoreError();
+}
+
+absl::Status CommitLog::Close() {
+  RETURN_IF_ERROR(impl_->Check());
+  if (impl_->is_closed.exchange(true, std::memory_order_acq_rel)) {
+    return absl::FailedPreconditionError("closed");
+  }
+  impl_->log->Stop();
+  impl_->background->Stop();
+  return impl_->log->Close();
+}
+
+absl::StatusOr<Receipt> CommitLog::Append(absl::string_view body, const AppendOptions& options) {
+  RETURN_IF_ERROR(impl_->Check());
+  internal::CommitLog& log = *impl_->log;
+  ASSIGN_OR_RETURN(const uint32_t bytes, impl_->Measure(body));
+  const internal::Deadline deadline = log.DeadlineIn(options.timeout);
+  ASSIGN_OR_RETURN(const Reservation place,
+                   log.Claim(bytes, log.clock().WallNanos(), deadline,
+                             [&](LogPosition, char* memory, int64_t time) {
+                               Impl::Stamp(memory, bytes, time, 0);
+                             }));
+  Impl::Fill(place.bytes, body);
+  log.Publish(place, internal::Seal(place.bytes, place.position, log.incarnation()));
+  log.doorbell().RingLog();
+  Receipt receipt{.position = place.position, .end = place.end()};
+  ASSIGN_OR_RETURN(receipt.reached,
+                   log.WaitFor(place.position, place.end(), options.durability, deadline));
+  return receipt;
+}
+
+absl::StatusOr<std::vector<Receipt>> CommitLog::Append(absl::Span<const absl::string_view> bodies,
+                                                       const AppendOptions& options) {
+  RETURN_IF_ERROR(impl_->Check());
+  if (bodies.empty()) return absl::InvalidArgumentError("a batch without records");
+  internal::CommitLog& log = *impl_->log;
+  std::vector<uint32_t> sizes;
+  uint64_t total = kRecordHeaderBytes;
+  for (const absl::string_view body : bodies) {
+    ASSIGN_OR_RETURN(const uint32_t bytes, impl_->Measure(body));
+    sizes.push_back(bytes);
+    total += bytes;
+  }
+  if (total > log.group_bytes_max()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the batch has ", total, " bytes; at most ", log.group_bytes_max()));
+  }
+  const auto group_bytes = static_cast<uint32_t>(total);
+  const internal::Deadline deadline = log.DeadlineIn(options.timeout);
+  ASSIGN_OR_RETURN(
+      const Reservation place,
+      log.Claim(group_bytes, log.clock().WallNanos(), deadline,
+                [&](LogPosition, char* memory, int64_t time) {
+                  internal::WriteStamp(memory, {.bytes = group_bytes,
+                                                .type = RecordType::kGroup,
+                                                .store_time = time});
+                  uint32_t at = kRecordHeaderBytes;
+                  for (const uint32_t bytes : sizes) {
+                    Impl::Stamp(memory + at, bytes, time, at / kRecordAlignment);
+                    at += bytes;
+                  }
+                }));
+  std::vector<Receipt> receipts;
+  uint32_t at = kRecordHeaderBytes;
+  for (size_t i = 0; i < bodies.size(); ++i) {
+    char* const record = place.bytes + at;
+    Impl::Fill(record, bodies[i]);
+    internal::Publish(record, internal::Seal(record, place.position + at, log.incarnation()));
+    receipts.push_back({.position = place.position + at, .end = place.end()});
+    at += sizes[i];
+  }
+  internal::WriteParts(place.bytes, {}, 0, 0);
+  log.Publish(place, internal::Seal(place.bytes, place.position, log.incarnation()));
+  log.doorbell().RingLog();
+  ASSIGN_OR_RETURN(const Durability reached,
+                   log.WaitFor(place.position, place.end(), options.durability, deadline));
+  for (Receipt& receipt : receipts) receipt.reached = reached;
+  return receipts;
+}
+
+absl::StatusOr<Durability> CommitLog::WaitFor(const Receipt& receipt, Durability durability,
+                                              absl::Duration timeout) {
+  RETURN_IF_ERROR(impl_->Check());
+  return impl_->log->WaitFor(receipt.position, receipt.end, durability,
+                             impl_->log->DeadlineIn(timeout));
+}
+
+absl::Status CommitLog::Flush(absl::Duration timeout) {
+  RETURN_IF_ERROR(impl_->Check());
+  return impl_->log->Flush(impl_->log->DeadlineIn(timeout));
+}
+
+absl::StatusOr<JournalEntries> CommitLog::Read(LogPosition position, size_t max) {
+  RETURN_IF_ERROR(impl_->Check());
+  internal::OwnLogView& view = *impl_->view;
+  if (position < view.segments().begin() && position > LogPosition(0)) {
+    return absl::OutOfRangeError(absl::StrCat("position ", position.value(),
+                                              " was dropped; the log begins at ",
+                                              view.segments().begin().value()));
+  }
+  JournalEntries result;
+  internal::ReadMemory memory;
+  LogScanner scanner(view, std::max(position, view.segments().begin()),
+                     view.ContiguousVisibleEnd());
+  while (result.entries.size() < max) {
+    ScannedRecord record;
+    DamagedRange damage;
+    ASSIGN_OR_RETURN(const LogScanner::Step step, scanner.Next(&record, &damage));
+    if (step == LogScanner::Step::kEnd) break;
+    if (step == LogScanner::Step::kDamage) {
+      result.damage.push_back(std::move(damage));
+      continue;
+    }
+    if (record.header.type != RecordType::kMessage) continue;
+    const auto parts = internal::DecodeParts(record.bytes);
+    if (!parts) {
+      result.damage.push_back({record.position, record.end(), "impossible parts"});
+      continue;
+    }
+    char* const body = memory.Allocate(parts->body.size());
+    if (!parts->body.empty()) std::memcpy(body, parts->body.data(), parts->body.size());
+    result.entries.push_back({.position = record.position,
+                              .store_time = absl::FromUnixNanos(record.header.store_time),
+                              .body = {body, parts->body.size()}});
+  }
+  result.next = scanner.position();
+  result.memory = memory.Take();
+  return result;
+}
+
+absl::Status CommitLog::TrimTo(LogPosition position) {
+  RETURN_IF_ERROR(impl_->Check());
+  return impl_->log->TrimTo(position);
+}
+
+LogPosition CommitLog::begin() const { return impl_->log->segments().begin(); }
+LogPosition CommitLog::end() const { return impl_->log->front().claimed_end(); }
+LogPosition CommitLog::durable_end() const { return impl_->log->front().durable_end(); }
+
+absl::Duration CommitLog::RunOnce() {
+  if (!impl_->Check().ok()) return absl::InfiniteDuration();
+  return impl_->background->RunOnce();
+}
+
+StoreState CommitLog::state() const { return impl_->log->health().state(); }
+StoreStats CommitLog::Stats() const { return internal::StatsOf(*impl_->log); }
+const RecoveryReport& CommitLog::recovery() const { return impl_->log->report(); }
+
+}  // namespace weir

@@ -1,0 +1,394 @@
+#include "weir/store.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "api/background.h"
+#include "api/store_check.h"
+#include "api/store_parts.h"
+#include "base/status_macros.h"
+#include "io/fork_guard.h"
+#include "store/engine.h"
+#include "store/follower.h"
+
+namespace weir {
+
+using internal::CommitLog;
+using internal::Engine;
+using internal::Follower;
+using internal::ReadOrWait;
+using internal::TagSet;
+
+namespace {
+
+constexpr uint32_t kAllQueues = ~uint32_t{0};
+
+}  // namespace
+
+struct MessageStore::Impl {
+  StoreOptions options;
+  internal::ForkGuard fork_guard;
+  // One of the two.
+  std::unique_ptr<Engine> engine;
+  std::unique_ptr<Follower> follower;
+  std::unique_ptr<internal::Background> background;
+  std::atomic<bool> is_closed{false};
+  mutable std::atomic<uint64_t> reads{0};
+
+  absl::Status Check() const {
+    if (fork_guard.forked()) {
+      return absl::FailedPreconditionError("this process was forked from the store's: open anew");
+    }
+    if (is_closed.load(std::memory_order_acquire)) return absl::FailedPreconditionError("closed");
+    return absl::OkStatus();
+  }
+  absl::Status CheckWriter() const {
+    RETURN_IF_ERROR(Check());
+    if (engine == nullptr) return absl::FailedPreconditionError("the store is open for reading");
+    return absl::OkStatus();
+  }
+
+  internal::LogView& log() const {
+    return engine != nullptr ? static_cast<internal::LogView&>(engine->view()) : follower->view();
+  }
+  internal::TopicCatalogue& catalogue() const {
+    return engine != nullptr ? engine->catalogue() : follower->catalogue();
+  }
+  internal::MessageReader& reader() const {
+    return engine != nullptr ? engine->reader() : follower->reader();
+  }
+  // A reading process looks for what is new first.
+  absl::Status Refresh() const {
+    return follower != nullptr ? follower->CatchUp() : absl::OkStatus();
+  }
+  // Null if there is none.
+  absl::StatusOr<const Topic::Entry*> Find(const TopicRef& ref) const {
+    if (ref.topic()) {
+      const Topic::Entry* const entry = ref.topic().entry();
+      if (entry->owner != &catalogue()) {
+        return absl::InvalidArgumentError("the topic's handle belongs to another store");
+      }
+      return entry;
+    }
+    return catalogue().Find(ref.name());
+  }
+  template <typename ReadSome>
+  absl::StatusOr<ReadResult> ReadWaiting(const TopicRef& topic, uint32_t queue_id,
+                                         uint64_t offset, absl::Duration wait,
+                                         absl::Duration spin, ReadSome&& read);
+};
+
+namespace {
+
+ReadResult NoSuchQueue() {
+  ReadResult result;
+  result.outcome_ = ReadOutcome::kNoSuchQueue;
+  return result;
+}
+
+}  // namespace
+
+template <typename ReadSome>
+absl::StatusOr<ReadResult> MessageStore::Impl::ReadWaiting(const TopicRef& topic,
+                                                           uint32_t queue_id, uint64_t offset,
+                                                           absl::Duration wait,
+                                                           absl::Duration spin, ReadSome&& read) {
+  RETURN_IF_ERROR(Check());
+  RETURN_IF_ERROR(Refresh());
+  absl::StatusOr<ReadResult> result = NoSuchQueue();
+  ASSIGN_OR_RETURN(const Topic::Entry* const entry, Find(topic));
+  const bool one_queue = queue_id != kAllQueues;
+  if (entry == nullptr || (one_queue && queue_id >= entry->queue_count)) return result;
+  const auto try_read = [&]() -> absl::StatusOr<bool> {
+    RETURN_IF_ERROR(Refresh());
+    result = read(*entry);
+    if (!result.ok()) return result.status();
+    return result->outcome() != ReadOutcome::kAtEnd;
+  };
+  const auto has_more = [&] {
+    if (follower != nullptr && follower->HasNews()) return true;
+    if (one_queue) return reader().HasMore(entry->first_queue + queue_id, offset);
+    return log().claimed_end() > LogPosition(offset);
+  };
+  auto& doorbell = log().doorbell();
+  auto& word = one_queue && follower == nullptr
+                   ? doorbell.queue_word(entry->first_queue + queue_id)
+                   : doorbell.log_word();
+  RETURN_IF_ERROR(ReadOrWait(log(), *options.clock, word, wait, spin, try_read, has_more));
+  reads.fetch_add(result->size(), std::memory_order_relaxed);
+  return result;
+}
+
+// --- Open and close
+
+absl::StatusOr<std::unique_ptr<MessageStore>> MessageStore::Open(const StoreOptions& given) {
+  auto impl = std::make_unique<Impl>();
+  impl->options = internal::WithDefaults(given);
+  if (impl->options.read_only) {
+    ASSIGN_OR_RETURN(impl->follower, Follower::Open(impl->options));
+    return std::make_unique<MessageStore>(std::move(impl));
+  }
+  ASSIGN_OR_RETURN(impl->engine, Engine::Open(impl->options));
+  Engine* const engine = impl->engine.get();
+  std::vector<internal::Job> more;
+  more.push_back({.name = "weir-sealer", .step = [engine] { return engine->SealStep(); }});
+  impl->background = std::make_unique<internal::Background>(&engine->log(), std::move(more));
+  auto store = std::make_unique<MessageStore>(std::move(impl));
+  if (given.background == Background::kThreads) {
+    RETURN_IF_ERROR(store->impl_->background->Start(given.worker_core));
+  }
+  return store;
+}
+
+MessageStore::MessageStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+MessageStore::~MessageStore() {
+  // Who wants to know calls Close(); an error here leaves the front for the next open.
+  if (!impl_->is_closed.load(std::memory_order_acquire)) Close().IgnoreError();
+}
+
+absl::Status MessageStore::Close() {
+  RETURN_IF_ERROR(impl_->Check());
+  if (impl_->is_closed.exchange(true, std::memory_order_acq_rel)) {
+    return absl::FailedPreconditionError("closed");
+  }
+  if (impl_->engine == nullptr) return absl::OkStatus();
+  CommitLog& log = impl_->engine->log();
+  log.Stop();
+  impl_->background->Stop();
+  const absl::Status status = log.Close();
+  // What waited asynchronously hears how it ended.
+  while (log.CallbackStep() == absl::ZeroDuration()) {
+  }
+  return status;
+}
+
+// --- Topics
+
+absl::StatusOr<Topic> MessageStore::CreateTopic(absl::string_view name, uint32_t queue_count) {
+  RETURN_IF_ERROR(impl_->CheckWriter());
+  return impl_->engine->CreateTopic(name, queue_count);
+}
+
+absl::StatusOr<Topic> MessageStore::FindTopic(absl::string_view name) const {
+  RETURN_IF_ERROR(impl_->Check());
+  RETURN_IF_ERROR(impl_->Refresh());
+  if (const Topic::Entry* const entry = impl_->catalogue().Find(name)) return Topic(entry);
+  return absl::NotFoundError(absl::StrCat("there is no topic ", name));
+}
+
+absl::StatusOr<Topic> MessageStore::OpenTopic(absl::string_view name) {
+  if (impl_->follower != nullptr) return FindTopic(name);
+  RETURN_IF_ERROR(impl_->CheckWriter());
+  return impl_->engine->OpenTopic(name);
+}
+
+// --- Append
+
+absl::StatusOr<Receipt> MessageStore::Append(const Message& message,
+                                             const AppendOptions& options) {
+  RETURN_IF_ERROR(impl_->CheckWriter());
+  return impl_->engine->Append(message, options);
+}
+
+absl::StatusOr<std::vector<Receipt>> MessageStore::Append(absl::Span<const Message> messages,
+                                                          const AppendOptions& options) {
+  RETURN_IF_ERROR(impl_->CheckWriter());
+  return impl_->engine->AppendAll(messages, options);
+}
+
+absl::Status MessageStore::AppendAsync(const Message& message, const AppendOptions& options,
+                                       AppendCallback callback) {
+  RETURN_IF_ERROR(impl_->CheckWriter());
+  return impl_->engine->AppendAsync(message, options, std::move(callback));
+}
+
+absl::StatusOr<Durability> MessageStore::WaitFor(const Receipt& receipt, Durability durability,
+                                                 absl::Duration timeout) {
+  RETURN_IF_ERROR(impl_->CheckWriter());
+  CommitLog& log = impl_->engine->log();
+  return log.WaitFor(receipt.position, receipt.end, durability, log.DeadlineIn(timeout));
+}
+
+absl::Status MessageStore::Flush(absl::Duration timeout) {
+  RETURN_IF_ERROR(impl_->CheckWriter());
+  CommitLog& log = impl_->engine->log();
+  return log.Flush(log.DeadlineIn(timeout));
+}
+
+struct MessageClaim::Impl {
+  Engine* engine;
+  Engine::Claimed claimed;
+  bool is_open = true;
+};
+
+MessageClaim::MessageClaim() = default;
+MessageClaim::MessageClaim(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+MessageClaim::MessageClaim(MessageClaim&&) noexcept = default;
+MessageClaim& MessageClaim::operator=(MessageClaim&& other) noexcept {
+  if (this == &other) return *this;
+  if (impl_ != nullptr && impl_->is_open) impl_->engine->Abandon(impl_->claimed);
+  impl_ = std::move(other.impl_);
+  return *this;
+}
+MessageClaim::~MessageClaim() {
+  if (impl_ != nullptr && impl_->is_open) impl_->engine->Abandon(impl_->claimed);
+}
+
+absl::Span<char> MessageClaim::body() const {
+  if (impl_ == nullptr || !impl_->is_open) return {};
+  return {impl_->claimed.body, impl_->claimed.plan.body_bytes};
+}
+
+QueueOffset MessageClaim::queue_offset() const {
+  return QueueOffset(impl_ == nullptr ? 0 : impl_->claimed.plan.queue_offset);
+}
+
+absl::StatusOr<Receipt> MessageClaim::Commit(size_t bytes, const AppendOptions& options) {
+  if (impl_ == nullptr || !impl_->is_open) {
+    return absl::FailedPreconditionError("the claim was committed, moved from or never made");
+  }
+  if (bytes > impl_->claimed.plan.body_bytes) {
+    return absl::InvalidArgumentError(absl::StrCat("commit of ", bytes, " bytes; ",
+                                                   impl_->claimed.plan.body_bytes,
+                                                   " were claimed"));
+  }
+  impl_->is_open = false;
+  return impl_->engine->Commit(impl_->claimed, bytes, options);
+}
+
+absl::StatusOr<MessageClaim> MessageStore::Claim(const Message& message, size_t body_bytes,
+                                                 absl::Duration timeout) {
+  RETURN_IF_ERROR(impl_->CheckWriter());
+  auto claim = std::make_unique<MessageClaim::Impl>();
+  claim->engine = impl_->engine.get();
+  ASSIGN_OR_RETURN(claim->claimed, impl_->engine->Claim(message, body_bytes, timeout));
+  return MessageClaim(std::move(claim));
+}
+
+// --- Read
+
+absl::StatusOr<ReadResult> MessageStore::Read(TopicRef topic, uint32_t queue_id,
+                                              QueueOffset offset, const ReadOptions& options) {
+  ASSIGN_OR_RETURN(const TagSet tags, TagSet::Parse(options.tags));
+  if (options.max_messages == 0) return absl::InvalidArgumentError("max_messages is 0");
+  return impl_->ReadWaiting(topic, queue_id, offset.value(), options.wait, options.spin,
+                            [&](const Topic::Entry& entry) {
+                              return impl_->reader().Read(entry, queue_id, offset, options, tags);
+                            });
+}
+
+absl::StatusOr<ReadResult> MessageStore::ReadTopic(TopicRef topic, LogPosition position,
+                                                   const ReadTopicOptions& options) {
+  ASSIGN_OR_RETURN(const TagSet tags, TagSet::Parse(options.tags));
+  if (options.max_messages == 0) return absl::InvalidArgumentError("max_messages is 0");
+  return impl_->ReadWaiting(topic, kAllQueues, impl_->log().claimed_end().value(),
+                            options.wait, absl::ZeroDuration(), [&](const Topic::Entry& entry) {
+                              return impl_->reader().ReadTopic(entry, position, options, tags);
+                            });
+}
+
+absl::StatusOr<ReadResult> MessageStore::ReadBackwards(TopicRef topic, uint32_t queue_id,
+                                                       QueueOffset offset,
+                                                       const ReadOptions& options) {
+  ASSIGN_OR_RETURN(const TagSet tags, TagSet::Parse(options.tags));
+  if (options.max_messages == 0) return absl::InvalidArgumentError("max_messages is 0");
+  return impl_->ReadWaiting(
+      topic, queue_id, offset.value(), absl::ZeroDuration(), absl::ZeroDuration(),
+      [&](const Topic::Entry& entry) {
+        return impl_->reader().ReadBackwards(entry, queue_id, offset, options, tags);
+      });
+}
+
+absl::StatusOr<ReadResult> MessageStore::ReadLast(TopicRef topic, uint32_t queue_id,
+                                                  uint32_t count) {
+  const ReadOptions options{.max_messages = count, .max_bytes = ~uint64_t{0}};
+  if (count == 0) return absl::InvalidArgumentError("count is 0");
+  ASSIGN_OR_RETURN(const TagSet tags, TagSet::Parse("*"));
+  absl::StatusOr<ReadResult> result = impl_->ReadWaiting(
+      topic, queue_id, 0, absl::ZeroDuration(), absl::ZeroDuration(),
+      [&](const Topic::Entry& entry) {
+        const QueueBounds bounds = impl_->reader().Bounds(entry.first_queue + queue_id);
+        absl::StatusOr<ReadResult> read =
+            impl_->reader().ReadBackwards(entry, queue_id, bounds.end, options, tags);
+        if (read.ok()) read->next_offset_ = bounds.end;
+        return read;
+      });
+  if (result.ok()) std::reverse(result->messages_.begin(), result->messages_.end());
+  return result;
+}
+
+absl::StatusOr<ReadResult> MessageStore::ReadAt(LogPosition position) {
+  RETURN_IF_ERROR(impl_->Check());
+  RETURN_IF_ERROR(impl_->Refresh());
+  return impl_->reader().ReadAt(position);
+}
+
+absl::StatusOr<QueueBounds> MessageStore::Bounds(TopicRef topic, uint32_t queue_id) const {
+  RETURN_IF_ERROR(impl_->Check());
+  RETURN_IF_ERROR(impl_->Refresh());
+  ASSIGN_OR_RETURN(const Topic::Entry* const entry, impl_->Find(topic));
+  if (entry == nullptr) {
+    return absl::NotFoundError(absl::StrCat("there is no topic ", topic.name()));
+  }
+  if (queue_id >= entry->queue_count) {
+    return absl::NotFoundError(absl::StrCat("topic ", entry->name, " has no queue ", queue_id));
+  }
+  return impl_->reader().Bounds(entry->first_queue + queue_id);
+}
+
+// --- Work and state
+
+absl::Duration MessageStore::RunOnce() {
+  if (!impl_->Check().ok()) return absl::InfiniteDuration();
+  if (impl_->follower != nullptr) {
+    impl_->follower->CatchUp().IgnoreError();  // the next read says what is wrong
+    return absl::Seconds(1);
+  }
+  return impl_->background->RunOnce();
+}
+
+StoreState MessageStore::state() const {
+  if (impl_->is_closed.load(std::memory_order_acquire)) return StoreState::kClosed;
+  return impl_->engine != nullptr ? impl_->engine->log().health().state()
+                                  : impl_->follower->health().state();
+}
+
+const RecoveryReport& MessageStore::recovery() const {
+  return impl_->engine != nullptr ? impl_->engine->log().report() : impl_->follower->report();
+}
+
+StoreStats MessageStore::Stats() const {
+  StoreStats stats = impl_->engine != nullptr ? internal::StatsOf(*impl_->engine)
+                                              : internal::StatsOf(*impl_->follower);
+  stats.reads = impl_->reads.load(std::memory_order_relaxed);
+  return stats;
+}
+
+StoreInfo MessageStore::Info() const {
+  impl_->Refresh().IgnoreError();  // what is known is told
+  StoreInfo info = impl_->engine != nullptr ? internal::InfoOf(*impl_->engine)
+                                            : internal::InfoOf(*impl_->follower);
+  info.state = state();
+  return info;
+}
+
+absl::StatusOr<VerifyReport> MessageStore::Verify() {
+  RETURN_IF_ERROR(impl_->Check());
+  RETURN_IF_ERROR(impl_->Refresh());
+  return impl_->engine != nullptr ? internal::VerifyStore(impl_->log(), impl_->catalogue(),
+                                                          impl_->engine->index_files(),
+                                                          impl_->engine->indexer())
+                                  : internal::VerifyStore(impl_->log(), impl_->catalogue(),
+                                                          impl_->follower->index_files(),
+                                                          impl_->follower->indexer());
+}
+
+absl::StatusOr<std::vector<RecordInfo>> MessageStore::Dump(LogPosition position, size_t max) {
+  RETURN_IF_ERROR(impl_->Check());
+  RETURN_IF_ERROR(impl_->Refresh());
+  return internal::DumpRecords(impl_->log(), impl_->catalogue(), position, max);
+}
+
+}  // namespace weir

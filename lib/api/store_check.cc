@@ -1,0 +1,215 @@
+#include "api/store_check.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+#include "format/file_names.h"
+#include "log/log_scanner.h"
+
+namespace weir::internal {
+namespace {
+
+uint64_t Get(const std::atomic<uint64_t>& counter) {
+  return counter.load(std::memory_order_relaxed);
+}
+
+// What the writer's and the reader's description have in common.
+void Describe(LogView& log, TopicCatalogue& catalogue, Directory& directory, Health& health,
+              StoreInfo* info) {
+  info->reason = health.reason();
+  info->begin = log.segments().begin();
+  info->end = log.claimed_end();
+  const absl::StatusOr<std::vector<std::string>> files = directory.List();
+  for (const SegmentEntry& entry : log.segments().entries()) {
+    const bool has_index =
+        files.ok() && std::find(files->begin(), files->end(), IndexFileName(entry.begin())) !=
+                          files->end();
+    if (entry.begin() >= info->end && entry.begin() != info->begin) continue;  // prepared
+    info->segments.push_back({.file = SegmentFileName(entry.name),
+                              .begin = entry.begin(),
+                              .end = std::min(entry.end(), std::max(info->end, entry.begin())),
+                              .is_sealed = entry.end() <= info->end && info->end != entry.begin(),
+                              .has_index = has_index});
+  }
+  for (const Topic::Entry* const topic : catalogue.All()) {
+    info->topics.push_back({.name = topic->name,
+                            .queue_count = topic->queue_count,
+                            .messages = Get(topic->messages),
+                            .bytes = Get(topic->bytes)});
+  }
+  const auto quarantine = directory.Subdirectory(kQuarantineName, /*create=*/false);
+  if (!quarantine.ok()) return;
+  const absl::StatusOr<std::vector<std::string>> kept = (*quarantine)->List();
+  if (kept.ok()) info->quarantine = *kept;
+  std::sort(info->quarantine.begin(), info->quarantine.end());
+}
+
+std::string TextOf(const ScannedRecord& record, const TopicCatalogue& catalogue) {
+  const RecordHeader& header = record.header;
+  if (const auto open = DecodeOpen(record)) {
+    return absl::StrCat("incarnation ", absl::Hex(open->incarnation, absl::kZeroPad16), " from ",
+                        open->from.value());
+  }
+  if (const auto mark = DecodeMark(record)) return absl::StrCat("durable to ", mark->value());
+  if (header.type == RecordType::kFiller) {
+    return (header.flags & kIsLost) != 0 ? "a lost range" : "";
+  }
+  if (header.type != RecordType::kMessage && header.type != RecordType::kCatalogue) return "";
+  const auto parts = DecodeParts(record.bytes);
+  if (!parts) return "impossible parts";
+  constexpr size_t kBodyShown = 64;
+  std::string text;
+  if (header.type == RecordType::kMessage && header.queue_number != kNoQueue) {
+    const Topic::Entry* const topic = catalogue.OfQueue(header.queue_number);
+    if (topic != nullptr) {
+      absl::StrAppend(&text, topic->name, "/", header.queue_number - topic->first_queue, " ");
+    }
+  }
+  if (!parts->tag.empty()) absl::StrAppend(&text, "tag=", absl::CHexEscape(parts->tag), " ");
+  absl::StrAppend(&text, absl::CHexEscape(parts->body.substr(0, kBodyShown)),
+                  parts->body.size() > kBodyShown ? "..." : "");
+  return text;
+}
+
+}  // namespace
+
+StoreStats StatsOf(const CommitLog& log) {
+  const LogCounters& counters = log.counters();
+  const Front& front = log.front();
+  StoreStats stats;
+  stats.appends = front.appends();
+  stats.append_bytes = front.append_bytes();
+  stats.writes = Get(counters.writes);
+  stats.written_bytes = Get(counters.written_bytes);
+  stats.syncs = Get(counters.syncs);
+  stats.sync_waiters = Get(counters.sync_waiters);
+  stats.marks = Get(counters.marks);
+  stats.segments_prepared = log.segments().prepared_count();
+  stats.segments_recycled = log.segments().recycled_count();
+  stats.replacements = Get(counters.replacements);
+  stats.stalls_front_full = Get(counters.stalls_front_full);
+  stats.stalls_segment = Get(counters.stalls_segment);
+  stats.stalls_unsynced = Get(counters.stalls_unsynced);
+  stats.stalls_reader = Get(counters.stalls_reader);
+  // The lower end first: both only grow, so the difference is never negative.
+  const LogPosition written = front.written_end();
+  const LogPosition durable = std::min(front.durable_end(), written);
+  const LogPosition claimed = front.claimed_end();
+  stats.front_fill_bytes = claimed - written;
+  stats.unsynced_bytes = claimed - durable;
+  return stats;
+}
+
+StoreStats StatsOf(Engine& engine) {
+  StoreStats stats = StatsOf(std::as_const(engine).log());
+  stats.index_probes = engine.index_files().probes();
+  stats.index_files_rebuilt = engine.indexer().rebuilt();
+  stats.index_memory_bytes = engine.queues().memory_bytes();
+  stats.cache_hits = engine.log().cache().hits();
+  stats.cache_misses = engine.log().cache().misses();
+  stats.doorbell_rings = engine.log().doorbell().rings();
+  return stats;
+}
+
+StoreStats StatsOf(Follower& follower) {
+  StoreStats stats;
+  stats.index_probes = follower.index_files().probes();
+  stats.index_memory_bytes = follower.queues().memory_bytes();
+  stats.cache_hits = follower.log().cache().hits();
+  stats.cache_misses = follower.log().cache().misses();
+  return stats;
+}
+
+StoreInfo InfoOf(Engine& engine) {
+  StoreInfo info;
+  CommitLog& log = engine.log();
+  Describe(engine.view(), engine.catalogue(), log.directory(), log.health(), &info);
+  info.written = log.front().written_end();
+  info.durable = log.front().durable_end();
+  info.front_is_shared = log.front().is_shared();
+  return info;
+}
+
+StoreInfo InfoOf(Follower& follower) {
+  StoreInfo info;
+  FollowedLog& log = follower.log();
+  Describe(log, follower.catalogue(), log.directory(), log.health(), &info);
+  info.written = log.written_end();
+  info.durable = std::min(log.durable_end(), info.end);
+  info.front_is_shared = log.front_is_shared();
+  return info;
+}
+
+absl::StatusOr<VerifyReport> VerifyStore(LogView& log, TopicCatalogue& catalogue,
+                                         IndexFiles& files, Indexer& indexer) {
+  VerifyReport report;
+  const auto file_at = [&](LogPosition position) {
+    const auto entry = log.segments().EntryAt(position);
+    return entry ? SegmentFileName(entry->name) : std::string("the log");
+  };
+  LogScanner scanner(log, log.segments().begin(), log.ContiguousVisibleEnd());
+  for (;;) {
+    ScannedRecord record;
+    DamagedRange damage;
+    ASSIGN_OR_RETURN(const LogScanner::Step step, scanner.Next(&record, &damage));
+    if (step == LogScanner::Step::kEnd) break;
+    if (step == LogScanner::Step::kDamage) {
+      report.findings.push_back({file_at(damage.begin), damage.begin, damage.reason});
+      continue;
+    }
+    ++report.records;
+    report.bytes += record.header.type == RecordType::kGroup ? kRecordHeaderBytes
+                                                             : record.header.bytes();
+    if (record.header.type == RecordType::kFiller && (record.header.flags & kIsLost) != 0) {
+      report.findings.push_back({file_at(record.position), record.position, "a lost range"});
+    }
+    if (record.header.type != RecordType::kMessage) continue;
+    ++report.messages;
+    const auto parts = DecodeParts(record.bytes);
+    const bool is_known = record.header.queue_number == kNoQueue ||
+                          catalogue.OfQueue(record.header.queue_number) != nullptr;
+    if (!parts || !is_known) {
+      report.findings.push_back({file_at(record.position), record.position,
+                                 parts ? "a message of an unknown queue" : "impossible parts"});
+    }
+  }
+  for (const SegmentEntry& entry : log.segments().entries()) {
+    if (entry.limit > indexer.sealed_end()) break;
+    const absl::StatusOr<std::shared_ptr<IndexFile>> file = files.Get(entry.begin());
+    const absl::Status status = file.ok() ? (*file)->VerifyAll() : file.status();
+    ++report.index_files;
+    if (!status.ok()) {
+      report.findings.push_back(
+          {IndexFileName(entry.begin()), entry.begin(), std::string(status.message())});
+    }
+  }
+  return report;
+}
+
+absl::StatusOr<std::vector<RecordInfo>> DumpRecords(LogView& log, TopicCatalogue& catalogue,
+                                                    LogPosition position, size_t max) {
+  std::vector<RecordInfo> records;
+  LogScanner scanner(log, std::max(position, log.segments().begin()), log.ContiguousVisibleEnd());
+  while (records.size() < max) {
+    ScannedRecord record;
+    DamagedRange damage;
+    ASSIGN_OR_RETURN(const LogScanner::Step step, scanner.Next(&record, &damage));
+    if (step == LogScanner::Step::kEnd) break;
+    if (step == LogScanner::Step::kDamage) continue;  // Verify() is for damage
+    records.push_back({.position = record.position,
+                       .bytes = record.header.bytes(),
+                       .type = RecordTypeName(record.header.type),
+                       .queue_number = record.header.queue_number,
+                       .queue_offset = QueueOffset(record.header.queue_offset),
+                       .store_time = absl::FromUnixNanos(record.header.store_time),
+                       .checksum = record.header.checksum,
+                       .text = TextOf(record, catalogue)});
+  }
+  return records;
+}
+
+}  // namespace weir::internal

@@ -1,0 +1,53 @@
+// What the public classes share: options with their defaults filled in, and waiting reads.
+
+#ifndef WEIR_API_STORE_PARTS_H_
+#define WEIR_API_STORE_PARTS_H_
+
+#include <algorithm>
+#include <cstdint>
+
+#include "absl/time/time.h"
+#include "log/log_view.h"
+#include "weir/options.h"
+
+namespace weir::internal {
+
+inline StoreOptions WithDefaults(StoreOptions options) {
+  if (options.file_system == nullptr) options.file_system = FileSystem::Posix();
+  if (options.clock == nullptr) options.clock = Clock::System();
+  return options;
+}
+
+// Calls `try_read` until it returns true or `wait` has passed: spinning first, then asleep at
+// `word`, which rings when something new may be there. `has_more` is asked between the two.
+template <typename TryRead, typename HasMore>
+absl::Status ReadOrWait(LogView& log, Clock& clock, std::atomic<uint32_t>& word,
+                        absl::Duration wait, absl::Duration spin, TryRead&& try_read,
+                        HasMore&& has_more) {
+  absl::StatusOr<bool> done = try_read();
+  if (!done.ok() || *done || wait <= absl::ZeroDuration()) return done.status();
+  const int64_t begun = clock.MonotonicNanos();
+  const auto passed = [&] { return absl::Nanoseconds(clock.MonotonicNanos() - begun); };
+  for (;;) {
+    if (const absl::Status status = log.WhyNoRead(); !status.ok()) return status;
+    for (int looks = 0; passed() < std::min(spin, wait); ++looks) {
+      for (int i = 0; i < 64 && !has_more(); ++i) SpinPause();
+      if (has_more()) break;
+    }
+    if (!has_more()) {
+      // Not for ever: a writer of another process may go without a word.
+      const absl::Duration left = std::min(wait - passed(), absl::Milliseconds(100));
+      if (left > absl::ZeroDuration()) {
+        log.HelpReader();
+        log.doorbell().Wait(word, left,
+                            [&] { return has_more() || !log.WhyNoRead().ok(); });
+      }
+    }
+    done = try_read();
+    if (!done.ok() || *done || passed() >= wait) return done.status();
+  }
+}
+
+}  // namespace weir::internal
+
+#endif  // WEIR_API_STORE_PARTS_H_

@@ -1,0 +1,457 @@
+#include "store/engine.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/checksum.h"
+#include "base/status_macros.h"
+#include "format/file_names.h"
+
+namespace weir::internal {
+namespace {
+
+// The stamp of one message.
+struct SingleStamp {
+  MessagePlan& plan;
+  ConsumeQueues& queues;
+  CommitLog& log;
+  Completion* completion = nullptr;  // linked in the order of the log
+
+  void Prepare() const { MakeRoomFor(plan, queues); }
+  bool Ready() const { return HasRoomFor(plan, queues); }
+  void operator()(LogPosition position, char* memory, int64_t time) const {
+    StampMessage(plan, queues, position, memory, time, 0);
+    if (completion == nullptr) return;
+    completion->begin = position;
+    completion->end = position + plan.record_bytes;
+    log.completions().Link(completion);
+  }
+};
+
+// The stamp of an atomic group: the header's and every member's.
+struct GroupStamp {
+  std::vector<MessagePlan>& plans;
+  std::vector<std::pair<uint32_t, uint32_t>>& demand;  // entries wanted, by queue number
+  ConsumeQueues& queues;
+  uint32_t bytes;
+
+  void Prepare() const {
+    for (const auto& [number, entries] : demand) queues.MakeRoom(number, entries);
+  }
+  bool Ready() const {
+    return std::all_of(demand.begin(), demand.end(), [&](const auto& wanted) {
+      return queues.queue(wanted.first).room() >= wanted.second;
+    });
+  }
+  void operator()(LogPosition position, char* memory, int64_t time) const {
+    WriteStamp(memory, {.bytes = bytes, .type = RecordType::kGroup, .store_time = time});
+    uint32_t at = kRecordHeaderBytes;
+    for (MessagePlan& plan : plans) {
+      StampMessage(plan, queues, position + at, memory + at, time, at / kRecordAlignment);
+      at += plan.record_bytes;
+    }
+  }
+};
+
+}  // namespace
+
+Engine::Engine(std::unique_ptr<CommitLog> log)
+    : log_(std::move(log)),
+      view_(log_.get(), log_->options().background == Background::kThreads),
+      queues_(&log_->front().reader_slots(), &log_->front().append_lock()),
+      catalogue_(&queues_),
+      totals_(&catalogue_),
+      files_(&log_->directory(), &log_->cache()),
+      seal_observer_(&totals_),
+      indexer_(&view_, &queues_, &files_, {&catalogue_, &totals_}, &seal_observer_,
+               &log_->health()),
+      reader_({.log = &view_, .queues = &queues_, .files = &files_, .indexer = &indexer_},
+              &catalogue_) {}
+
+absl::StatusOr<std::unique_ptr<Engine>> Engine::Open(const StoreOptions& options) {
+  const int64_t started = options.clock->MonotonicNanos();
+  ASSIGN_OR_RETURN(std::unique_ptr<CommitLog> log, CommitLog::Open(options));
+  std::unique_ptr<Engine> engine(new Engine(std::move(log)));
+  RETURN_IF_ERROR(engine->Start());
+  engine->log_->report().duration =
+      absl::Nanoseconds(options.clock->MonotonicNanos() - started);
+  return engine;
+}
+
+absl::Status Engine::Start() {
+  files_.SetResolver([this](LogPosition begin) { return indexer_.IdentityOf(begin); });
+  Indexer::Report report;
+  RETURN_IF_ERROR(indexer_.Restore(log_->front().PublishedEnd(), &report));
+  RecoveryReport& recovery = log_->report();
+  recovery.bytes_read += report.bytes_read;
+  for (std::string& note : report.notes) recovery.notes.push_back(std::move(note));
+  for (DamagedRange& range : report.damage) {
+    const bool known = std::any_of(
+        recovery.damage.begin(), recovery.damage.end(), [&](const DamagedRange& other) {
+          return other.begin <= range.begin && range.end <= other.end;
+        });
+    if (known) continue;
+    if (log_->options().strict_recovery) return absl::DataLossError(range.reason);
+    log_->health().Raise(Condition::kDamage, range.reason);
+    recovery.damage.push_back(std::move(range));
+  }
+  return absl::OkStatus();
+}
+
+// --- Topics
+
+absl::StatusOr<const Topic::Entry*> Engine::AddTopic(absl::string_view name,
+                                                     uint32_t queue_count,
+                                                     LogPosition* record_end) {
+  RETURN_IF_ERROR(CheckTopicName(name));
+  if (queue_count == 0 || queue_count > kMaxQueuesPerTopic) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(queue_count, " queues; 1 to ", kMaxQueuesPerTopic));
+  }
+  MutexLock lock(topic_lock_);
+  if (const Topic::Entry* const known = catalogue_.Find(name)) return known;
+  const uint32_t first_queue = catalogue_.next_queue();
+  // Whatever can fail for want of memory or numbers fails before the record is in the log.
+  RETURN_IF_ERROR(queues_.Add(first_queue, queue_count));
+  const std::string body = EncodeTopic(name, first_queue, queue_count);
+  const auto body_bytes = static_cast<uint32_t>(body.size());
+  const auto second = static_cast<uint32_t>(RecordBytes(0, body_bytes));
+  const uint32_t first = std::max(kTwinBytes, second);
+  const uint32_t total = kRecordHeaderBytes + first + second;
+  ASSIGN_OR_RETURN(
+      const Reservation reservation,
+      log_->Claim(total, log_->clock().WallNanos(), log_->DeadlineIn(absl::InfiniteDuration()),
+                  [&](LogPosition, char* memory, int64_t time) {
+                    WriteStamp(memory,
+                               {.bytes = total, .type = RecordType::kGroup, .store_time = time});
+                    uint32_t at = kRecordHeaderBytes;
+                    for (const uint32_t bytes : {first, second}) {
+                      WriteStamp(memory + at, {.bytes = bytes,
+                                               .type = RecordType::kCatalogue,
+                                               .store_time = time,
+                                               .group_distance = at / kRecordAlignment});
+                      at += bytes;
+                    }
+                  }));
+  uint32_t at = kRecordHeaderBytes;
+  for (const uint32_t bytes : {first, second}) {
+    char* const record = reservation.bytes + at;
+    std::memcpy(WriteParts(record, {}, 0, body_bytes), body.data(), body.size());
+    Publish(record, Seal(record, reservation.position + at, log_->incarnation()));
+    at += bytes;
+  }
+  WriteParts(reservation.bytes, {}, 0, 0);
+  const int32_t word = Seal(reservation.bytes, reservation.position, log_->incarnation());
+  absl::StatusOr<const Topic::Entry*> added = catalogue_.Add(
+      name, first_queue, queue_count, reservation.position + kRecordHeaderBytes);
+  log_->Publish(reservation, word);
+  log_->doorbell().RingLog();
+  *record_end = reservation.end();
+  return added;
+}
+
+absl::StatusOr<Topic> Engine::CreateTopic(absl::string_view name, uint32_t queue_count) {
+  LogPosition end;
+  ASSIGN_OR_RETURN(const Topic::Entry* const topic, AddTopic(name, queue_count, &end));
+  if (topic->queue_count != queue_count) {
+    return absl::AlreadyExistsError(
+        absl::StrCat("topic ", name, " has ", topic->queue_count, " queues"));
+  }
+  if (end > LogPosition(0)) {
+    ASSIGN_OR_RETURN(const Durability reached,
+                     log_->WaitFor(end, end, Durability::kDisk,
+                                   log_->DeadlineIn(absl::InfiniteDuration())));
+    if (reached != Durability::kDisk) {
+      const absl::Status why = log_->health().WhyNoAppend();
+      return why.ok() ? absl::DeadlineExceededError(
+                            absl::StrCat("topic ", name, " is created and not yet durable"))
+                      : why;
+    }
+  }
+  return Topic(topic);
+}
+
+absl::StatusOr<const Topic::Entry*> Engine::Resolve(const TopicRef& topic) {
+  if (topic.topic()) {
+    const Topic::Entry* const entry = topic.topic().entry();
+    if (entry->owner != &catalogue_) {
+      return absl::InvalidArgumentError("the topic's handle belongs to another store");
+    }
+    return entry;
+  }
+  if (const Topic::Entry* const known = catalogue_.Find(topic.name())) return known;
+  RETURN_IF_ERROR(CheckTopicName(topic.name()));
+  if (log_->options().default_queue_count == 0) {
+    return absl::NotFoundError(absl::StrCat("there is no topic ", topic.name()));
+  }
+  LogPosition end;
+  return AddTopic(topic.name(), log_->options().default_queue_count, &end);
+}
+
+absl::StatusOr<Topic> Engine::OpenTopic(absl::string_view name) {
+  ASSIGN_OR_RETURN(const Topic::Entry* const entry, Resolve(name));
+  return Topic(entry);
+}
+
+// --- Append
+
+absl::Status Engine::AddFurtherQueues(const Message& message, MessagePlan* plan) {
+  if (message.further_queues.size() > kMaxFurtherQueues) {
+    return absl::InvalidArgumentError(absl::StrCat(message.further_queues.size(),
+                                                   " further queues; at most ", kMaxFurtherQueues));
+  }
+  for (const QueueRef& queue : message.further_queues) {
+    ASSIGN_OR_RETURN(const Topic::Entry* const topic, Resolve(queue.topic));
+    if (queue.queue_id >= topic->queue_count) {
+      return absl::NotFoundError(
+          absl::StrCat("topic ", topic->name, " has no queue ", queue.queue_id));
+    }
+    plan->targets.push_back({topic->first_queue + queue.queue_id, topic});
+  }
+  std::sort(plan->targets.begin() + 1, plan->targets.end(),
+            [](const auto& a, const auto& b) { return a.number < b.number; });
+  for (size_t i = 1; i < plan->targets.size(); ++i) {
+    if (plan->targets[i].number == plan->targets[i - 1].number ||
+        plan->targets[i].number == plan->targets[0].number) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("topic ", plan->targets[i].topic->name, ": a queue is named twice"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Engine::Plan(const Message& message, uint64_t body_bytes, MessagePlan* plan) {
+  plan->message = &message;
+  // Nothing is created for a message that is refused: what can be measured now is.
+  if (body_bytes > log_->options().max_body_bytes) {
+    return absl::InvalidArgumentError(absl::StrCat("the body has ", body_bytes, " bytes; at most ",
+                                                   log_->options().max_body_bytes));
+  }
+  ASSIGN_OR_RETURN(plan->topic, Resolve(message.topic));
+  const Topic::Entry& topic = *plan->topic;
+  if (message.queue_id) {
+    plan->queue_id = *message.queue_id;
+    if (plan->queue_id >= topic.queue_count) {
+      return absl::NotFoundError(
+          absl::StrCat("topic ", topic.name, " has no queue ", plan->queue_id));
+    }
+  } else if (!message.ordering_key.empty()) {
+    plan->queue_id = static_cast<uint32_t>(Checksum(message.ordering_key) % topic.queue_count);
+  } else if (topic.queue_count > 1) {
+    plan->queue_id =
+        topic.next_queue.fetch_add(1, std::memory_order_relaxed) % topic.queue_count;
+  }
+  plan->targets.push_back({topic.first_queue + plan->queue_id, plan->topic});
+  if (!message.further_queues.empty()) RETURN_IF_ERROR(AddFurtherQueues(message, plan));
+  return MeasureMessage(body_bytes, log_->options().max_body_bytes, log_->record_bytes_max(),
+                        plan);
+}
+
+void Engine::RingFor(const MessagePlan& plan) {
+  for (const MessagePlan::Target& target : plan.targets) {
+    log_->doorbell().RingQueue(target.number);
+  }
+}
+
+absl::StatusOr<Receipt> Engine::Finish(const MessagePlan& plan, const Reservation& reservation,
+                                       const AppendOptions& options, Deadline deadline) {
+  Receipt receipt{.position = reservation.position,
+                  .end = reservation.end(),
+                  .queue_id = plan.queue_id,
+                  .queue_offset = QueueOffset(plan.queue_offset),
+                  .reached = log_->Reached(reservation.end())};
+  if (receipt.reached < options.durability) {
+    ASSIGN_OR_RETURN(receipt.reached, log_->WaitFor(receipt.position, receipt.end,
+                                                    options.durability, deadline));
+  }
+  return receipt;
+}
+
+absl::StatusOr<Receipt> Engine::Append(const Message& message, const AppendOptions& options) {
+  MessagePlan plan;
+  RETURN_IF_ERROR(Plan(message, message.body.size(), &plan));
+  const Deadline deadline = log_->DeadlineIn(options.timeout);
+  ASSIGN_OR_RETURN(const Reservation reservation,
+                   log_->Claim(plan.record_bytes, log_->clock().WallNanos(), deadline,
+                               SingleStamp{plan, queues_, *log_}));
+  char* const body = WriteParts(reservation.bytes, plan.parts, plan.filter, plan.body_bytes);
+  if (plan.body_bytes > 0) std::memcpy(body, message.body.data(), plan.body_bytes);
+  log_->Publish(reservation,
+                Seal(reservation.bytes, reservation.position, log_->incarnation()));
+  RingFor(plan);
+  log_->doorbell().RingLog();
+  return Finish(plan, reservation, options, deadline);
+}
+
+absl::Status Engine::AppendAsync(const Message& message, const AppendOptions& options,
+                                 AppendCallback callback) {
+  MessagePlan plan;
+  RETURN_IF_ERROR(Plan(message, message.body.size(), &plan));
+  auto completion = std::make_unique<Completion>();
+  auto receipt = std::make_unique<Receipt>();
+  Receipt* const filled = receipt.get();
+  completion->durability = options.durability;
+  completion->done = [callback = std::move(callback), receipt = std::shared_ptr<Receipt>(
+                                                          std::move(receipt))](
+                         const absl::Status& status, Durability reached) {
+    receipt->reached = reached;
+    callback(status, *receipt);
+  };
+  // Under the append lock it is linked, and from then on it is not ours: the receipt is filled
+  // there too.
+  const SingleStamp stamp{plan, queues_, *log_, completion.get()};
+  struct FillingStamp {
+    const SingleStamp& stamp;
+    Receipt* receipt;
+    void Prepare() const { stamp.Prepare(); }
+    bool Ready() const { return stamp.Ready(); }
+    void operator()(LogPosition position, char* memory, int64_t time) const {
+      receipt->position = position;
+      receipt->end = position + stamp.plan.record_bytes;
+      receipt->queue_id = stamp.plan.queue_id;
+      stamp(position, memory, time);
+      receipt->queue_offset = QueueOffset(stamp.plan.queue_offset);
+    }
+  };
+  const absl::StatusOr<Reservation> claimed =
+      log_->Claim(plan.record_bytes, log_->clock().WallNanos(), log_->DeadlineIn(options.timeout),
+                  FillingStamp{stamp, filled});
+  if (!claimed.ok()) return claimed.status();
+  completion.release();
+  char* const body = WriteParts(claimed->bytes, plan.parts, plan.filter, plan.body_bytes);
+  if (plan.body_bytes > 0) std::memcpy(body, message.body.data(), plan.body_bytes);
+  log_->Publish(*claimed, Seal(claimed->bytes, claimed->position, log_->incarnation()));
+  RingFor(plan);
+  log_->doorbell().RingLog();
+  if (options.durability == Durability::kDisk) {
+    log_->RequestSync();
+  } else if (log_->Reached(claimed->end()) >= options.durability) {
+    log_->WakeCallbacks();
+  } else {
+    log_->RequestWrite();
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<Receipt>> Engine::AppendAll(absl::Span<const Message> messages,
+                                                       const AppendOptions& options) {
+  if (messages.empty()) return absl::InvalidArgumentError("a batch without messages");
+  std::vector<MessagePlan> plans(messages.size());
+  std::vector<std::pair<uint32_t, uint32_t>> demand;
+  uint64_t total = kRecordHeaderBytes;
+  for (size_t i = 0; i < messages.size(); ++i) {
+    RETURN_IF_ERROR(Plan(messages[i], messages[i].body.size(), &plans[i]));
+    total += plans[i].record_bytes;
+    for (const MessagePlan::Target& target : plans[i].targets) demand.emplace_back(target.number, 1);
+  }
+  if (total > log_->group_bytes_max()) {
+    return absl::InvalidArgumentError(absl::StrCat("the batch has ", total, " bytes; at most ",
+                                                   log_->group_bytes_max()));
+  }
+  std::sort(demand.begin(), demand.end());
+  size_t distinct = 0;
+  for (const auto& [number, entries] : demand) {
+    if (distinct > 0 && demand[distinct - 1].first == number) {
+      ++demand[distinct - 1].second;
+    } else {
+      demand[distinct++] = {number, 1};
+    }
+  }
+  demand.resize(distinct);
+  const Deadline deadline = log_->DeadlineIn(options.timeout);
+  const auto bytes = static_cast<uint32_t>(total);
+  ASSIGN_OR_RETURN(const Reservation reservation,
+                   log_->Claim(bytes, log_->clock().WallNanos(), deadline,
+                               GroupStamp{plans, demand, queues_, bytes}));
+  uint32_t at = kRecordHeaderBytes;
+  for (const MessagePlan& plan : plans) {
+    char* const record = reservation.bytes + at;
+    char* const body = WriteParts(record, plan.parts, plan.filter, plan.body_bytes);
+    if (plan.body_bytes > 0) std::memcpy(body, plan.message->body.data(), plan.body_bytes);
+    Publish(record, Seal(record, reservation.position + at, log_->incarnation()));
+    at += plan.record_bytes;
+  }
+  WriteParts(reservation.bytes, {}, 0, 0);
+  log_->Publish(reservation,
+                Seal(reservation.bytes, reservation.position, log_->incarnation()));
+  for (const MessagePlan& plan : plans) RingFor(plan);
+  log_->doorbell().RingLog();
+
+  Durability reached = log_->Reached(reservation.end());
+  if (reached < options.durability) {
+    ASSIGN_OR_RETURN(reached, log_->WaitFor(reservation.position, reservation.end(),
+                                            options.durability, deadline));
+  }
+  std::vector<Receipt> receipts;
+  receipts.reserve(plans.size());
+  LogPosition position = reservation.position + kRecordHeaderBytes;
+  for (const MessagePlan& plan : plans) {
+    // Who waits for one waits for all: the group has one end.
+    receipts.push_back({.position = position,
+                        .end = reservation.end(),
+                        .queue_id = plan.queue_id,
+                        .queue_offset = QueueOffset(plan.queue_offset),
+                        .reached = reached});
+    position += plan.record_bytes;
+  }
+  return receipts;
+}
+
+absl::StatusOr<Engine::Claimed> Engine::Claim(const Message& message, size_t body_bytes,
+                                              absl::Duration timeout) {
+  Claimed claimed;
+  RETURN_IF_ERROR(Plan(message, body_bytes, &claimed.plan));
+  ASSIGN_OR_RETURN(claimed.reservation,
+                   log_->Claim(claimed.plan.record_bytes, log_->clock().WallNanos(),
+                               log_->DeadlineIn(timeout),
+                               SingleStamp{claimed.plan, queues_, *log_}));
+  claimed.body = WriteParts(claimed.reservation.bytes, claimed.plan.parts, claimed.plan.filter,
+                            claimed.plan.body_bytes);
+  // The message's parts are in the log now; what they pointed to may go.
+  claimed.plan.message = nullptr;
+  log_->held_claims().Add(claimed.reservation.position, log_->clock().MonotonicNanos());
+  return claimed;
+}
+
+absl::StatusOr<Receipt> Engine::Commit(Claimed& claimed, size_t bytes,
+                                       const AppendOptions& options) {
+  char* const record = claimed.reservation.bytes;
+  Reservation& reservation = claimed.reservation;
+  const auto prefix = static_cast<uint32_t>(claimed.body - record);
+  const auto used =
+      static_cast<uint32_t>(RecordBytes(prefix - kRecordHeaderBytes, bytes));
+  Store<uint32_t>(record + record_field::kBodyBytes, static_cast<uint32_t>(bytes));
+  const LogPosition whole_end = reservation.end();
+  if (const uint32_t left = reservation.size - used; left >= kRecordHeaderBytes) {
+    // The filler stands before the word shows it: whoever dies between the two leaves a void that
+    // is followed by a filler.
+    WriteFiller(record + used, reservation.position + used, left, 0,
+                Load<int64_t>(record + record_field::kStoreTime), log_->incarnation());
+    StoreWord(record, -static_cast<int32_t>(used));
+    reservation.size = used;
+  }
+  log_->Publish(reservation, Seal(record, reservation.position, log_->incarnation()));
+  log_->held_claims().Remove(reservation.position);
+  RingFor(claimed.plan);
+  log_->doorbell().RingLog();
+  reservation.size = static_cast<uint32_t>(whole_end - reservation.position);
+  return Finish(claimed.plan, reservation, options, log_->DeadlineIn(options.timeout));
+}
+
+void Engine::Abandon(Claimed& claimed) {
+  log_->Abandon(claimed.reservation);
+  log_->held_claims().Remove(claimed.reservation.position);
+  RingFor(claimed.plan);
+  log_->doorbell().RingLog();
+}
+
+absl::Duration Engine::SealStep() {
+  if (log_->is_stopped()) return absl::Seconds(1);
+  const absl::StatusOr<bool> more = indexer_.SealSome(log_->front().durable_end());
+  if (!more.ok()) return absl::Milliseconds(50);
+  return *more ? absl::ZeroDuration() : absl::Milliseconds(100);
+}
+
+}  // namespace weir::internal

@@ -1,0 +1,115 @@
+// The store without features: opens the layers in order, owns them, and appends.
+
+#ifndef WEIR_STORE_ENGINE_H_
+#define WEIR_STORE_ENGINE_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "base/mutex.h"
+#include "index/consume_queues.h"
+#include "index/index_files.h"
+#include "index/indexer.h"
+#include "log/commit_log.h"
+#include "log/own_log_view.h"
+#include "store/message_plan.h"
+#include "store/message_reader.h"
+#include "store/topic_catalogue.h"
+#include "store/topic_totals.h"
+#include "weir/options.h"
+#include "weir/store.h"
+
+namespace weir::internal {
+
+class Engine {
+ public:
+  static absl::StatusOr<std::unique_ptr<Engine>> Open(const StoreOptions& options);
+
+  // The public functions of the same names; see weir/store.h.
+  absl::StatusOr<Topic> CreateTopic(absl::string_view name, uint32_t queue_count);
+  absl::StatusOr<Topic> OpenTopic(absl::string_view name);
+  absl::StatusOr<Receipt> Append(const Message& message, const AppendOptions& options);
+  absl::StatusOr<std::vector<Receipt>> AppendAll(absl::Span<const Message> messages,
+                                                 const AppendOptions& options);
+  absl::Status AppendAsync(const Message& message, const AppendOptions& options,
+                           AppendCallback callback);
+
+  // A claim for a body of `body_bytes`; `body` is where it goes. Then one of the two others.
+  struct Claimed {
+    Reservation reservation;
+    MessagePlan plan;
+    char* body = nullptr;
+  };
+  absl::StatusOr<Claimed> Claim(const Message& message, size_t body_bytes,
+                                absl::Duration timeout);
+  absl::StatusOr<Receipt> Commit(Claimed& claimed, size_t bytes, const AppendOptions& options);
+  void Abandon(Claimed& claimed);
+
+  // A step: seals segments.
+  absl::Duration SealStep();
+
+  CommitLog& log() { return *log_; }
+  const CommitLog& log() const { return *log_; }
+  OwnLogView& view() { return view_; }
+  TopicCatalogue& catalogue() { return catalogue_; }
+  ConsumeQueues& queues() { return queues_; }
+  IndexFiles& index_files() { return files_; }
+  Indexer& indexer() { return indexer_; }
+  MessageReader& reader() { return reader_; }
+
+ private:
+  // Tells the totals of what is sealed.
+  class SealObserver final : public RunObserver {
+   public:
+    explicit SealObserver(TopicTotals* totals) : totals_(totals) {}
+    void OnRun(uint32_t queue_number, uint64_t messages, uint64_t record_bytes) override {
+      totals_->CountRun(queue_number, messages, record_bytes);
+    }
+    void OnSealed(bool succeeded) override {
+      if (succeeded) {
+        totals_->Settle();
+      } else {
+        totals_->Forget();
+      }
+    }
+
+   private:
+    TopicTotals* const totals_;
+  };
+
+  explicit Engine(std::unique_ptr<CommitLog> log);
+  absl::Status Start();
+
+  // Finds or creates the topic, chooses the queue, and measures.
+  absl::Status Plan(const Message& message, uint64_t body_bytes, MessagePlan* plan);
+  absl::StatusOr<const Topic::Entry*> Resolve(const TopicRef& topic);
+  absl::Status AddFurtherQueues(const Message& message, MessagePlan* plan);
+  absl::StatusOr<const Topic::Entry*> AddTopic(absl::string_view name, uint32_t queue_count,
+                                               LogPosition* record_end);
+  void RingFor(const MessagePlan& plan);
+  absl::StatusOr<Receipt> Finish(const MessagePlan& plan, const Reservation& reservation,
+                                 const AppendOptions& options, Deadline deadline);
+
+  const std::unique_ptr<CommitLog> log_;
+  OwnLogView view_;
+  ConsumeQueues queues_;
+  TopicCatalogue catalogue_;
+  TopicTotals totals_;
+  IndexFiles files_;
+  SealObserver seal_observer_;
+  Indexer indexer_;
+  MessageReader reader_;
+
+  // Topics are created one at a time.
+  Mutex topic_lock_;
+};
+
+}  // namespace weir::internal
+
+#endif  // WEIR_STORE_ENGINE_H_

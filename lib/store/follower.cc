@@ -1,0 +1,64 @@
+#include "store/follower.h"
+
+#include <utility>
+
+#include "base/status_macros.h"
+
+namespace weir::internal {
+namespace {
+
+// How often a follower looks at the directory itself, and not only at the front.
+constexpr int64_t kRefreshNanos = 20'000'000;
+
+}  // namespace
+
+Follower::Follower(std::unique_ptr<FollowedLog> log)
+    : log_(std::move(log)),
+      queues_(&log_->reader_slots(), &entry_lock_),
+      catalogue_(&queues_),
+      totals_(&catalogue_),
+      files_(&log_->directory(), &log_->cache()),
+      indexer_(log_.get(), &queues_, &files_, {&catalogue_, &totals_}, /*observer=*/nullptr,
+               &log_->health()),
+      reader_({.log = log_.get(), .queues = &queues_, .files = &files_, .indexer = &indexer_},
+              &catalogue_),
+      clock_(log_->clock()) {}
+
+absl::StatusOr<std::unique_ptr<Follower>> Follower::Open(const StoreOptions& options) {
+  ASSIGN_OR_RETURN(std::unique_ptr<FollowedLog> log, FollowedLog::Open(options));
+  std::unique_ptr<Follower> follower(new Follower(std::move(log)));
+  Follower& self = *follower;
+  self.files_.SetResolver([&self](LogPosition begin) { return self.indexer_.IdentityOf(begin); });
+  Indexer::Report report;
+  MutexLock lock(self.catch_up_lock_);
+  RETURN_IF_ERROR(self.indexer_.Restore(self.log_->ContiguousVisibleEnd(), &report));
+  RecoveryReport& recovery = self.log_->report();
+  recovery.bytes_read += report.bytes_read;
+  for (std::string& note : report.notes) recovery.notes.push_back(std::move(note));
+  for (DamagedRange& range : report.damage) {
+    self.log_->health().Raise(Condition::kDamage, range.reason);
+    recovery.damage.push_back(std::move(range));
+  }
+  self.refreshed_ = options.clock->MonotonicNanos();
+  return follower;
+}
+
+absl::Status Follower::CatchUp() {
+  MutexLock lock(catch_up_lock_);
+  const int64_t now = clock_->MonotonicNanos();
+  if (now - refreshed_ > kRefreshNanos || log_->claimed_end() > log_->segments().prepared_end()) {
+    RETURN_IF_ERROR(log_->Refresh());
+    refreshed_ = now;
+    RETURN_IF_ERROR(indexer_.ForgetSealed());
+  }
+  const LogPosition end = log_->ContiguousVisibleEnd();
+  if (end <= indexer_.fed_end()) return absl::OkStatus();
+  Indexer::Report report;
+  RETURN_IF_ERROR(indexer_.CatchUp(end, &report));
+  for (const DamagedRange& range : report.damage) {
+    log_->health().Raise(Condition::kDamage, range.reason);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace weir::internal

@@ -1,0 +1,61 @@
+// The engine of a process that only reads: the same indexes, fed from a log that another process
+// writes, or wrote.
+
+#ifndef WEIR_STORE_FOLLOWER_H_
+#define WEIR_STORE_FOLLOWER_H_
+
+#include <memory>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/mutex.h"
+#include "index/consume_queues.h"
+#include "index/index_files.h"
+#include "index/indexer.h"
+#include "log/followed_log.h"
+#include "store/message_reader.h"
+#include "store/topic_catalogue.h"
+#include "store/topic_totals.h"
+
+namespace weir::internal {
+
+class Follower {
+ public:
+  static absl::StatusOr<std::unique_ptr<Follower>> Open(const StoreOptions& options);
+
+  // Brings the indexes up to what can be seen now. Any thread.
+  absl::Status CatchUp();
+  // Whether CatchUp() would find something. Cheap.
+  bool HasNews() { return log_->ContiguousVisibleEnd() > indexer_.fed_end(); }
+
+  LogView& view() { return *log_; }
+  FollowedLog& log() { return *log_; }
+  TopicCatalogue& catalogue() { return catalogue_; }
+  ConsumeQueues& queues() { return queues_; }
+  IndexFiles& index_files() { return files_; }
+  Indexer& indexer() { return indexer_; }
+  MessageReader& reader() { return reader_; }
+  Health& health() { return log_->health(); }
+  const Health& health() const { return log_->health(); }
+  RecoveryReport& report() { return log_->report(); }
+
+ private:
+  explicit Follower(std::unique_ptr<FollowedLog> log);
+
+  const std::unique_ptr<FollowedLog> log_;
+  Mutex entry_lock_;  // what the append lock is for a writer
+  ConsumeQueues queues_;
+  TopicCatalogue catalogue_;
+  TopicTotals totals_;
+  IndexFiles files_;
+  Indexer indexer_;
+  MessageReader reader_;
+
+  Mutex catch_up_lock_;
+  int64_t refreshed_ ABSL_GUARDED_BY(catch_up_lock_) = 0;
+  Clock* const clock_;
+};
+
+}  // namespace weir::internal
+
+#endif  // WEIR_STORE_FOLLOWER_H_

@@ -1,0 +1,62 @@
+// Reads messages: from a queue forwards and backwards, from a topic in the order of the log, and
+// from a position. Every record is verified, and checked to be what its entry says.
+
+#ifndef WEIR_STORE_MESSAGE_READER_H_
+#define WEIR_STORE_MESSAGE_READER_H_
+
+#include <cstdint>
+
+#include "absl/status/statusor.h"
+#include "log/read_memory.h"
+#include "store/queue_cursor.h"
+#include "store/tag_set.h"
+#include "store/topic_catalogue.h"
+#include "weir/options.h"
+#include "weir/store.h"
+
+namespace weir::internal {
+
+// Any thread.
+class MessageReader {
+ public:
+  MessageReader(const QueueSources& sources, TopicCatalogue* catalogue)
+      : sources_(sources), catalogue_(catalogue) {}
+
+  // The public functions of the same names, without waiting.
+  absl::StatusOr<ReadResult> Read(const Topic::Entry& topic, uint32_t queue_id,
+                                  QueueOffset offset, const ReadOptions& options,
+                                  const TagSet& tags) const;
+  absl::StatusOr<ReadResult> ReadBackwards(const Topic::Entry& topic, uint32_t queue_id,
+                                           QueueOffset offset, const ReadOptions& options,
+                                           const TagSet& tags) const;
+  absl::StatusOr<ReadResult> ReadTopic(const Topic::Entry& topic, LogPosition position,
+                                       const ReadTopicOptions& options, const TagSet& tags) const;
+  absl::StatusOr<ReadResult> ReadAt(LogPosition position) const;
+  QueueBounds Bounds(uint32_t number) const;
+
+  // Whether a read of the queue at `offset` would find something new.
+  bool HasMore(uint32_t number, uint64_t offset) const;
+
+ private:
+  // What reading the record of one entry came to.
+  enum class Got : uint8_t { kMessage, kSkip, kNotYet, kRemoved, kDamaged };
+  class Fetch;
+
+  // The views lie in `memory`.
+  absl::Status ReadInto(const Topic::Entry& topic, uint32_t queue_id, QueueOffset offset,
+                        const ReadOptions& options, const TagSet& tags, ReadResult& result,
+                        ReadMemory& memory) const;
+  absl::Status ReadBackwardsInto(const Topic::Entry& topic, uint32_t queue_id, QueueOffset offset,
+                                 const ReadOptions& options, const TagSet& tags,
+                                 ReadResult& result, ReadMemory& memory) const;
+  absl::Status ReadTopicInto(const Topic::Entry& topic, LogPosition position,
+                             const ReadTopicOptions& options, const TagSet& tags,
+                             ReadResult& result, ReadMemory& memory) const;
+
+  const QueueSources sources_;
+  TopicCatalogue* const catalogue_;
+};
+
+}  // namespace weir::internal
+
+#endif  // WEIR_STORE_MESSAGE_READER_H_

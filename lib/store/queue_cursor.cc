@@ -1,0 +1,103 @@
+#include "store/queue_cursor.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+
+namespace weir::internal {
+
+void QueueCursor::MoveTo(uint64_t offset) { offset_ = offset; }
+
+absl::StatusOr<QueueCursor::Outcome> QueueCursor::Get(QueueEntry* entry) {
+  if (offset_ >= batch_first_ && offset_ < batch_first_ + batch_count_) {
+    *entry = batch_[offset_ - batch_first_];
+    return Outcome::kEntry;
+  }
+  const ConsumeQueue& queue = sources_.queues->queue(number_);
+  {
+    const ReaderSlots::Guard guard(*sources_.queues->readers());
+    batch_count_ = queue.CopyEntries(offset_, kBatch, batch_);
+  }
+  batch_first_ = offset_;
+  if (batch_count_ > 0) {
+    *entry = batch_[0];
+    return Outcome::kEntry;
+  }
+  if (offset_ >= queue.end()) return Outcome::kEnd;
+  if (offset_ < queue.first()) return Outcome::kTooSmall;
+  ASSIGN_OR_RETURN(const Outcome outcome, FillFromFiles());
+  if (outcome == Outcome::kEntry) *entry = batch_[0];
+  return outcome;
+}
+
+absl::Status QueueCursor::FillFromRun(uint64_t offset) {
+  const uint64_t index = offset - run_->run.first.value();
+  const size_t count = std::min<uint64_t>(kBatch, run_->run.count - index);
+  IndexEntry entries[kBatch];
+  RETURN_IF_ERROR(run_->file->ReadEntries(run_->run, static_cast<uint32_t>(index),
+                                          absl::MakeSpan(entries, count)));
+  for (size_t i = 0; i < count; ++i) {
+    batch_[i] = {.position = entries[i].is_hole() ? QueueEntry::kHole
+                                                  : entries[i].position(run_->segment_begin),
+                 .filter = entries[i].filter};
+  }
+  batch_first_ = offset;
+  batch_count_ = count;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<QueueCursor::Outcome> QueueCursor::FillFromFiles() {
+  for (int tries = 0;; ++tries) {
+    absl::Status status;
+    if (!run_ || offset_ < run_->run.first.value() || offset_ >= run_->run.end().value()) {
+      const ConsumeQueue& queue = sources_.queues->queue(number_);
+      absl::StatusOr<std::optional<RunLocation>> found =
+          FindRunOf(*sources_.files, number_, queue.tail(), QueueOffset(offset_),
+                    sources_.log->segments().begin());
+      status = found.status();
+      if (found.ok() && !found->has_value()) return Outcome::kTooSmall;
+      if (found.ok()) run_ = **std::move(found);
+    }
+    if (status.ok()) status = FillFromRun(offset_);
+    if (status.ok()) return Outcome::kEntry;
+    run_.reset();
+    if (tries > 0 || !(absl::IsDataLoss(status) || absl::IsNotFound(status) ||
+                       absl::IsFailedPrecondition(status))) {
+      return status;
+    }
+    RETURN_IF_ERROR(sources_.indexer->RebuildDamaged());
+  }
+}
+
+absl::StatusOr<uint64_t> QueueCursor::SeekPosition(LogPosition position) {
+  const ConsumeQueue& queue = sources_.queues->queue(number_);
+  uint64_t low = queue.first();
+  uint64_t high = queue.end();
+  // Entries are in the order of the log. Holes have no position; they go with what is behind them.
+  while (low < high) {
+    const uint64_t middle = low + (high - low) / 2;
+    uint64_t probe = middle;
+    QueueEntry entry;
+    Outcome outcome = Outcome::kEnd;
+    for (; probe < high; ++probe) {
+      MoveTo(probe);
+      ASSIGN_OR_RETURN(outcome, Get(&entry));
+      if (outcome != Outcome::kEntry || !entry.is_hole()) break;
+    }
+    if (probe == high || outcome == Outcome::kEnd) {
+      high = middle;
+    } else if (outcome == Outcome::kTooSmall) {
+      low = probe + 1;
+    } else if (entry.position < position) {
+      low = probe + 1;
+    } else {
+      high = middle;
+    }
+  }
+  MoveTo(low);
+  return low;
+}
+
+}  // namespace weir::internal

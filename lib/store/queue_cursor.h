@@ -1,0 +1,61 @@
+// Walks the entries of one queue, whether they lie in memory or in index files.
+
+#ifndef WEIR_STORE_QUEUE_CURSOR_H_
+#define WEIR_STORE_QUEUE_CURSOR_H_
+
+#include <cstdint>
+#include <optional>
+
+#include "absl/status/statusor.h"
+#include "index/consume_queues.h"
+#include "index/index_files.h"
+#include "index/indexer.h"
+#include "index/run_chain.h"
+#include "log/log_view.h"
+
+namespace weir::internal {
+
+// What cursors and readers read from. Nothing is owned.
+struct QueueSources {
+  LogView* log = nullptr;
+  ConsumeQueues* queues = nullptr;
+  IndexFiles* files = nullptr;
+  Indexer* indexer = nullptr;
+};
+
+// For one thread.
+class QueueCursor {
+ public:
+  enum class Outcome : uint8_t { kEntry, kTooSmall, kEnd };
+
+  QueueCursor(const QueueSources& sources, uint32_t number, uint64_t offset)
+      : sources_(sources), number_(number), offset_(offset) {}
+
+  uint32_t number() const { return number_; }
+  uint64_t offset() const { return offset_; }
+  void MoveTo(uint64_t offset);
+
+  // The entry at offset(). kTooSmall: it was dropped. kEnd: there is none yet.
+  absl::StatusOr<Outcome> Get(QueueEntry* entry);
+  void Next() { MoveTo(offset_ + 1); }
+
+  // The smallest offset whose message begins at `position` or behind it; the end if there is none.
+  absl::StatusOr<uint64_t> SeekPosition(LogPosition position);
+
+ private:
+  absl::StatusOr<Outcome> FillFromFiles();
+  absl::Status FillFromRun(uint64_t offset);
+
+  static constexpr size_t kBatch = 64;
+  const QueueSources sources_;
+  const uint32_t number_;
+  uint64_t offset_;
+  std::optional<RunLocation> run_;
+  QueueEntry batch_[kBatch];
+  uint64_t batch_first_ = 0;
+  size_t batch_count_ = 0;
+};
+
+}  // namespace weir::internal
+
+#endif  // WEIR_STORE_QUEUE_CURSOR_H_

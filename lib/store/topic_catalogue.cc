@@ -1,0 +1,175 @@
+#include "store/topic_catalogue.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "base/bytes.h"
+#include "base/status_macros.h"
+
+namespace weir {
+
+absl::string_view Topic::name() const {
+  return entry_ == nullptr ? absl::string_view() : absl::string_view(entry_->name);
+}
+
+uint32_t Topic::queue_count() const { return entry_ == nullptr ? 0 : entry_->queue_count; }
+
+namespace internal {
+namespace {
+
+struct TopicRecord {
+  uint32_t first_queue = 0;
+  uint32_t queue_count = 0;
+  absl::string_view name;
+};
+
+TopicRecord TakeTopic(ByteReader& reader) {
+  TopicRecord topic;
+  topic.first_queue = reader.Take<uint32_t>();
+  topic.queue_count = reader.Take<uint32_t>();
+  topic.name = reader.TakeBytes(reader.Take<uint8_t>());
+  return topic;
+}
+
+}  // namespace
+
+absl::Status CheckTopicName(absl::string_view name) {
+  if (name.empty()) return absl::InvalidArgumentError("the topic's name is empty");
+  if (name.size() > kMaxTopicNameBytes) {
+    return absl::InvalidArgumentError(absl::StrCat("the topic's name has ", name.size(),
+                                                   " bytes; at most ", kMaxTopicNameBytes));
+  }
+  for (const char c : name) {
+    if (absl::ascii_iscntrl(static_cast<unsigned char>(c))) {
+      return absl::InvalidArgumentError(absl::StrCat("the topic's name has a control character: ",
+                                                     absl::CHexEscape(name)));
+    }
+  }
+  // No name is ever used as a path here; but names travel, and the next tool may not be as careful.
+  if (name.find('/') != absl::string_view::npos || name == "." || name == "..") {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the topic's name looks like a path: ", name));
+  }
+  return absl::OkStatus();
+}
+
+std::string EncodeTopic(absl::string_view name, uint32_t first_queue, uint32_t queue_count) {
+  std::string body;
+  AppendValue(body, first_queue);
+  AppendValue(body, queue_count);
+  AppendValue(body, static_cast<uint8_t>(name.size()));
+  absl::StrAppend(&body, name);
+  return body;
+}
+
+const Topic::Entry* TopicCatalogue::Find(absl::string_view name) const {
+  MutexLock lock(mutex_);
+  const auto found = by_name_.find(name);
+  return found == by_name_.end() ? nullptr : found->second.get();
+}
+
+const Topic::Entry* TopicCatalogue::OfQueue(uint32_t number) const {
+  MutexLock lock(mutex_);
+  auto found = by_queue_.upper_bound(number);
+  if (found == by_queue_.begin()) return nullptr;
+  const Topic::Entry* const entry = std::prev(found)->second;
+  return number - entry->first_queue < entry->queue_count ? entry : nullptr;
+}
+
+std::vector<const Topic::Entry*> TopicCatalogue::All() const {
+  MutexLock lock(mutex_);
+  std::vector<const Topic::Entry*> all;
+  for (const auto& [number, entry] : by_queue_) all.push_back(entry);
+  return all;
+}
+
+uint32_t TopicCatalogue::next_queue() const {
+  MutexLock lock(mutex_);
+  if (by_queue_.empty()) return 0;
+  const Topic::Entry* const last = by_queue_.rbegin()->second;
+  return last->first_queue + last->queue_count;
+}
+
+absl::StatusOr<const Topic::Entry*> TopicCatalogue::Add(absl::string_view name,
+                                                        uint32_t first_queue,
+                                                        uint32_t queue_count,
+                                                        LogPosition created) {
+  RETURN_IF_ERROR(CheckTopicName(name));
+  if (queue_count == 0 || queue_count > kMaxQueuesPerTopic) {
+    return absl::InvalidArgumentError(absl::StrCat("topic ", name, ": ", queue_count,
+                                                   " queues; 1 to ", kMaxQueuesPerTopic));
+  }
+  if (const Topic::Entry* const known = Find(name)) {
+    if (known->first_queue == first_queue && known->queue_count == queue_count) return known;
+    return absl::DataLossError(absl::StrCat("topic ", name, " stands twice in the catalogue"));
+  }
+  // A record that damage kept from us may have taken numbers: a later one shows it.
+  if (first_queue < next_queue()) {
+    return absl::DataLossError(
+        absl::StrCat("topic ", name, ": queue ", first_queue, " belongs to another topic"));
+  }
+  RETURN_IF_ERROR(queues_->Add(first_queue, queue_count));
+  auto entry = std::make_unique<Topic::Entry>();
+  entry->name = std::string(name);
+  entry->first_queue = first_queue;
+  entry->queue_count = queue_count;
+  entry->created = created;
+  entry->owner = this;
+  const Topic::Entry* const added = entry.get();
+  MutexLock lock(mutex_);
+  by_queue_.emplace(first_queue, added);
+  by_name_.emplace(absl::string_view(added->name), std::move(entry));
+  return added;
+}
+
+absl::Status TopicCatalogue::Apply(const ScannedRecord& record) {
+  if (record.header.type == RecordType::kMessage) {
+    const auto count = [&](uint32_t number) {
+      if (const Topic::Entry* const topic = OfQueue(number)) {
+        topic->CountMessage(record.header.bytes());
+      }
+    };
+    if (record.header.queue_number == kNoQueue) return absl::OkStatus();
+    count(record.header.queue_number);
+    if (const auto queues = DecodeQueues(record.bytes)) {
+      for (uint32_t i = 0; i < queues->further_queue_count; ++i) {
+        count(queues->further_queue(i).number);
+      }
+    }
+    return absl::OkStatus();
+  }
+  if (record.header.type != RecordType::kCatalogue) return absl::OkStatus();
+  const auto parts = DecodeParts(record.bytes);
+  if (!parts) return absl::DataLossError("catalogue record: impossible parts");
+  ByteReader reader(parts->body);
+  const TopicRecord topic = TakeTopic(reader);
+  if (!reader.ok()) return absl::DataLossError("catalogue record: too short");
+  return Add(topic.name, topic.first_queue, topic.queue_count, record.position).status();
+}
+
+std::string TopicCatalogue::SaveChanges(LogPosition from, LogPosition to) const {
+  std::string bytes;
+  for (const Topic::Entry* const entry : All()) {
+    if (entry->created < from || entry->created >= to) continue;
+    AppendValue(bytes, entry->created.value());
+    bytes += EncodeTopic(entry->name, entry->first_queue, entry->queue_count);
+  }
+  return bytes;
+}
+
+absl::Status TopicCatalogue::Load(absl::string_view bytes) {
+  ByteReader reader(bytes);
+  while (reader.remaining() > 0) {
+    const LogPosition created(reader.Take<uint64_t>());
+    const TopicRecord topic = TakeTopic(reader);
+    if (!reader.ok()) return absl::DataLossError("saved catalogue: too short");
+    RETURN_IF_ERROR(Add(topic.name, topic.first_queue, topic.queue_count, created).status());
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace internal
+}  // namespace weir

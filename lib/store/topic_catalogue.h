@@ -1,0 +1,86 @@
+// Topic names <-> queue numbers, from records in the log.
+
+#ifndef WEIR_STORE_TOPIC_CATALOGUE_H_
+#define WEIR_STORE_TOPIC_CATALOGUE_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "base/mutex.h"
+#include "index/consume_queues.h"
+#include "index/log_index.h"
+#include "weir/message.h"
+
+namespace weir {
+
+// What a handle points to. Entries are never removed and never move.
+struct Topic::Entry {
+  std::string name;
+  uint32_t first_queue = 0;  // its queues are [first_queue, first_queue + queue_count)
+  uint32_t queue_count = 0;
+  LogPosition created;       // where its catalogue record lies
+  const void* owner = nullptr;
+
+  mutable std::atomic<uint32_t> next_queue{0};  // round-robin
+  // Written under the append lock, read by anybody. A message in several queues counts in each.
+  mutable std::atomic<uint64_t> messages{0};
+  mutable std::atomic<uint64_t> bytes{0};
+
+  void CountMessage(uint64_t record_bytes) const {
+    messages.store(messages.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    bytes.store(bytes.load(std::memory_order_relaxed) + record_bytes, std::memory_order_relaxed);
+  }
+};
+
+namespace internal {
+
+// kInvalidArgument: not 1 to 255 bytes, a control character, a '/', "." or "..".
+absl::Status CheckTopicName(absl::string_view name);
+
+// The body of a catalogue record.
+std::string EncodeTopic(absl::string_view name, uint32_t first_queue, uint32_t queue_count);
+
+class TopicCatalogue final : public LogIndex {
+ public:
+  // Queues are created in `queues` with their topic.
+  explicit TopicCatalogue(ConsumeQueues* queues) : queues_(queues) {}
+
+  // Null if there is none. Any thread.
+  const Topic::Entry* Find(absl::string_view name) const;
+  // The topic that a queue number belongs to; null if none.
+  const Topic::Entry* OfQueue(uint32_t number) const;
+  std::vector<const Topic::Entry*> All() const;
+
+  // The next free queue number. The caller creates one topic at a time.
+  uint32_t next_queue() const;
+  // Enters a topic whose record is in the log at `created`; what is there already stays.
+  absl::StatusOr<const Topic::Entry*> Add(absl::string_view name, uint32_t first_queue,
+                                          uint32_t queue_count, LogPosition created);
+
+  absl::string_view name() const override { return "catalogue"; }
+  absl::Status Apply(const ScannedRecord& record) override;
+  std::string SaveAll(LogPosition to) const override { return SaveChanges(LogPosition(0), to); }
+  std::string SaveChanges(LogPosition from, LogPosition to) const override;
+  absl::Status Load(absl::string_view bytes) override;
+
+ private:
+  ConsumeQueues* const queues_;
+
+  mutable Mutex mutex_;
+  absl::flat_hash_map<absl::string_view, std::unique_ptr<Topic::Entry>> by_name_
+      ABSL_GUARDED_BY(mutex_);
+  absl::btree_map<uint32_t, const Topic::Entry*> by_queue_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace internal
+}  // namespace weir
+
+#endif  // WEIR_STORE_TOPIC_CATALOGUE_H_

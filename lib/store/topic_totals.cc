@@ -1,0 +1,59 @@
+#include "store/topic_totals.h"
+
+#include "absl/strings/str_cat.h"
+#include "base/bytes.h"
+
+namespace weir::internal {
+
+void TopicTotals::CountRun(uint32_t number, uint64_t messages, uint64_t record_bytes) {
+  const Topic::Entry* const topic = catalogue_->OfQueue(number);
+  if (topic == nullptr) return;
+  Total& total = run_[topic->first_queue];
+  total.messages += messages;
+  total.bytes += record_bytes;
+}
+
+void TopicTotals::Settle() {
+  for (const auto& [first_queue, total] : run_) {
+    sealed_[first_queue].messages += total.messages;
+    sealed_[first_queue].bytes += total.bytes;
+  }
+  run_.clear();
+}
+
+std::string TopicTotals::Encode(bool changed_only) const {
+  std::map<uint32_t, Total> totals = changed_only ? std::map<uint32_t, Total>() : sealed_;
+  for (const auto& [first_queue, total] : run_) {
+    const auto known = sealed_.find(first_queue);
+    Total sum = known == sealed_.end() ? Total() : known->second;
+    sum.messages += total.messages;
+    sum.bytes += total.bytes;
+    totals[first_queue] = sum;
+  }
+  std::string bytes;
+  for (const auto& [first_queue, total] : totals) {
+    AppendValue(bytes, first_queue);
+    AppendValue(bytes, total.messages);
+    AppendValue(bytes, total.bytes);
+  }
+  return bytes;
+}
+
+absl::Status TopicTotals::Load(absl::string_view bytes) {
+  ByteReader reader(bytes);
+  while (reader.remaining() > 0) {
+    const auto first_queue = reader.Take<uint32_t>();
+    const auto messages = reader.Take<uint64_t>();
+    const auto record_bytes = reader.Take<uint64_t>();
+    const Topic::Entry* const topic = catalogue_->OfQueue(first_queue);
+    if (!reader.ok() || topic == nullptr || topic->first_queue != first_queue) {
+      return absl::DataLossError(absl::StrCat("saved totals: no topic begins at ", first_queue));
+    }
+    sealed_[first_queue] = {messages, record_bytes};
+    topic->messages.store(messages, std::memory_order_relaxed);
+    topic->bytes.store(record_bytes, std::memory_order_relaxed);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace weir::internal
