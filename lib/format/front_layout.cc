@@ -30,16 +30,16 @@ absl::Status CheckFront(const FrontHeader& header, const FrontIdentity& expected
   }
   const FrontIdentity& found = header.identity;
   if (found == expected) return absl::OkStatus();
-  const char* what = found.store != expected.store                         ? "store uuid"
-                     : found.incarnation != expected.incarnation           ? "incarnation"
-                     : found.boot != expected.boot                         ? "boot"
-                     : found.directory_inode != expected.directory_inode ||
-                             found.directory_device != expected.directory_device
-                         ? "store directory"
-                     : found.lock_inode != expected.lock_inode ||
-                             found.lock_device != expected.lock_device
-                         ? "LOCK file"
-                         : "size";
+  const char* what =
+      found.store != expected.store               ? "store uuid"
+      : found.incarnation != expected.incarnation ? "incarnation"
+      : found.boot != expected.boot               ? "boot"
+      : found.directory_inode != expected.directory_inode ||
+              found.directory_device != expected.directory_device
+          ? "store directory"
+      : found.lock_inode != expected.lock_inode || found.lock_device != expected.lock_device
+          ? "LOCK file"
+          : "size";
   return absl::FailedPreconditionError(
       absl::StrCat("the front belongs to another store: its ", what, " differs"));
 }

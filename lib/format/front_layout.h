@@ -42,6 +42,8 @@ struct FrontHeader {
   uint64_t checksum;  // of everything above
 
   alignas(64) std::atomic<uint64_t> claimed_end;
+  // Of the newest claim: nothing that is appended later may be older, also after a death.
+  std::atomic<int64_t> last_store_time;
   alignas(64) std::atomic<uint64_t> front_begin;
   alignas(64) std::atomic<uint64_t> written_end;
   alignas(64) std::atomic<uint64_t> durable_end;
@@ -50,6 +52,7 @@ struct FrontHeader {
 };
 static_assert(sizeof(FrontHeader) <= kFrontHeaderBytes);
 static_assert(offsetof(FrontHeader, claimed_end) == 128);
+static_assert(offsetof(FrontHeader, last_store_time) == 136);
 static_assert(offsetof(FrontHeader, front_begin) == 192);
 static_assert(offsetof(FrontHeader, written_end) == 256);
 static_assert(offsetof(FrontHeader, durable_end) == 320);

@@ -8,23 +8,34 @@ using internal::LoadHeader;
 
 absl::string_view DurabilityName(Durability durability) {
   switch (durability) {
-    case Durability::kNone: return "none";
-    case Durability::kProcess: return "process";
-    case Durability::kDisk: return "disk";
+    case Durability::kNone:
+      return "none";
+    case Durability::kProcess:
+      return "process";
+    case Durability::kDisk:
+      return "disk";
   }
   return "unknown";
 }
 
 absl::string_view ReadOutcomeName(ReadOutcome outcome) {
   switch (outcome) {
-    case ReadOutcome::kFound: return "found";
-    case ReadOutcome::kNoMatch: return "no match";
-    case ReadOutcome::kOffsetTooSmall: return "offset too small";
-    case ReadOutcome::kAtEnd: return "at the end";
-    case ReadOutcome::kBeyondEnd: return "beyond the end";
-    case ReadOutcome::kNoSuchQueue: return "no such queue";
-    case ReadOutcome::kBeingRemoved: return "being removed";
-    case ReadOutcome::kDamaged: return "damaged";
+    case ReadOutcome::kFound:
+      return "found";
+    case ReadOutcome::kNoMatch:
+      return "no match";
+    case ReadOutcome::kOffsetTooSmall:
+      return "offset too small";
+    case ReadOutcome::kAtEnd:
+      return "at the end";
+    case ReadOutcome::kBeyondEnd:
+      return "beyond the end";
+    case ReadOutcome::kNoSuchQueue:
+      return "no such queue";
+    case ReadOutcome::kBeingRemoved:
+      return "being removed";
+    case ReadOutcome::kDamaged:
+      return "damaged";
   }
   return "unknown";
 }

@@ -28,8 +28,7 @@ uint64_t ChecksumOf(const char* record, RecordType type, int32_t word, LogPositi
 uint32_t StampBytes(const char* record) {
   const auto flags = Load<uint16_t>(record + kFlags);
   if ((flags & kHasFurtherQueues) == 0) return kRecordHeaderBytes;
-  return kRecordHeaderBytes + 4 +
-         Load<uint32_t>(record + kRecordHeaderBytes) * kFurtherQueueBytes;
+  return kRecordHeaderBytes + 4 + Load<uint32_t>(record + kRecordHeaderBytes) * kFurtherQueueBytes;
 }
 
 // What the stamp leaves out of a record that becomes a void.
@@ -40,44 +39,35 @@ void ZeroBehindStamp(char* record, uint32_t bytes) {
   if (stamp < bytes) std::memset(record + stamp, 0, bytes - stamp);
 }
 
+// Whatever its type says: members of a group are never groups themselves.
+void SealOneVoid(char* record, LogPosition position, uint64_t incarnation) {
+  const RecordHeader header = LoadHeader(record);
+  Store<RecordType>(record + kType, RecordType::kVoid);
+  Store<uint16_t>(record + kFlags, header.flags & kHasFurtherQueues);
+  ZeroBehindStamp(record, header.bytes());
+  Publish(record, Seal(record, position, incarnation));
+}
+
 }  // namespace
 
 absl::string_view RecordTypeName(RecordType type) {
   switch (type) {
-    case RecordType::kMessage: return "message";
-    case RecordType::kVoid: return "void";
-    case RecordType::kFiller: return "filler";
-    case RecordType::kGroup: return "group";
-    case RecordType::kOpen: return "open";
-    case RecordType::kMark: return "mark";
-    case RecordType::kCatalogue: return "catalogue";
+    case RecordType::kMessage:
+      return "message";
+    case RecordType::kVoid:
+      return "void";
+    case RecordType::kFiller:
+      return "filler";
+    case RecordType::kGroup:
+      return "group";
+    case RecordType::kOpen:
+      return "open";
+    case RecordType::kMark:
+      return "mark";
+    case RecordType::kCatalogue:
+      return "catalogue";
   }
   return "unknown";
-}
-
-RecordHeader LoadHeader(const char* record) {
-  return {.word = LoadWord(record),
-          .checksum = Load<uint64_t>(record + kChecksum),
-          .version = Load<uint8_t>(record + kVersion),
-          .type = Load<RecordType>(record + kType),
-          .flags = Load<uint16_t>(record + kFlags),
-          .queue_number = Load<uint32_t>(record + kQueueNumber),
-          .filter = Load<uint32_t>(record + kFilter),
-          .queue_offset = Load<uint64_t>(record + kQueueOffset),
-          .store_time = Load<int64_t>(record + kStoreTime),
-          .body_bytes = Load<uint32_t>(record + kBodyBytes),
-          .group_distance = Load<uint32_t>(record + kGroupDistance)};
-}
-
-void WriteStamp(char* record, const Stamp& stamp) {
-  Store<uint8_t>(record + kVersion, kRecordVersion);
-  Store<RecordType>(record + kType, stamp.type);
-  Store<uint16_t>(record + kFlags, stamp.flags);
-  Store<uint32_t>(record + kQueueNumber, stamp.queue_number);
-  Store<uint64_t>(record + kQueueOffset, stamp.queue_offset);
-  Store<int64_t>(record + kStoreTime, stamp.store_time);
-  Store<uint32_t>(record + kGroupDistance, stamp.group_distance);
-  StoreWord(record, -static_cast<int32_t>(stamp.bytes));
 }
 
 void WriteFurtherQueueCount(char* record, uint32_t count) {
@@ -91,11 +81,10 @@ void WriteFurtherQueue(char* record, uint32_t index, FurtherQueue queue) {
 }
 
 uint16_t FlagsOf(const MessageParts& parts) {
-  return static_cast<uint16_t>((parts.further_queues > 0 ? kHasFurtherQueues : 0) |
-                               (!parts.tag.empty() ? kHasTag : 0) |
-                               (!parts.ordering_key.empty() ? kHasOrderingKey : 0) |
-                               (!parts.keys.empty() ? kHasKeys : 0) |
-                               (!parts.properties.empty() ? kHasProperties : 0));
+  return static_cast<uint16_t>(
+      (parts.further_queues > 0 ? kHasFurtherQueues : 0) | (!parts.tag.empty() ? kHasTag : 0) |
+      (!parts.ordering_key.empty() ? kHasOrderingKey : 0) | (!parts.keys.empty() ? kHasKeys : 0) |
+      (!parts.properties.empty() ? kHasProperties : 0));
 }
 
 size_t EncodedPropertiesBytes(absl::Span<const Property> properties) {
@@ -119,10 +108,6 @@ size_t EncodedPartsBytes(const MessageParts& parts) {
   return bytes;
 }
 
-uint64_t RecordBytes(size_t parts_bytes, uint64_t body_bytes) {
-  return AlignUp<uint64_t>(kRecordHeaderBytes + parts_bytes + body_bytes, kRecordAlignment);
-}
-
 uint32_t FilterWord(absl::string_view tag) {
   if (tag.empty()) return 0;
   const auto word = static_cast<uint32_t>(Checksum(tag));
@@ -132,7 +117,17 @@ uint32_t FilterWord(absl::string_view tag) {
 char* WriteParts(char* record, const MessageParts& parts, uint32_t filter, uint32_t body_bytes) {
   Store<uint32_t>(record + kFilter, filter);
   Store<uint32_t>(record + kBodyBytes, body_bytes);
-  ByteWriter writer(record + StampBytes(record));
+  char* const begin = record + StampBytes(record);
+  // The padding behind the body, before anything is written over its beginning. Further queues end
+  // at a multiple of 4, and they are not padding.
+  char* const end = record + static_cast<uint32_t>(-Load<int32_t>(record + kWord));
+  if (end - begin >= static_cast<ptrdiff_t>(kRecordAlignment)) {
+    Store<uint64_t>(end - kRecordAlignment, 0);
+  } else if (end > begin) {
+    Store<uint32_t>(begin, 0);
+  }
+  if (parts.IsEmpty()) return begin;
+  ByteWriter writer(begin);
   if (!parts.tag.empty()) {
     writer.Put(static_cast<uint8_t>(parts.tag.size()));
     writer.PutBytes(parts.tag);
@@ -164,44 +159,28 @@ int32_t Seal(char* record, LogPosition position, uint64_t incarnation) {
   const int32_t claimed = Load<int32_t>(record + kWord);
   const int32_t word = claimed < 0 ? -claimed : claimed;
   const auto type = Load<RecordType>(record + kType);
-  if (type == RecordType::kMessage || type == RecordType::kCatalogue) {
-    // What lies behind the body was somebody else's: it must not leak, and it must be the same at
-    // every writing of this record.
-    if (const auto parts = DecodeParts(record)) {
-      const char* end = parts->body.data() + parts->body.size();
-      std::memset(const_cast<char*>(end), 0, static_cast<size_t>(record + word - end));
-    }
-  }
   Store<uint64_t>(record + kChecksum, ChecksumOf(record, type, word, position, incarnation));
   return word;
 }
 
 void SealVoid(char* record, LogPosition position, uint64_t incarnation) {
   const RecordHeader header = LoadHeader(record);
-  if (header.type == RecordType::kGroup) {
-    for (uint32_t at = kRecordHeaderBytes; at < header.bytes();) {
-      const uint32_t member_bytes = LoadHeader(record + at).bytes();
-      SealVoid(record + at, position + at, incarnation);
-      at += member_bytes;
-    }
-    Store<uint32_t>(record + kFilter, 0);
-    Store<uint32_t>(record + kBodyBytes, 0);
-  } else {
-    Store<RecordType>(record + kType, RecordType::kVoid);
-    Store<uint16_t>(record + kFlags, header.flags & kHasFurtherQueues);
-    ZeroBehindStamp(record, header.bytes());
+  if (header.type != RecordType::kGroup) return SealOneVoid(record, position, incarnation);
+  for (uint32_t at = kRecordHeaderBytes; at < header.bytes();) {
+    const uint32_t member_bytes = LoadHeader(record + at).bytes();
+    SealOneVoid(record + at, position + at, incarnation);
+    at += member_bytes;
   }
+  Store<uint32_t>(record + kFilter, 0);
+  Store<uint32_t>(record + kBodyBytes, 0);
   Publish(record, Seal(record, position, incarnation));
 }
 
 void WriteFiller(char* record, LogPosition position, uint32_t bytes, uint16_t flags,
                  int64_t store_time, uint64_t incarnation) {
-  WriteStamp(record, {.bytes = bytes,
-                      .type = RecordType::kFiller,
-                      .flags = flags,
-                      .store_time = store_time});
-  Store<uint32_t>(record + kFilter, 0);
-  Store<uint32_t>(record + kBodyBytes, 0);
+  WriteStamp(
+      record,
+      {.bytes = bytes, .type = RecordType::kFiller, .flags = flags, .store_time = store_time});
   Publish(record, Seal(record, position, incarnation));
 }
 

@@ -53,21 +53,21 @@ inline constexpr uint32_t kNoQueue = 0xFFFFFFFF;  // records that belong to no q
 inline constexpr uint32_t kTwinBytes = 512;
 // Body of an open record: previous incarnation, new incarnation, position where it begins.
 inline constexpr uint32_t kOpenBodyBytes = 24;
-// Body of a mark: the durable end.
-inline constexpr uint32_t kMarkBodyBytes = 8;
+// Body of a mark: the durable end, and when it was synced.
+inline constexpr uint32_t kMarkBodyBytes = 16;
 
 // Where the fields of the header lie.
 namespace record_field {
-inline constexpr size_t kWord = 0;           // i32
-inline constexpr size_t kChecksum = 4;       // u64
-inline constexpr size_t kVersion = 12;       // u8
-inline constexpr size_t kType = 13;          // u8
-inline constexpr size_t kFlags = 14;         // u16
-inline constexpr size_t kQueueNumber = 16;   // u32
-inline constexpr size_t kFilter = 20;        // u32
-inline constexpr size_t kQueueOffset = 24;   // u64
-inline constexpr size_t kStoreTime = 32;     // i64, nanoseconds since the epoch
-inline constexpr size_t kBodyBytes = 40;     // u32
+inline constexpr size_t kWord = 0;            // i32
+inline constexpr size_t kChecksum = 4;        // u64
+inline constexpr size_t kVersion = 12;        // u8
+inline constexpr size_t kType = 13;           // u8
+inline constexpr size_t kFlags = 14;          // u16
+inline constexpr size_t kQueueNumber = 16;    // u32
+inline constexpr size_t kFilter = 20;         // u32
+inline constexpr size_t kQueueOffset = 24;    // u64
+inline constexpr size_t kStoreTime = 32;      // i64, nanoseconds since the epoch
+inline constexpr size_t kBodyBytes = 40;      // u32
 inline constexpr size_t kGroupDistance = 44;  // u32, units of 8 bytes back to the group's header
 }  // namespace record_field
 
@@ -84,10 +84,12 @@ struct RecordHeader {
   uint32_t body_bytes = 0;
   uint32_t group_distance = 0;
 
-  uint32_t bytes() const { return static_cast<uint32_t>(word < 0 ? -word : word); }
+  // In unsigned numbers: the smallest int32_t, which no sane writer writes, has no negative.
+  uint32_t bytes() const {
+    const auto bits = static_cast<uint32_t>(word);
+    return word < 0 ? 0 - bits : bits;
+  }
 };
-
-RecordHeader LoadHeader(const char* record);
 
 // The publish word. Stores release what was written before them; loads acquire it.
 inline int32_t LoadWord(const char* record) {
@@ -97,6 +99,20 @@ inline int32_t LoadWord(const char* record) {
 inline void StoreWord(char* record, int32_t word) {
   std::atomic_ref<int32_t>(*reinterpret_cast<int32_t*>(record))
       .store(word, std::memory_order_release);
+}
+
+inline RecordHeader LoadHeader(const char* record) {
+  return {.word = LoadWord(record),
+          .checksum = Load<uint64_t>(record + record_field::kChecksum),
+          .version = Load<uint8_t>(record + record_field::kVersion),
+          .type = Load<RecordType>(record + record_field::kType),
+          .flags = Load<uint16_t>(record + record_field::kFlags),
+          .queue_number = Load<uint32_t>(record + record_field::kQueueNumber),
+          .filter = Load<uint32_t>(record + record_field::kFilter),
+          .queue_offset = Load<uint64_t>(record + record_field::kQueueOffset),
+          .store_time = Load<int64_t>(record + record_field::kStoreTime),
+          .body_bytes = Load<uint32_t>(record + record_field::kBodyBytes),
+          .group_distance = Load<uint32_t>(record + record_field::kGroupDistance)};
 }
 
 struct FurtherQueue {
@@ -114,7 +130,18 @@ struct Stamp {
   int64_t store_time = 0;
   uint32_t group_distance = 0;
 };
-void WriteStamp(char* record, const Stamp& stamp);
+inline void WriteStamp(char* record, const Stamp& stamp) {
+  Store<uint8_t>(record + record_field::kVersion, kRecordVersion);
+  Store<RecordType>(record + record_field::kType, stamp.type);
+  Store<uint16_t>(record + record_field::kFlags, stamp.flags);
+  Store<uint32_t>(record + record_field::kQueueNumber, stamp.queue_number);
+  Store<uint32_t>(record + record_field::kFilter, 0);
+  Store<uint64_t>(record + record_field::kQueueOffset, stamp.queue_offset);
+  Store<int64_t>(record + record_field::kStoreTime, stamp.store_time);
+  Store<uint32_t>(record + record_field::kBodyBytes, 0);
+  Store<uint32_t>(record + record_field::kGroupDistance, stamp.group_distance);
+  StoreWord(record, -static_cast<int32_t>(stamp.bytes));
+}
 // The further queues are part of the stamp; `index` counts from 0.
 void WriteFurtherQueueCount(char* record, uint32_t count);
 void WriteFurtherQueue(char* record, uint32_t index, FurtherQueue queue);
@@ -126,24 +153,31 @@ struct MessageParts {
   absl::string_view ordering_key;
   absl::Span<const absl::string_view> keys;
   absl::Span<const Property> properties;
+
+  bool IsEmpty() const {
+    return tag.empty() && ordering_key.empty() && keys.empty() && properties.empty();
+  }
 };
 uint16_t FlagsOf(const MessageParts& parts);
 size_t EncodedPropertiesBytes(absl::Span<const Property> properties);
 size_t EncodedPartsBytes(const MessageParts& parts);
 // Length of a record with these parts and a body of `body_bytes`.
-uint64_t RecordBytes(size_t parts_bytes, uint64_t body_bytes);
+inline uint64_t RecordBytes(size_t parts_bytes, uint64_t body_bytes) {
+  return AlignUp<uint64_t>(kRecordHeaderBytes + parts_bytes + body_bytes, kRecordAlignment);
+}
 // 32 bits of a tag's hash; 0 only for the empty tag.
 uint32_t FilterWord(absl::string_view tag);
-// Fills in what the stamp left out, all but the body. Returns where the body goes.
+// Fills in what the stamp of a claimed record left out, all but the body, and zeroes the padding to
+// the next multiple of 8. Returns where the body goes.
 char* WriteParts(char* record, const MessageParts& parts, uint32_t filter, uint32_t body_bytes);
 
-// Zeroes what lies behind the body, computes the checksum as of the published record and returns
-// the word to publish. `record` holds its claimed or published word.
+// Computes the checksum as of the published record and returns the word to publish. `record` holds
+// its claimed or published word, and no byte of it is what somebody else left there.
 int32_t Seal(char* record, LogPosition position, uint64_t incarnation);
 inline void Publish(char* record, int32_t word) { StoreWord(record, word); }
 
-// Makes a claimed record a void in place and publishes it: the stamp stays, the rest is zeroed. Of a
-// claimed group each member becomes a void, and the header is published behind them.
+// Makes a claimed record a void in place and publishes it: the stamp stays, the rest is zeroed. Of
+// a claimed group each member becomes a void, and the header is published behind them.
 void SealVoid(char* record, LogPosition position, uint64_t incarnation);
 
 // Writes a filler of `bytes` (>= header, aligned) as it stands published; only its header matters.
@@ -166,7 +200,7 @@ struct DecodedParts {
   const char* further_queues = nullptr;
   absl::string_view tag;
   absl::string_view ordering_key;
-  absl::string_view keys;        // encoded
+  absl::string_view keys;  // encoded
   uint8_t key_count = 0;
   absl::string_view properties;  // encoded
   absl::string_view body;

@@ -5,14 +5,14 @@
 #include <optional>
 
 #include "absl/numeric/bits.h"
+#include "absl/strings/str_cat.h"
 #include "base/bytes.h"
 #include "base/checksum.h"
-#include "absl/strings/str_cat.h"
 
 namespace weir::internal {
 namespace {
 
-constexpr uint64_t kMagic = 0x31474553'52494557;         // "WEIRSEG1"
+constexpr uint64_t kMagic = 0x31474553'52494557;          // "WEIRSEG1"
 constexpr uint64_t kMagicReversed = 0x57454952'53454731;  // as a big-endian machine would write it
 constexpr size_t kFieldBytes = 80;                        // what the checksum covers
 

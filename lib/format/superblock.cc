@@ -11,13 +11,12 @@
 namespace weir::internal {
 namespace {
 
-constexpr uint64_t kMagic = 0x31425553'52494557;         // "WEIRSUB1"
+constexpr uint64_t kMagic = 0x31425553'52494557;  // "WEIRSUB1"
 constexpr uint64_t kMagicReversed = 0x57454952'53554231;
 constexpr size_t kChecksumAt = kSuperblockSlotBytes - 8;
 
 bool ChecksumHolds(absl::string_view slot) {
-  return Load<uint64_t>(slot.data() + kChecksumAt) ==
-         Checksum(slot.substr(0, kChecksumAt), kMagic);
+  return Load<uint64_t>(slot.data() + kChecksumAt) == Checksum(slot.substr(0, kChecksumAt), kMagic);
 }
 
 template <typename Bytes>
@@ -92,7 +91,8 @@ std::string EncodeSuperblock(const Superblock& block) {
 
 absl::StatusOr<Superblock> DecodeSuperblock(absl::string_view bytes) {
   std::optional<Superblock> newest;
-  bool is_ours = bytes.empty();  // an empty one is a torn creation, not somebody else's file
+  // An empty one is a torn creation, not somebody else's file.
+  bool is_ours = bytes.empty() || (bytes.size() >= 8 && Load<uint64_t>(bytes.data()) == kMagic);
   for (size_t at = 0; at + kSuperblockSlotBytes <= bytes.size() && at < kSuperblockBytes;
        at += kSuperblockSlotBytes) {
     const absl::string_view slot = bytes.substr(at, kSuperblockSlotBytes);

@@ -30,18 +30,18 @@ struct Superblock {
   uint64_t segment_bytes = 0;
   uint64_t hash_seed = 0;
   uint64_t sequence = 0;
-  LogPosition log_begin;            // oldest position that was not dropped
-  LogPosition durable_end;          // a record boundary
+  LogPosition log_begin;             // oldest position that was not dropped
+  LogPosition durable_end;           // a record boundary
   uint64_t durable_incarnation = 0;  // of the record that begins at durable_end
-  LogPosition prepared_end;         // end of the furthest segment that may hold records
+  LogPosition prepared_end;          // end of the furthest segment that may hold records
   uint64_t epoch = 0;
-  uint64_t incarnation = 0;         // of what is appended since this open
-  uint64_t next_incarnation = 0;    // of the next open: its front can be found after a crash in it
+  uint64_t incarnation = 0;       // of what is appended since this open
+  uint64_t next_incarnation = 0;  // of the next open: its front can be found after a crash in it
   Uuid boot{};
   FrontKind front = FrontKind::kNone;
-  bool is_clean = false;            // closed; else open
-  int64_t last_sync = 0;            // wall nanoseconds; 0: never
-  int64_t last_store_time = 0;      // of the newest record known; never early by more than a sync
+  bool is_clean = false;        // closed; else open
+  int64_t last_sync = 0;        // wall nanoseconds; 0: never
+  int64_t last_store_time = 0;  // of the newest record known; never early by more than a sync
   std::string front_directory;
 
   friend bool operator==(const Superblock&, const Superblock&) = default;
