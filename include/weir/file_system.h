@@ -28,7 +28,7 @@ namespace weir {
 
 struct FileStatus {
   uint64_t size = 0;
-  uint64_t links = 0;   // hard links; 0: unlinked while open
+  uint64_t links = 0;  // hard links; 0: unlinked while open
   uint64_t device = 0;
   uint64_t inode = 0;
 };
@@ -98,7 +98,7 @@ class SharedMemory {
   virtual ~SharedMemory() = default;
 
   char* header() const { return header_; }
-  char* ring() const { return ring_; }               // 2 x ring_bytes() can be addressed
+  char* ring() const { return ring_; }  // 2 x ring_bytes() can be addressed
   size_t header_bytes() const { return header_bytes_; }
   size_t ring_bytes() const { return ring_bytes_; }  // power of two, or 0: no ring
   virtual bool is_shared() const = 0;

@@ -1,4 +1,4 @@
-// Where a host hears from its store: states and their reasons.
+// Where a host hears from its store: its state and the reason, and what opening it found.
 //
 //   struct Alarm final : weir::StateListener {
 //     void OnState(weir::StoreState state, const std::string& reason) override { ... }
@@ -9,8 +9,11 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "weir/message.h"
 
 namespace weir {
 
@@ -30,6 +33,24 @@ class StateListener {
  public:
   virtual ~StateListener() = default;
   virtual void OnState(StoreState state, const std::string& reason) = 0;
+};
+
+// What Open() found and did.
+struct RecoveryReport {
+  bool was_clean = false;      // the store was closed, or is new
+  bool front_adopted = false;  // the front of a dead process was there: nothing is lost
+  bool possible_loss = false;  // the front of this boot is gone: appends since the last write too
+  // The last sync that is known of; one later may have completed. InfinitePast: none.
+  absl::Time last_sync;
+  LogPosition end;             // where the log goes on
+  // Behind the cut, found and left out (kept in quarantine/): power loss only.
+  uint64_t dropped_bytes = 0;
+  uint64_t dropped_records = 0;
+  uint64_t voided_claims = 0;  // claims that died with their process
+  uint64_t bytes_read = 0;
+  absl::Duration duration;
+  std::vector<DamagedRange> damage;
+  std::vector<std::string> notes;  // rebuilt index files, foreign fronts left alone, ...
 };
 
 }  // namespace weir

@@ -39,8 +39,12 @@ class Ordinal {
   constexpr uint64_t value() const { return value_; }
 
   friend constexpr auto operator<=>(Ordinal, Ordinal) = default;
-  friend constexpr Ordinal operator+(Ordinal a, uint64_t count) { return Ordinal(a.value_ + count); }
-  friend constexpr Ordinal operator-(Ordinal a, uint64_t count) { return Ordinal(a.value_ - count); }
+  friend constexpr Ordinal operator+(Ordinal a, uint64_t count) {
+    return Ordinal(a.value_ + count);
+  }
+  friend constexpr Ordinal operator-(Ordinal a, uint64_t count) {
+    return Ordinal(a.value_ - count);
+  }
   friend constexpr uint64_t operator-(Ordinal a, Ordinal b) { return a.value_ - b.value_; }
   constexpr Ordinal& operator+=(uint64_t count) {
     value_ += count;
@@ -113,10 +117,10 @@ class Topic {
 class TopicRef {
  public:
   TopicRef() = default;
-  TopicRef(Topic topic) : topic_(topic) {}                    // NOLINT(google-explicit-constructor)
-  TopicRef(absl::string_view name) : name_(name) {}           // NOLINT(google-explicit-constructor)
-  TopicRef(const char* name) : name_(name) {}                 // NOLINT(google-explicit-constructor)
-  TopicRef(const std::string& name) : name_(name) {}          // NOLINT(google-explicit-constructor)
+  TopicRef(Topic topic) : topic_(topic) {}            // NOLINT(google-explicit-constructor)
+  TopicRef(absl::string_view name) : name_(name) {}   // NOLINT(google-explicit-constructor)
+  TopicRef(const char* name) : name_(name) {}         // NOLINT(google-explicit-constructor)
+  TopicRef(const std::string& name) : name_(name) {}  // NOLINT(google-explicit-constructor)
 
   // The handle, or the default handle if this is a name.
   Topic topic() const { return topic_; }
@@ -161,10 +165,10 @@ struct Message {
 
 // What an append achieved.
 struct Receipt {
-  LogPosition position;      // where the record begins
-  LogPosition end;           // where it ends: what WaitFor() waits for
-  uint32_t queue_id = 0;     // of the message's topic
-  QueueOffset queue_offset;  // in that queue
+  LogPosition position;                    // where the record begins
+  LogPosition end;                         // where it ends: what WaitFor() waits for
+  uint32_t queue_id = 0;                   // of the message's topic
+  QueueOffset queue_offset;                // in that queue
   Durability reached = Durability::kNone;  // may be lower than asked if a deadline passed
 };
 
@@ -254,6 +258,12 @@ class ReadResult {
   std::optional<DamagedRange> damage_;
   std::vector<MessageView> messages_;
   std::vector<std::shared_ptr<const void>> memory_;  // what the views lie in
+};
+
+// Which offsets of a queue can be read.
+struct QueueBounds {
+  QueueOffset first;  // of the oldest message that is still there
+  QueueOffset end;    // one behind the newest visible one
 };
 
 // Called when an asynchronous append has reached its durability, or never will.

@@ -43,58 +43,37 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "weir/hooks.h"
 #include "weir/message.h"
 #include "weir/options.h"
 
 namespace weir {
 
-// What Open() found and did.
-struct RecoveryReport {
-  bool was_clean = false;      // the store was closed, or is new
-  bool front_adopted = false;  // the front of a dead process was there: nothing is lost
-  bool possible_loss = false;  // the front of this boot is gone: appends since the last write too
-  absl::Time last_sync;        // InfinitePast: never
-  LogPosition end;             // where the log goes on
-  // Behind the cut, found and left out (kept in quarantine/): power loss only.
-  uint64_t dropped_bytes = 0;
-  uint64_t dropped_records = 0;
-  uint64_t voided_claims = 0;  // claims that died with their process
-  uint64_t bytes_read = 0;
-  absl::Duration duration;
-  std::vector<DamagedRange> damage;
-  std::vector<std::string> notes;  // rebuilt index files, foreign fronts left alone, ...
-};
-
 // A moment of the store's counters. Reading them stops nobody.
 struct StoreStats {
-  uint64_t appends = 0;         // messages
-  uint64_t append_bytes = 0;    // bytes of records
-  uint64_t reads = 0;           // messages returned
-  uint64_t writes = 0;          // write calls
+  uint64_t appends = 0;       // messages
+  uint64_t append_bytes = 0;  // bytes of records
+  uint64_t reads = 0;         // messages returned
+  uint64_t writes = 0;        // write calls
   uint64_t written_bytes = 0;
   uint64_t syncs = 0;
-  uint64_t sync_waiters = 0;    // appends that a sync confirmed; by syncs: acks per sync
+  uint64_t sync_waiters = 0;  // appends that a sync confirmed; by syncs: acks per sync
   uint64_t marks = 0;
   uint64_t segments_prepared = 0;
   uint64_t segments_recycled = 0;
-  uint64_t replacements = 0;    // files replaced after a failed sync or write
-  uint64_t stalls_front_full = 0;     // appends that waited for room in the front
-  uint64_t stalls_segment = 0;        // ... for a prepared segment
-  uint64_t stalls_unsynced = 0;       // ... because unsynced_bytes_max was reached
-  uint64_t stalls_reader = 0;         // ... for a reader inside the front
-  uint64_t front_fill_bytes = 0;      // published and not yet written
+  uint64_t replacements = 0;       // files replaced after a failed sync or write
+  uint64_t stalls_front_full = 0;  // appends that waited for room in the front
+  uint64_t stalls_segment = 0;     // ... for a prepared segment
+  uint64_t stalls_unsynced = 0;    // ... because unsynced_bytes_max was reached
+  uint64_t stalls_reader = 0;      // ... for a reader inside the front
+  uint64_t front_fill_bytes = 0;   // published and not yet written
   uint64_t unsynced_bytes = 0;
-  uint64_t index_probes = 0;          // run look-ups in index files
+  uint64_t index_probes = 0;  // run look-ups in index files
   uint64_t index_files_rebuilt = 0;
-  uint64_t index_memory_bytes = 0;    // entries and queues in memory
+  uint64_t index_memory_bytes = 0;  // entries and queues in memory
   uint64_t cache_hits = 0;
   uint64_t cache_misses = 0;
   uint64_t doorbell_rings = 0;
-};
-
-struct QueueBounds {
-  QueueOffset first;  // of the oldest message that is still there
-  QueueOffset end;    // one behind the newest visible one
 };
 
 struct TopicInfo {
@@ -123,13 +102,6 @@ struct StoreInfo {
   std::vector<SegmentInfo> segments;
   std::vector<TopicInfo> topics;
   std::vector<std::string> quarantine;
-};
-
-struct ReadTopicOptions {
-  uint32_t max_messages = 32;
-  uint64_t max_bytes = uint64_t{1} << 20;
-  absl::string_view tags = "*";
-  absl::Duration wait = absl::ZeroDuration();
 };
 
 // What verify found in one place.
@@ -172,6 +144,8 @@ class MessageClaim {
 
   // The bytes to fill, as many as were asked for. Their content is arbitrary.
   absl::Span<char> body() const;
+  // Where the message will be, if it is committed.
+  LogPosition position() const;
   QueueOffset queue_offset() const;
 
   // Publishes the first `bytes` of the body (at most body().size(), else kInvalidArgument and the
@@ -262,7 +236,7 @@ class MessageStore final {
   // number: reading starts at the first message that begins there or behind it). A message in
   // several queues of the topic is seen once.
   absl::StatusOr<ReadResult> ReadTopic(TopicRef topic, LogPosition position,
-                                       const ReadTopicOptions& options = {});
+                                       const ReadOptions& options = {});
 
   // Reads backwards: messages below `offset`, newest first. next_offset() is where to go on.
   absl::StatusOr<ReadResult> ReadBackwards(TopicRef topic, uint32_t queue_id, QueueOffset offset,

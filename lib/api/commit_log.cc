@@ -55,10 +55,10 @@ struct CommitLog::Impl {
   absl::StatusOr<uint32_t> Measure(absl::string_view body) const {
     const uint64_t bytes = RecordBytes(0, body.size());
     if (body.size() > log->options().max_body_bytes || bytes > log->record_bytes_max()) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "the body has ", body.size(), " bytes; at most ",
-          std::min<uint64_t>(log->options().max_body_bytes,
-                             log->record_bytes_max() - kRecordHeaderBytes)));
+      return absl::InvalidArgumentError(
+          absl::StrCat("the body has ", body.size(), " bytes; at most ",
+                       std::min<uint64_t>(log->options().max_body_bytes,
+                                          log->record_bytes_max() - kRecordHeaderBytes)));
     }
     return static_cast<uint32_t>(bytes);
   }
@@ -100,11 +100,10 @@ absl::StatusOr<Receipt> CommitLog::Append(absl::string_view body, const AppendOp
   internal::CommitLog& log = *impl_->log;
   ASSIGN_OR_RETURN(const uint32_t bytes, impl_->Measure(body));
   const internal::Deadline deadline = log.DeadlineIn(options.timeout);
-  ASSIGN_OR_RETURN(const Reservation place,
-                   log.Claim(bytes, log.clock().WallNanos(), deadline,
-                             [&](LogPosition, char* memory, int64_t time) {
-                               Impl::Stamp(memory, bytes, time, 0);
-                             }));
+  ASSIGN_OR_RETURN(const Reservation place, log.Claim(bytes, log.clock().WallNanos(), deadline,
+                                                      [&](LogPosition, char* memory, int64_t time) {
+                                                        Impl::Stamp(memory, bytes, time, 0);
+                                                      }));
   Impl::Fill(place.bytes, body);
   log.Publish(place, internal::Seal(place.bytes, place.position, log.incarnation()));
   log.doorbell().RingLog();
@@ -132,19 +131,18 @@ absl::StatusOr<std::vector<Receipt>> CommitLog::Append(absl::Span<const absl::st
   }
   const auto group_bytes = static_cast<uint32_t>(total);
   const internal::Deadline deadline = log.DeadlineIn(options.timeout);
-  ASSIGN_OR_RETURN(
-      const Reservation place,
-      log.Claim(group_bytes, log.clock().WallNanos(), deadline,
-                [&](LogPosition, char* memory, int64_t time) {
-                  internal::WriteStamp(memory, {.bytes = group_bytes,
-                                                .type = RecordType::kGroup,
-                                                .store_time = time});
-                  uint32_t at = kRecordHeaderBytes;
-                  for (const uint32_t bytes : sizes) {
-                    Impl::Stamp(memory + at, bytes, time, at / kRecordAlignment);
-                    at += bytes;
-                  }
-                }));
+  ASSIGN_OR_RETURN(const Reservation place,
+                   log.Claim(group_bytes, log.clock().WallNanos(), deadline,
+                             [&](LogPosition, char* memory, int64_t time) {
+                               internal::WriteStamp(memory, {.bytes = group_bytes,
+                                                             .type = RecordType::kGroup,
+                                                             .store_time = time});
+                               uint32_t at = kRecordHeaderBytes;
+                               for (const uint32_t bytes : sizes) {
+                                 Impl::Stamp(memory + at, bytes, time, at / kRecordAlignment);
+                                 at += bytes;
+                               }
+                             }));
   std::vector<Receipt> receipts;
   uint32_t at = kRecordHeaderBytes;
   for (size_t i = 0; i < bodies.size(); ++i) {
@@ -154,7 +152,6 @@ absl::StatusOr<std::vector<Receipt>> CommitLog::Append(absl::Span<const absl::st
     receipts.push_back({.position = place.position + at, .end = place.end()});
     at += sizes[i];
   }
-  internal::WriteParts(place.bytes, {}, 0, 0);
   log.Publish(place, internal::Seal(place.bytes, place.position, log.incarnation()));
   log.doorbell().RingLog();
   ASSIGN_OR_RETURN(const Durability reached,

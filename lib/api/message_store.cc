@@ -1,5 +1,3 @@
-#include "weir/store.h"
-
 #include <algorithm>
 #include <utility>
 
@@ -11,6 +9,7 @@
 #include "io/fork_guard.h"
 #include "store/engine.h"
 #include "store/follower.h"
+#include "weir/store.h"
 
 namespace weir {
 
@@ -74,9 +73,8 @@ struct MessageStore::Impl {
     return catalogue().Find(ref.name());
   }
   template <typename ReadSome>
-  absl::StatusOr<ReadResult> ReadWaiting(const TopicRef& topic, uint32_t queue_id,
-                                         uint64_t offset, absl::Duration wait,
-                                         absl::Duration spin, ReadSome&& read);
+  absl::StatusOr<ReadResult> ReadWaiting(const TopicRef& topic, uint32_t queue_id, uint64_t offset,
+                                         absl::Duration wait, absl::Duration spin, ReadSome&& read);
 };
 
 namespace {
@@ -90,9 +88,8 @@ ReadResult NoSuchQueue() {
 }  // namespace
 
 template <typename ReadSome>
-absl::StatusOr<ReadResult> MessageStore::Impl::ReadWaiting(const TopicRef& topic,
-                                                           uint32_t queue_id, uint64_t offset,
-                                                           absl::Duration wait,
+absl::StatusOr<ReadResult> MessageStore::Impl::ReadWaiting(const TopicRef& topic, uint32_t queue_id,
+                                                           uint64_t offset, absl::Duration wait,
                                                            absl::Duration spin, ReadSome&& read) {
   RETURN_IF_ERROR(Check());
   RETURN_IF_ERROR(Refresh());
@@ -100,8 +97,15 @@ absl::StatusOr<ReadResult> MessageStore::Impl::ReadWaiting(const TopicRef& topic
   ASSIGN_OR_RETURN(const Topic::Entry* const entry, Find(topic));
   const bool one_queue = queue_id != kAllQueues;
   if (entry == nullptr || (one_queue && queue_id >= entry->queue_count)) return result;
+  // Of a whole topic only the log's ends are known; what was there before the last look is no news.
+  LogPosition claimed;
+  LogPosition visible;
   const auto try_read = [&]() -> absl::StatusOr<bool> {
     RETURN_IF_ERROR(Refresh());
+    if (!one_queue) {
+      claimed = log().claimed_end();
+      visible = log().ContiguousVisibleEnd();
+    }
     result = read(*entry);
     if (!result.ok()) return result.status();
     return result->outcome() != ReadOutcome::kAtEnd;
@@ -109,12 +113,11 @@ absl::StatusOr<ReadResult> MessageStore::Impl::ReadWaiting(const TopicRef& topic
   const auto has_more = [&] {
     if (follower != nullptr && follower->HasNews()) return true;
     if (one_queue) return reader().HasMore(entry->first_queue + queue_id, offset);
-    return log().claimed_end() > LogPosition(offset);
+    return log().claimed_end() > claimed || log().ContiguousVisibleEnd() > visible;
   };
   auto& doorbell = log().doorbell();
-  auto& word = one_queue && follower == nullptr
-                   ? doorbell.queue_word(entry->first_queue + queue_id)
-                   : doorbell.log_word();
+  auto& word = one_queue && follower == nullptr ? doorbell.queue_word(entry->first_queue + queue_id)
+                                                : doorbell.log_word();
   RETURN_IF_ERROR(ReadOrWait(log(), *options.clock, word, wait, spin, try_read, has_more));
   reads.fetch_add(result->size(), std::memory_order_relaxed);
   return result;
@@ -157,6 +160,7 @@ absl::Status MessageStore::Close() {
   CommitLog& log = impl_->engine->log();
   log.Stop();
   impl_->background->Stop();
+  impl_->engine->SealAll();
   const absl::Status status = log.Close();
   // What waited asynchronously hears how it ended.
   while (log.CallbackStep() == absl::ZeroDuration()) {
@@ -186,8 +190,7 @@ absl::StatusOr<Topic> MessageStore::OpenTopic(absl::string_view name) {
 
 // --- Append
 
-absl::StatusOr<Receipt> MessageStore::Append(const Message& message,
-                                             const AppendOptions& options) {
+absl::StatusOr<Receipt> MessageStore::Append(const Message& message, const AppendOptions& options) {
   RETURN_IF_ERROR(impl_->CheckWriter());
   return impl_->engine->Append(message, options);
 }
@@ -241,6 +244,10 @@ absl::Span<char> MessageClaim::body() const {
   return {impl_->claimed.body, impl_->claimed.plan.body_bytes};
 }
 
+LogPosition MessageClaim::position() const {
+  return impl_ == nullptr ? LogPosition(0) : impl_->claimed.reservation.position;
+}
+
 QueueOffset MessageClaim::queue_offset() const {
   return QueueOffset(impl_ == nullptr ? 0 : impl_->claimed.plan.queue_offset);
 }
@@ -250,9 +257,8 @@ absl::StatusOr<Receipt> MessageClaim::Commit(size_t bytes, const AppendOptions& 
     return absl::FailedPreconditionError("the claim was committed, moved from or never made");
   }
   if (bytes > impl_->claimed.plan.body_bytes) {
-    return absl::InvalidArgumentError(absl::StrCat("commit of ", bytes, " bytes; ",
-                                                   impl_->claimed.plan.body_bytes,
-                                                   " were claimed"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "commit of ", bytes, " bytes; ", impl_->claimed.plan.body_bytes, " were claimed"));
   }
   impl_->is_open = false;
   return impl_->engine->Commit(impl_->claimed, bytes, options);
@@ -269,8 +275,8 @@ absl::StatusOr<MessageClaim> MessageStore::Claim(const Message& message, size_t 
 
 // --- Read
 
-absl::StatusOr<ReadResult> MessageStore::Read(TopicRef topic, uint32_t queue_id,
-                                              QueueOffset offset, const ReadOptions& options) {
+absl::StatusOr<ReadResult> MessageStore::Read(TopicRef topic, uint32_t queue_id, QueueOffset offset,
+                                              const ReadOptions& options) {
   ASSIGN_OR_RETURN(const TagSet tags, TagSet::Parse(options.tags));
   if (options.max_messages == 0) return absl::InvalidArgumentError("max_messages is 0");
   return impl_->ReadWaiting(topic, queue_id, offset.value(), options.wait, options.spin,
@@ -280,11 +286,11 @@ absl::StatusOr<ReadResult> MessageStore::Read(TopicRef topic, uint32_t queue_id,
 }
 
 absl::StatusOr<ReadResult> MessageStore::ReadTopic(TopicRef topic, LogPosition position,
-                                                   const ReadTopicOptions& options) {
+                                                   const ReadOptions& options) {
   ASSIGN_OR_RETURN(const TagSet tags, TagSet::Parse(options.tags));
   if (options.max_messages == 0) return absl::InvalidArgumentError("max_messages is 0");
-  return impl_->ReadWaiting(topic, kAllQueues, impl_->log().claimed_end().value(),
-                            options.wait, absl::ZeroDuration(), [&](const Topic::Entry& entry) {
+  return impl_->ReadWaiting(topic, kAllQueues, /*offset=*/0, options.wait, options.spin,
+                            [&](const Topic::Entry& entry) {
                               return impl_->reader().ReadTopic(entry, position, options, tags);
                             });
 }
@@ -294,11 +300,11 @@ absl::StatusOr<ReadResult> MessageStore::ReadBackwards(TopicRef topic, uint32_t 
                                                        const ReadOptions& options) {
   ASSIGN_OR_RETURN(const TagSet tags, TagSet::Parse(options.tags));
   if (options.max_messages == 0) return absl::InvalidArgumentError("max_messages is 0");
-  return impl_->ReadWaiting(
-      topic, queue_id, offset.value(), absl::ZeroDuration(), absl::ZeroDuration(),
-      [&](const Topic::Entry& entry) {
-        return impl_->reader().ReadBackwards(entry, queue_id, offset, options, tags);
-      });
+  return impl_->ReadWaiting(topic, queue_id, offset.value(), absl::ZeroDuration(),
+                            absl::ZeroDuration(), [&](const Topic::Entry& entry) {
+                              return impl_->reader().ReadBackwards(entry, queue_id, offset, options,
+                                                                   tags);
+                            });
 }
 
 absl::StatusOr<ReadResult> MessageStore::ReadLast(TopicRef topic, uint32_t queue_id,
@@ -377,12 +383,11 @@ StoreInfo MessageStore::Info() const {
 absl::StatusOr<VerifyReport> MessageStore::Verify() {
   RETURN_IF_ERROR(impl_->Check());
   RETURN_IF_ERROR(impl_->Refresh());
-  return impl_->engine != nullptr ? internal::VerifyStore(impl_->log(), impl_->catalogue(),
-                                                          impl_->engine->index_files(),
-                                                          impl_->engine->indexer())
-                                  : internal::VerifyStore(impl_->log(), impl_->catalogue(),
-                                                          impl_->follower->index_files(),
-                                                          impl_->follower->indexer());
+  return impl_->engine != nullptr
+             ? internal::VerifyStore(impl_->log(), impl_->catalogue(), impl_->engine->index_files(),
+                                     impl_->engine->indexer())
+             : internal::VerifyStore(impl_->log(), impl_->catalogue(),
+                                     impl_->follower->index_files(), impl_->follower->indexer());
 }
 
 absl::StatusOr<std::vector<RecordInfo>> MessageStore::Dump(LogPosition position, size_t max) {

@@ -25,9 +25,8 @@ void Describe(LogView& log, TopicCatalogue& catalogue, Directory& directory, Hea
   info->end = log.claimed_end();
   const absl::StatusOr<std::vector<std::string>> files = directory.List();
   for (const SegmentEntry& entry : log.segments().entries()) {
-    const bool has_index =
-        files.ok() && std::find(files->begin(), files->end(), IndexFileName(entry.begin())) !=
-                          files->end();
+    const bool has_index = files.ok() && std::find(files->begin(), files->end(),
+                                                   IndexFileName(entry.begin())) != files->end();
     if (entry.begin() >= info->end && entry.begin() != info->begin) continue;  // prepared
     info->segments.push_back({.file = SegmentFileName(entry.name),
                               .begin = entry.begin(),
@@ -54,7 +53,9 @@ std::string TextOf(const ScannedRecord& record, const TopicCatalogue& catalogue)
     return absl::StrCat("incarnation ", absl::Hex(open->incarnation, absl::kZeroPad16), " from ",
                         open->from.value());
   }
-  if (const auto mark = DecodeMark(record)) return absl::StrCat("durable to ", mark->value());
+  if (const auto mark = DecodeMark(record)) {
+    return absl::StrCat("durable to ", mark->durable_end.value());
+  }
   if (header.type == RecordType::kFiller) {
     return (header.flags & kIsLost) != 0 ? "a lost range" : "";
   }
@@ -144,8 +145,8 @@ StoreInfo InfoOf(Follower& follower) {
   return info;
 }
 
-absl::StatusOr<VerifyReport> VerifyStore(LogView& log, TopicCatalogue& catalogue,
-                                         IndexFiles& files, Indexer& indexer) {
+absl::StatusOr<VerifyReport> VerifyStore(LogView& log, TopicCatalogue& catalogue, IndexFiles& files,
+                                         Indexer& indexer) {
   VerifyReport report;
   const auto file_at = [&](LogPosition position) {
     const auto entry = log.segments().EntryAt(position);
@@ -162,8 +163,8 @@ absl::StatusOr<VerifyReport> VerifyStore(LogView& log, TopicCatalogue& catalogue
       continue;
     }
     ++report.records;
-    report.bytes += record.header.type == RecordType::kGroup ? kRecordHeaderBytes
-                                                             : record.header.bytes();
+    report.bytes +=
+        record.header.type == RecordType::kGroup ? kRecordHeaderBytes : record.header.bytes();
     if (record.header.type == RecordType::kFiller && (record.header.flags & kIsLost) != 0) {
       report.findings.push_back({file_at(record.position), record.position, "a lost range"});
     }

@@ -20,8 +20,8 @@ StoreInfo InfoOf(Engine& engine);
 StoreInfo InfoOf(Follower& follower);
 
 // Findings of the log and of the index files of what is sealed.
-absl::StatusOr<VerifyReport> VerifyStore(LogView& log, TopicCatalogue& catalogue,
-                                         IndexFiles& files, Indexer& indexer);
+absl::StatusOr<VerifyReport> VerifyStore(LogView& log, TopicCatalogue& catalogue, IndexFiles& files,
+                                         Indexer& indexer);
 
 absl::StatusOr<std::vector<RecordInfo>> DumpRecords(LogView& log, TopicCatalogue& catalogue,
                                                     LogPosition position, size_t max);

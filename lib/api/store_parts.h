@@ -39,8 +39,7 @@ absl::Status ReadOrWait(LogView& log, Clock& clock, std::atomic<uint32_t>& word,
       const absl::Duration left = std::min(wait - passed(), absl::Milliseconds(100));
       if (left > absl::ZeroDuration()) {
         log.HelpReader();
-        log.doorbell().Wait(word, left,
-                            [&] { return has_more() || !log.WhyNoRead().ok(); });
+        log.doorbell().Wait(word, left, [&] { return has_more() || !log.WhyNoRead().ok(); });
       }
     }
     done = try_read();

@@ -10,11 +10,11 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 
-#define RETURN_IF_ERROR(expression)                            \
-  do {                                                         \
+#define RETURN_IF_ERROR(expression)                             \
+  do {                                                          \
     if (::absl::Status status_ = (expression); !status_.ok()) { \
-      return status_;                                          \
-    }                                                          \
+      return status_;                                           \
+    }                                                           \
   } while (false)
 
 #define WEIR_CONCAT_INNER(a, b) a##b
@@ -29,12 +29,12 @@
 
 // A broken promise of our own code: never the world's fault, so a kInternal that makes the store
 // read-only.
-#define ENSURE(condition)                                                                   \
-  do {                                                                                      \
-    if (!(condition)) {                                                                     \
-      return ::absl::InternalError(                                                         \
-          ::absl::StrCat(__FILE__, ":", __LINE__, ": broken promise: " #condition));        \
-    }                                                                                       \
+#define ENSURE(condition)                                                            \
+  do {                                                                               \
+    if (!(condition)) {                                                              \
+      return ::absl::InternalError(                                                  \
+          ::absl::StrCat(__FILE__, ":", __LINE__, ": broken promise: " #condition)); \
+    }                                                                                \
   } while (false)
 
 #endif  // WEIR_BASE_STATUS_MACROS_H_

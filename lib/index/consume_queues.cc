@@ -46,7 +46,8 @@ void ConsumeQueues::MakeRoom(uint32_t number, uint32_t entries) {
                           EntryChunks::kCapacityMax);
       list_capacity = queue.list_capacity();
     }
-    EntryChunk* chunk = chunks_.Take(std::max(wanted, std::min(entries, EntryChunks::kCapacityMax)));
+    EntryChunk* chunk =
+        chunks_.Take(std::max(wanted, std::min(entries, EntryChunks::kCapacityMax)));
     ConsumeQueue::ChunkList* list = nullptr;
     ConsumeQueue::ChunkList* old = nullptr;
     for (;;) {

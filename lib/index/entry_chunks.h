@@ -3,6 +3,7 @@
 #ifndef WEIR_INDEX_ENTRY_CHUNKS_H_
 #define WEIR_INDEX_ENTRY_CHUNKS_H_
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <bit>
@@ -19,7 +20,7 @@ namespace weir::internal {
 
 // Where a queue's message lies.
 struct QueueEntry {
-  LogPosition position;     // kHole: its record could not be found
+  LogPosition position;  // kHole: its record could not be found
   uint32_t filter = 0;
   uint32_t record_bytes = 0;
 
@@ -52,6 +53,7 @@ class EntryChunks {
   // A chunk of at least `wanted` entries, and at least kCapacityMin.
   EntryChunk* Take(uint32_t wanted) {
     const uint32_t capacity = std::bit_ceil(std::max(wanted, kCapacityMin));
+    if (capacity == kCapacityMax) taken_.fetch_add(1, std::memory_order_relaxed);
     if (capacity <= kCapacityMax) {
       MutexLock lock(mutex_);
       auto& list = free_[ClassOf(capacity)];
@@ -61,11 +63,7 @@ class EntryChunks {
         return chunk;
       }
     }
-    auto chunk = std::make_unique<EntryChunk>();
-    chunk->capacity = capacity;
-    chunk->entries = std::make_unique<QueueEntry[]>(capacity);
-    bytes_.fetch_add(BytesOf(*chunk), std::memory_order_relaxed);
-    return chunk.release();
+    return Make(capacity);
   }
 
   // Gives back a chunk that no new reader can find; it is used again when the old ones are gone.
@@ -96,6 +94,22 @@ class EntryChunks {
     retired_.resize(kept);
   }
 
+  // Keeps as many of the largest chunks ready as were taken since the last call: a busy store takes
+  // as many for the next segment, and then its producers find them made, and touched.
+  void Replenish() {
+    const uint64_t wanted =
+        std::min<uint64_t>(taken_.exchange(0, std::memory_order_relaxed), kFreeMax);
+    for (;;) {
+      {
+        MutexLock lock(mutex_);
+        if (free_.back().size() >= wanted) return;
+      }
+      EntryChunk* const made = Make(kCapacityMax);
+      MutexLock lock(mutex_);
+      free_.back().push_back(made);
+    }
+  }
+
   uint64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
 
  private:
@@ -109,12 +123,20 @@ class EntryChunks {
   static size_t ClassOf(uint32_t capacity) {
     return static_cast<size_t>(std::countr_zero(capacity) - std::countr_zero(kCapacityMin));
   }
+  EntryChunk* Make(uint32_t capacity) {
+    auto chunk = std::make_unique<EntryChunk>();
+    chunk->capacity = capacity;
+    chunk->entries = std::make_unique<QueueEntry[]>(capacity);
+    bytes_.fetch_add(BytesOf(*chunk), std::memory_order_relaxed);
+    return chunk.release();
+  }
   static uint64_t BytesOf(const EntryChunk& chunk) {
     return sizeof chunk + chunk.capacity * sizeof(QueueEntry);
   }
 
   ReaderSlots* const readers_;
   std::atomic<uint64_t> bytes_{0};
+  std::atomic<uint64_t> taken_{0};  // of the largest
   Mutex mutex_;
   std::array<std::vector<EntryChunk*>, kClasses> free_ ABSL_GUARDED_BY(mutex_);
   std::vector<Retired> retired_ ABSL_GUARDED_BY(mutex_);

@@ -23,14 +23,19 @@ constexpr uint64_t kChangesPerFull = 4;
 absl::StatusOr<IndexIdentity> Indexer::IdentityOf(LogPosition segment_begin) {
   const std::optional<SegmentEntry> entry = log_->segments().EntryAt(segment_begin);
   if (!entry) {
-    return absl::NotFoundError(absl::StrCat("no segment begins at ", segment_begin.value()));
+    return absl::OutOfRangeError(absl::StrCat("no segment begins at ", segment_begin.value()));
   }
-  ASSIGN_OR_RETURN(const std::shared_ptr<SegmentFile> file, log_->segments().Find(segment_begin));
+  const absl::StatusOr<std::shared_ptr<SegmentFile>> file = log_->segments().Find(segment_begin);
+  if (IsUnreadable(file.status())) {
+    // As good as gone: a link into it leads nowhere.
+    return absl::OutOfRangeError(file.status().message());
+  }
+  if (!file.ok()) return file.status();
   return IndexIdentity{.store = log_->segments().store(),
                        .segment_begin = entry->begin(),
                        .segment_end = entry->limit,
                        .records_end = entry->end(),
-                       .incarnation = file->header().incarnation};
+                       .incarnation = (*file)->header().incarnation};
 }
 
 // --- Opening
@@ -68,8 +73,8 @@ absl::Status Indexer::Load(const std::vector<LogPosition>& segments, Report* rep
     }
     RETURN_IF_ERROR(file->ForEachRun([&](const QueueRun& run) {
       if (!queues_->has(run.queue_number)) {
-        return absl::DataLossError(absl::StrCat("index file ", file->name(), ": unknown queue ",
-                                                run.queue_number));
+        return absl::DataLossError(
+            absl::StrCat("index file ", file->name(), ": unknown queue ", run.queue_number));
       }
       ConsumeQueue& queue = queues_->queue(run.queue_number);
       const uint64_t first = queue.end() == 0 ? run.first.value() : queue.first();
@@ -91,8 +96,11 @@ absl::Status Indexer::Restore(LogPosition end, Report* report) {
     const LogPosition begin = entries[i].begin();
     if (entries[i].end() > end) continue;
     const absl::StatusOr<std::shared_ptr<IndexFile>> file = files_->Get(begin);
+    if (absl::IsOutOfRange(file.status())) continue;  // nothing of the segment can be read
+    if (!file.ok() && !IsUnreadable(file.status())) return file.status();
     if (!file.ok()) {
-      if (!absl::IsNotFound(file.status())) {
+      // Where none newer is, it was not written yet.
+      if (!absl::IsNotFound(file.status()) || !chain.empty()) {
         report->notes.push_back(
             absl::StrCat("an index file is computed again: ", file.status().message()));
       }
@@ -116,10 +124,10 @@ absl::Status Indexer::Restore(LogPosition end, Report* report) {
   if (chain.empty()) from = entries.empty() ? end : entries.front().begin();
   if (!chain.empty()) {
     const absl::Status loaded = Load(chain, report);
+    if (!loaded.ok() && !IsUnreadable(loaded)) return loaded;
     if (!loaded.ok()) {
       // What was loaded stays: it was true, and the log says it again.
-      report->notes.push_back(
-          absl::StrCat("index files are computed again: ", loaded.message()));
+      report->notes.push_back(absl::StrCat("index files are computed again: ", loaded.message()));
       from = entries.front().begin();
       for (uint32_t number = 0; number < queues_->count(); ++number) {
         queues_->queue(number).Restore(0, 0, kNoLink);
@@ -183,9 +191,15 @@ absl::StatusOr<size_t> Indexer::SealQueue(Sealing& sealing, uint32_t number) {
   }
   entries.resize(entries.size() - holes);
   if (entries.empty()) return 0;
-  ASSIGN_OR_RETURN(const RunLinks links, LinksForNewRun(*files_, number, queue.tail(),
-                                                        log_->segments().begin()));
-  RETURN_IF_ERROR(sealing.writer.AddRun(number, QueueOffset(first), links, entries));
+  absl::StatusOr<RunLinks> links =
+      LinksForNewRun(*files_, number, queue.tail(), log_->segments().begin());
+  if (absl::IsOutOfRange(links.status())) {
+    // The segment of the run before is missing; those before it need not be.
+    ASSIGN_OR_RETURN(const RunLink older, FindOlderRun(number, sealing.segment.begin()));
+    links = LinksForNewRun(*files_, number, older, log_->segments().begin());
+  }
+  if (!links.ok()) return links.status();
+  RETURN_IF_ERROR(sealing.writer.AddRun(number, QueueOffset(first), *links, entries));
   sealing.sealed.push_back(
       {number, first + entries.size(), {sealing.segment.begin(), QueueOffset(first)}});
   observer_->OnRun(number, entries.size(), bytes);
@@ -207,7 +221,8 @@ absl::Status Indexer::AddSavedSections(Sealing& sealing) {
   }
   // The queues' changes are the runs themselves.
   const uint64_t run_bytes = sealing.sealed.size() * kQueueRunBytes;
-  uint64_t& since = change_bytes_.try_emplace(std::string(kQueuesName), ~uint64_t{0} / 2).first->second;
+  uint64_t& since =
+      change_bytes_.try_emplace(std::string(kQueuesName), ~uint64_t{0} / 2).first->second;
   if (since + run_bytes >= uint64_t{queues_->count()} * kQueueRunBytes / kChangesPerFull) {
     std::vector<uint64_t> ends(queues_->count());
     std::vector<RunLink> tails(queues_->count());
@@ -259,8 +274,7 @@ absl::StatusOr<bool> Indexer::SealSome(LogPosition durable_end) {
   size_t entries = 0;
   uint32_t looked_at = 0;
   absl::Status status;
-  while (sealing.next_queue < queues && entries < kEntriesPerStep &&
-         looked_at++ < kQueuesPerStep) {
+  while (sealing.next_queue < queues && entries < kEntriesPerStep && looked_at++ < kQueuesPerStep) {
     absl::StatusOr<size_t> sealed = SealQueue(sealing, sealing.next_queue++);
     if (!sealed.ok()) {
       status = sealed.status();
@@ -277,6 +291,8 @@ absl::StatusOr<bool> Indexer::SealSome(LogPosition durable_end) {
     return status;
   }
   health_->Clear(Condition::kIndex);
+  queues_->Reuse();
+  queues_->chunks().Replenish();
   return true;
 }
 
@@ -288,11 +304,31 @@ absl::StatusOr<RunLink> Indexer::FindOlderRun(uint32_t number, LogPosition below
     if (entries[i].begin() >= below) continue;
     const absl::StatusOr<std::optional<FoundRun>> found =
         files_->FindRun(entries[i].begin(), number);
-    if (absl::IsNotFound(found.status())) continue;
+    if (absl::IsNotFound(found.status()) || absl::IsOutOfRange(found.status())) continue;
     if (!found.ok()) return found.status();
     if (found->has_value()) return RunLink{entries[i].begin(), (*found)->run.first};
   }
   return kNoLink;
+}
+
+absl::StatusOr<Indexer::Place> Indexer::FindWithoutLinks(uint32_t number, QueueOffset offset) {
+  Place place{.holes_end = QueueOffset(queues_->queue(number).memory_first())};
+  const std::vector<SegmentEntry> entries = log_->segments().entries();
+  for (size_t i = entries.size(); i-- > 0;) {
+    if (entries[i].limit > sealed_end()) continue;
+    absl::StatusOr<std::optional<FoundRun>> found = files_->FindRun(entries[i].begin(), number);
+    if (absl::IsOutOfRange(found.status()) || IsUnreadable(found.status())) continue;
+    if (!found.ok()) return found.status();
+    if (!found->has_value()) continue;
+    QueueRun& run = (*found)->run;
+    if (offset >= run.end()) break;
+    if (offset >= run.first) {
+      place.run = RunLocation{entries[i].begin(), std::move((*found)->file), run};
+      break;
+    }
+    place.holes_end = run.first;
+  }
+  return place;
 }
 
 absl::Status Indexer::Rebuild(LogPosition segment_begin) {
@@ -380,11 +416,8 @@ absl::Status Indexer::RebuildDamaged() {
     if (entry.limit > sealed_end()) break;
     const absl::StatusOr<std::shared_ptr<IndexFile>> file = files_->Get(entry.begin());
     absl::Status status = file.ok() ? (*file)->VerifyAll() : file.status();
-    if (status.ok()) continue;
-    if (!absl::IsNotFound(status) && !absl::IsDataLoss(status) &&
-        !absl::IsFailedPrecondition(status)) {
-      return status;
-    }
+    if (status.ok() || absl::IsOutOfRange(status)) continue;  // sound, or dropped meanwhile
+    if (!IsUnreadable(status)) return status;
     RETURN_IF_ERROR(Rebuild(entry.begin()));
   }
   return absl::OkStatus();

@@ -66,16 +66,26 @@ class Indexer {
   // True: call again.
   absl::StatusOr<bool> SealSome(LogPosition durable_end);
 
-  // Writes the index file of an old segment again from the log. kNotFound: the segment is gone.
+  // Where `offset` of a queue is, found by looking into every index file, newest first: for chains
+  // that lead into a missing segment. No run: up to `holes_end` nothing is left of the queue.
+  struct Place {
+    std::optional<RunLocation> run;
+    QueueOffset holes_end;
+  };
+  absl::StatusOr<Place> FindWithoutLinks(uint32_t number, QueueOffset offset);
+
+  // Writes the index file of an old segment again from the log. kOutOfRange: the segment is gone.
   absl::Status Rebuild(LogPosition segment_begin);
 
   // Looks at every index file and computes again those that are missing, stale or damaged.
   absl::Status RebuildDamaged();
 
-  // What the index file of a segment must be of.
+  // What the index file of a segment must be of. kOutOfRange: there is no such segment.
   absl::StatusOr<IndexIdentity> IdentityOf(LogPosition segment_begin);
 
-  LogPosition sealed_end() const { return LogPosition(sealed_end_.load(std::memory_order_acquire)); }
+  LogPosition sealed_end() const {
+    return LogPosition(sealed_end_.load(std::memory_order_acquire));
+  }
   uint64_t rebuilt() const { return rebuilt_.load(std::memory_order_relaxed); }
 
  private:

@@ -84,9 +84,11 @@ absl::StatusOr<RunLinks> LinksForNewRun(IndexFiles& files, uint32_t queue_number
   }
   // The jump of the jump. What lies in dropped segments is nobody's target any more.
   if (!IsRetained(previous.links.jump, log_begin)) return links;
-  ASSIGN_OR_RETURN(const FoundRun middle,
-                   Follow(files, queue_number, previous.links.jump, &previous));
-  const RunLink& jump = middle.run.links.jump;
+  const absl::StatusOr<FoundRun> middle =
+      Follow(files, queue_number, previous.links.jump, &previous);
+  if (absl::IsOutOfRange(middle.status())) return links;  // its segment is missing
+  if (!middle.ok()) return middle.status();
+  const RunLink& jump = middle->run.links.jump;
   if (IsRetained(jump, log_begin)) links.jump = jump;
   return links;
 }

@@ -151,8 +151,8 @@ absl::StatusOr<FileDescriptor> PosixDirectory::OpenDescriptor(absl::string_view 
                     O_NOCTTY | (create ? O_CREAT | O_EXCL : 0);
   FileDescriptor fd(OpenBeneath(fd_.get(), std::string(name).c_str(), flags, kFileMode));
   if (!fd.is_open()) {
-    // So answers a socket, or a device without a driver.
-    if (errno == ENXIO || errno == ENODEV) {
+    // So answers a link, a socket, or a device without a driver.
+    if (errno == ELOOP || errno == ENXIO || errno == ENODEV) {
       return absl::FailedPreconditionError(absl::StrCat(path, ": not a regular file"));
     }
     return PosixStatus(path, "open", errno);

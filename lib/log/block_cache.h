@@ -59,9 +59,7 @@ class BlockCache {
   };
   static constexpr size_t kShards = 8;
 
-  Shard& ShardOf(const BlockKey& key) {
-    return shards_[(key.file * 31 + key.index) % kShards];
-  }
+  Shard& ShardOf(const BlockKey& key) { return shards_[(key.file * 31 + key.index) % kShards]; }
 
   const uint64_t shard_bytes_max_;
   std::atomic<uint64_t> next_file_{1};

@@ -13,13 +13,6 @@
 namespace weir::internal {
 namespace {
 
-// Work that failed for want of space, or that another thread's claim holds up, is tried again
-// after this long.
-constexpr absl::Duration kRetry = absl::Milliseconds(20);
-// While appends arrive the writer looks at the front this often, so that producers need not wake it.
-constexpr absl::Duration kWriterTick = absl::Milliseconds(10);
-constexpr int64_t kStaleClaimNanos = 1'000'000'000;
-constexpr int64_t kLinkCheckNanos = 1'000'000'000;
 constexpr int64_t kSleepNanosMax = 10'000'000;
 
 // Counts a waiter for as long as it lives.
@@ -55,25 +48,23 @@ CommitLog::~CommitLog() = default;
 absl::StatusOr<std::unique_ptr<CommitLog>> CommitLog::Open(const StoreOptions& options) {
   const int64_t started = options.clock->MonotonicNanos();
   ASSIGN_OR_RETURN(StoreDirectory opened, OpenStoreDirectory(options));
-  std::unique_ptr<CommitLog> log(new CommitLog(options, std::move(opened.directory),
-                                               std::move(opened.lock),
-                                               std::move(opened.superblock)));
+  std::unique_ptr<CommitLog> log(new CommitLog(
+      options, std::move(opened.directory), std::move(opened.lock), std::move(opened.superblock)));
   RETURN_IF_ERROR(log->Start());
   log->report_.duration = absl::Nanoseconds(options.clock->MonotonicNanos() - started);
   return log;
 }
 
 absl::Status CommitLog::Start() {
-  ASSIGN_OR_RETURN(RecoveredLog recovered,
-                   Recover({.options = options_,
-                            .file_system = *options_.file_system,
-                            .clock = *options_.clock,
-                            .directory = *directory_,
-                            .lock = *lock_,
-                            .superblock = *superblock_,
-                            .segments = segments_,
-                            .health = health_,
-                            .lost = lost_}));
+  ASSIGN_OR_RETURN(RecoveredLog recovered, Recover({.options = options_,
+                                                    .file_system = *options_.file_system,
+                                                    .clock = *options_.clock,
+                                                    .directory = *directory_,
+                                                    .lock = *lock_,
+                                                    .superblock = *superblock_,
+                                                    .segments = segments_,
+                                                    .health = health_,
+                                                    .lost = lost_}));
   front_ = std::move(recovered.front);
   front_directory_ = std::move(recovered.front_directory);
   report_ = std::move(recovered.report);
@@ -95,7 +86,8 @@ absl::Status CommitLog::Start() {
     const std::string name = DoorbellName(front_->incarnation());
     auto created = file_system.CreateShared(front_directory_, name, bell_size);
     if (absl::IsAlreadyExists(created.status())) {
-      created = file_system.OpenShared(front_directory_, name, kDoorbellBytes, OpenMode::kReadWrite);
+      created =
+          file_system.OpenShared(front_directory_, name, kDoorbellBytes, OpenMode::kReadWrite);
     }
     if (created.ok()) bells = *std::move(created);
   }
@@ -104,9 +96,8 @@ absl::Status CommitLog::Start() {
   }
   doorbell_ = std::make_unique<Doorbell>(std::move(bells), /*other_process=*/false);
   writer_ = std::make_unique<LogWriter>(front_.get(), &segments_, &health_, &lost_, &counters_);
-  syncer_ = std::make_unique<LogSyncer>(front_.get(), &segments_, superblock_.get(),
-                                        writer_.get(), &health_, &lost_, &counters_,
-                                        options_.clock);
+  syncer_ = std::make_unique<LogSyncer>(front_.get(), &segments_, superblock_.get(), writer_.get(),
+                                        &health_, &lost_, &counters_, options_.clock);
   syncer_->set_last_sync_wall_nanos(superblock_->current().last_sync);
   if (report_.front_adopted) {
     // What the dead process had not written yet goes to disk before anybody reads it.
@@ -152,15 +143,15 @@ absl::Status CommitLog::Close() {
   }
   const LogPosition end = front_->claimed_end();
   if (status.ok() && front_->durable_end() != end) {
-    status = absl::FailedPreconditionError(absl::StrCat(
-        "a claim at ", front_->PublishedEnd().value(),
-        " is still held: what is behind it stays in the front for the next open"));
+    status = absl::FailedPreconditionError(
+        absl::StrCat("a claim at ", front_->PublishedEnd().value(),
+                     " is still held: what is behind it stays in the front for the next open"));
   }
   if (status.ok() && health_.Has(Condition::kFailed)) status = health_.WhyNoAppend();
   if (status.ok()) {
-    const LogPosition kept_end =
-        end.value() % segments_.segment_bytes() == 0 ? end
-                                                     : segments_.BeginOf(end) + segments_.segment_bytes();
+    const LogPosition kept_end = end.value() % segments_.segment_bytes() == 0
+                                     ? end
+                                     : segments_.BeginOf(end) + segments_.segment_bytes();
     status = superblock_->Update([&](Superblock& block) {
       block.is_clean = true;
       block.front = FrontKind::kNone;
@@ -197,7 +188,8 @@ LogPosition CommitLog::NeededEnd(uint32_t bytes) const {
   const LogPosition end = front_->claimed_end();
   const LogPosition start = RecordStart(end, segment);
   const LogPosition segment_end = segments_.BeginOf(end) + segment;
-  const bool fits = start + bytes == segment_end || start + bytes + kRecordHeaderBytes <= segment_end;
+  const bool fits =
+      start + bytes == segment_end || start + bytes + kRecordHeaderBytes <= segment_end;
   return (fits ? start : segment_end + kSegmentHeaderBytes) + bytes;
 }
 
@@ -234,6 +226,8 @@ absl::Status CommitLog::MakeRoom(uint32_t bytes, Deadline deadline) {
         absl::StrCat("a record of ", bytes, " bytes; at most ", group_bytes_max_, " fit"));
   }
   const Waiting waiting(waiters_);
+  // Inside a callback nobody waits: the thread is the one that would have to make progress.
+  if (Completions::InCallback()) deadline = 0;
   const bool leads = LeadsWithout(deadline);
   for (bool counted = false;;) {
     std::atomic<uint64_t>* stall = nullptr;
@@ -330,30 +324,27 @@ void CommitLog::Progressed() {
 
 // --- Wait
 
-Deadline CommitLog::DeadlineIn(absl::Duration timeout) const {
-  if (timeout == absl::InfiniteDuration() && !Completions::InCallback()) return kNever;
+Deadline CommitLog::FiniteDeadlineIn(absl::Duration timeout) const {
   const int64_t now = options_.clock->MonotonicNanos();
-  // Inside a callback nobody waits: the thread is the one that would have to make progress.
-  if (timeout <= absl::ZeroDuration() || Completions::InCallback()) return now;
+  if (timeout <= absl::ZeroDuration()) return now;
   const int64_t nanos = absl::ToInt64Nanoseconds(timeout);
   return nanos > kNever - now ? kNever : now + nanos;
 }
 
 Durability CommitLog::Reached(LogPosition end) const {
   if (front_->durable_end() >= end) return Durability::kDisk;
-  if (front_->is_shared() && !is_front_gone_.load(std::memory_order_acquire)) {
-    return Durability::kProcess;
-  }
+  if (ReachedAtOnce() == Durability::kProcess) return Durability::kProcess;
   return front_->written_end() >= end ? Durability::kProcess : Durability::kNone;
 }
 
-absl::StatusOr<Durability> CommitLog::WaitFor(LogPosition begin, LogPosition end,
-                                              Durability wanted, Deadline deadline) {
+absl::StatusOr<Durability> CommitLog::WaitFor(LogPosition begin, LogPosition end, Durability wanted,
+                                              Deadline deadline) {
   if (wanted == Durability::kDisk && !uses_disk_durability_.load(std::memory_order_relaxed)) {
     uses_disk_durability_.store(true, std::memory_order_relaxed);
   }
   if (Reached(end) >= wanted && !lost_.Touching(begin, end)) return Reached(end);
   const Waiting waiting(waiters_);
+  if (Completions::InCallback()) deadline = 0;
   for (;;) {
     if (const auto range = lost_.Touching(begin, end)) return absl::DataLossError(range->reason);
     const Durability reached = Reached(end);
@@ -362,8 +353,8 @@ absl::StatusOr<Durability> CommitLog::WaitFor(LogPosition begin, LogPosition end
       return reached;
     }
     if (health_.Has(Condition::kFailed)) {
-      return absl::DataLossError(absl::StrCat("it may be in the log and will never be confirmed: ",
-                                              health_.reason()));
+      return absl::DataLossError(
+          absl::StrCat("it may be in the log and will never be confirmed: ", health_.reason()));
     }
     if (is_stopped()) return absl::FailedPreconditionError("closed while waiting");
     if (held_claims_.HeldByThisThread()) {
@@ -430,147 +421,6 @@ absl::Status CommitLog::TrimTo(LogPosition position) {
   RETURN_IF_ERROR(superblock_->Update([&](Superblock& block) { block.log_begin = begin; }));
   segments_.DropBelow(begin);
   return absl::OkStatus();
-}
-
-// --- Steps
-
-absl::Duration CommitLog::WriteStep() {
-  absl::Status status;
-  bool progressed = false;
-  {
-    MutexLock lock(writer_->step());
-    status = writer_->WriteSome(&progressed);
-  }
-  if (progressed) Progressed();
-  if (!status.ok()) {
-    if (has_workers_) wakeups_.syncer();  // a failed file is replaced there
-    return kRetry;
-  }
-  if (progressed) {
-    if (has_workers_) wakeups_.preparer();
-    return absl::ZeroDuration();
-  }
-  if (front_->claimed_end() != front_->written_end()) return kWriterTick;
-  if (!has_workers_) return absl::InfiniteDuration();
-  // A whole tick without an append: rest until the next one wakes us. It looks at the flag behind
-  // its publication without a fence; the barrier here makes one of us see the other.
-  if (!is_idle_.exchange(true, std::memory_order_seq_cst)) return kWriterTick;
-  BarrierThisProcess();
-  if (front_->claimed_end() == front_->written_end()) return absl::Seconds(1);
-  is_idle_.store(false, std::memory_order_seq_cst);
-  return absl::ZeroDuration();
-}
-
-absl::Duration CommitLog::SyncStep() {
-  MutexLock step(sync_step_lock_);
-  const int64_t now = options_.clock->MonotonicNanos();
-  CheckFrontIsLinked(now);
-  if (const auto claim = held_claims_.Lowest(); claim && now - claim->second > kStaleClaimNanos) {
-    health_.Raise(Condition::kStaleClaim, absl::StrCat("a claim at ", claim->first.value(),
-                                                       " is held for more than a second"));
-  } else {
-    health_.Clear(Condition::kStaleClaim);
-  }
-  absl::Status status;
-  absl::Duration rest = absl::Seconds(1);
-  {
-    MutexLock lock(syncer_->step());
-    const uint64_t unsynced = front_->claimed_end() - front_->durable_end();
-    if (unsynced == 0) {
-      unsynced_since_ = 0;
-      status = syncer_->SaveSuperblock(/*idle=*/true);
-      wants_sync_.store(false, std::memory_order_release);
-    } else {
-      if (unsynced_since_ == 0) unsynced_since_ = now;
-      const int64_t due = unsynced_since_ + absl::ToInt64Nanoseconds(options_.sync_interval);
-      if (wants_sync_.exchange(false, std::memory_order_acq_rel) || now >= due ||
-          unsynced > options_.unsynced_bytes_max / 2) {
-        status = syncer_->Sync();
-        unsynced_since_ = front_->claimed_end() == front_->durable_end() ? 0 : now;
-        rest = options_.sync_interval;
-      } else {
-        rest = absl::Nanoseconds(due - now);
-      }
-    }
-  }
-  if (!status.ok()) rest = kRetry;
-  if (wants_sync_.load(std::memory_order_acquire)) rest = absl::ZeroDuration();
-  if (health_.Has(Condition::kFailed)) {
-    MutexLock lock(room_lock_);
-    front_->set_limit(LogPosition(0));
-    rest = absl::Seconds(1);
-  }
-  Progressed();
-  health_.TellListener();
-  return rest;
-}
-
-absl::Duration CommitLog::PrepareStep() {
-  if (is_stopped() || health_.Has(Condition::kFailed)) return absl::Seconds(1);
-  const LogPosition wanted =
-      segments_.BeginOf(front_->claimed_end()) + 3 * segments_.segment_bytes();
-  const absl::StatusOr<bool> more =
-      segments_.Prepare(wanted, front_->incarnation(),
-                        uses_disk_durability_.load(std::memory_order_relaxed));
-  if (!more.ok()) {
-    const bool heals = absl::IsResourceExhausted(more.status()) ||
-                       absl::IsUnavailable(more.status());
-    health_.Raise(heals ? Condition::kNoSpaceAhead : Condition::kFailed,
-                  std::string(more.status().message()));
-    Progressed();
-    return kRetry;
-  }
-  health_.Clear(Condition::kNoSpaceAhead);
-  Progressed();
-  return *more ? absl::ZeroDuration() : absl::Seconds(1);
-}
-
-absl::Duration CommitLog::CallbackStep() {
-  constexpr size_t kCallbacksPerStep = 4096;
-  const auto decide = [this](const Completion& completion, absl::Status* status,
-                             Durability* reached) {
-    // Its word is negative until it is published, and what is below the begin was published.
-    *reached = Reached(completion.end);
-    if (const auto range = lost_.Touching(completion.begin, completion.end)) {
-      *status = absl::DataLossError(range->reason);
-      return true;
-    }
-    if (*reached >= completion.durability) {
-      if (completion.end <= front_->written_end() || front_->PublishedEnd() >= completion.end) {
-        if (completion.durability == Durability::kDisk) Count(counters_.sync_waiters);
-        return true;
-      }
-      return false;
-    }
-    if (health_.Has(Condition::kFailed)) {
-      *status = absl::DataLossError(absl::StrCat(
-          "it may be in the log and will never be confirmed: ", health_.reason()));
-      return true;
-    }
-    if (is_stopped()) {
-      *status = absl::FailedPreconditionError("closed while waiting");
-      return true;
-    }
-    if (has_workers_ && completion.durability == Durability::kDisk &&
-        !wants_sync_.exchange(true, std::memory_order_acq_rel)) {
-      wakeups_.syncer();
-    }
-    if (!has_workers_) wants_sync_.store(true, std::memory_order_release);
-    return false;
-  };
-  const size_t called =
-      completions_.RunReady(front_->append_lock(), decide, kCallbacksPerStep);
-  return called == kCallbacksPerStep ? absl::ZeroDuration() : absl::Seconds(1);
-}
-
-void CommitLog::CheckFrontIsLinked(int64_t now) {
-  if (!front_->is_shared() || now - link_checked_ < kLinkCheckNanos) return;
-  link_checked_ = now;
-  const absl::StatusOr<bool> linked = front_->memory().IsLinked();
-  if (!linked.ok() || *linked) return;
-  is_front_gone_.store(true, std::memory_order_release);
-  health_.Raise(Condition::kFrontGone,
-                "somebody removed the shared front: appends wait for the write from now on");
 }
 
 }  // namespace weir::internal

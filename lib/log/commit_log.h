@@ -32,8 +32,8 @@
 #include "log/segments.h"
 #include "log/store_directory.h"
 #include "log/superblock_file.h"
+#include "weir/hooks.h"
 #include "weir/options.h"
-#include "weir/store.h"
 
 namespace weir::internal {
 
@@ -79,14 +79,23 @@ class CommitLog {
 
   // --- Wait
 
-  // What [begin, end) has reached now.
+  // What every append has reached with its publication.
+  Durability ReachedAtOnce() const {
+    return front_->is_shared() && !is_front_gone_.load(std::memory_order_acquire)
+               ? Durability::kProcess
+               : Durability::kNone;
+  }
+  // What the log up to `end` has reached now.
   Durability Reached(LogPosition end) const;
   // Waits until [begin, end) has reached `wanted`; at the deadline what it has reached. kDataLoss:
   // it never will.
   absl::StatusOr<Durability> WaitFor(LogPosition begin, LogPosition end, Durability wanted,
                                      Deadline deadline);
   absl::Status Flush(Deadline deadline);
-  Deadline DeadlineIn(absl::Duration timeout) const;
+  // An endless timeout costs no look at the clock.
+  Deadline DeadlineIn(absl::Duration timeout) const {
+    return timeout == absl::InfiniteDuration() ? kNever : FiniteDeadlineIn(timeout);
+  }
 
   Completions& completions() { return completions_; }
   // Somebody who does not wait wants what is appended durable soon.
@@ -110,9 +119,7 @@ class CommitLog {
   Doorbell& doorbell() { return *doorbell_; }
   // Below this everything is there for those who read the log as a whole.
   LogPosition ContiguousVisibleEnd();
-  bool visible_only_durable() const {
-    return options_.visibility == Visibility::kOnDurable;
-  }
+  bool visible_only_durable() const { return options_.visibility == Visibility::kOnDurable; }
   // Raw bytes of [position, position + out.size()), from the front or the files. All of it must
   // lie in one segment and below the published end.
   absl::Status ReadBytes(LogPosition position, absl::Span<char> out);
@@ -149,6 +156,7 @@ class CommitLog {
             std::unique_ptr<DirectoryLock> lock, std::unique_ptr<SuperblockFile> superblock);
   absl::Status Start();
 
+  Deadline FiniteDeadlineIn(absl::Duration timeout) const;
   // Gives the next claim room or says why it gets none.
   absl::Status MakeRoom(uint32_t bytes, Deadline deadline);
   LogPosition Limit(LogPosition needed, std::atomic<uint64_t>** stall);
@@ -193,6 +201,8 @@ class CommitLog {
   // The end of the last nudge; whether the workers rest until there is something to do.
   alignas(64) std::atomic<uint64_t> nudged_at_{0};
   std::atomic<bool> is_idle_{true};
+  std::atomic<uint64_t> quiet_since_{
+      ~uint64_t{0}};  // the log's end when the writer last found nothing
   std::atomic<bool> wants_sync_{false};
   std::atomic<bool> uses_disk_durability_{false};
 

@@ -9,8 +9,7 @@ namespace weir::internal {
 
 absl::StatusOr<std::unique_ptr<DirectoryLock>> DirectoryLock::Take(FileSystem& file_system,
                                                                    Directory& directory) {
-  absl::StatusOr<std::unique_ptr<File>> file =
-      directory.Open(kLockFileName, OpenMode::kReadWrite);
+  absl::StatusOr<std::unique_ptr<File>> file = directory.Open(kLockFileName, OpenMode::kReadWrite);
   if (absl::IsNotFound(file.status())) {
     file = directory.Open(kLockFileName, OpenMode::kCreate);
     // Somebody else was faster: then it is there.
@@ -25,8 +24,8 @@ absl::StatusOr<std::unique_ptr<DirectoryLock>> DirectoryLock::Take(FileSystem& f
     const absl::StatusOr<size_t> got = (*file)->Read(0, absl::MakeSpan(holder));
     holder.resize(got.ok() ? *got : 0);
     absl::StripAsciiWhitespace(&holder);
-    return absl::UnavailableError(absl::StrCat(
-        "another writer has the store open: process ", holder.empty() ? "unknown" : holder));
+    return absl::UnavailableError(absl::StrCat("another writer has the store open: process ",
+                                               holder.empty() ? "unknown" : holder));
   }
   RETURN_IF_ERROR(locked);
   ASSIGN_OR_RETURN(const FileStatus status, (*file)->Stat());

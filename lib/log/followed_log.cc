@@ -71,10 +71,16 @@ std::shared_ptr<FollowedFront> FollowedLog::front() const {
 absl::StatusOr<Superblock> FollowedLog::LoadSuperblock() {
   ASSIGN_OR_RETURN(const std::unique_ptr<SuperblockFile> file,
                    SuperblockFile::Load(*directory_, OpenMode::kRead));
-  if (file == nullptr) {
-    return absl::NotFoundError(absl::StrCat("there is no store in ", options_.directory));
+  if (file != nullptr) return file->current();
+  RETURN_IF_ERROR(SuperblockFile::CheckNotPlanted(*directory_));
+  ASSIGN_OR_RETURN(const std::vector<std::string> names, directory_->List());
+  for (const std::string& name : names) {
+    if (ParseSegmentFileName(name)) {
+      return absl::DataLossError(
+          absl::StrCat(options_.directory, " has segments but no superblock"));
+    }
   }
-  return file->current();
+  return absl::NotFoundError(absl::StrCat("there is no store in ", options_.directory));
 }
 
 absl::StatusOr<std::unique_ptr<FollowedLog>> FollowedLog::Open(const StoreOptions& options) {
@@ -86,8 +92,8 @@ absl::StatusOr<std::unique_ptr<FollowedLog>> FollowedLog::Open(const StoreOption
   log->segments_ =
       std::make_unique<Segments>(log->directory_.get(), OpenMode::kRead, superblock.store,
                                  superblock.segment_bytes, &log->cache_);
-  log->report_.last_sync = superblock.last_sync == 0 ? absl::InfinitePast()
-                                                     : absl::FromUnixNanos(superblock.last_sync);
+  log->report_.last_sync =
+      superblock.last_sync == 0 ? absl::InfinitePast() : absl::FromUnixNanos(superblock.last_sync);
   log->report_.was_clean = superblock.is_clean;
   {
     ASSIGN_OR_RETURN(auto bells, options.file_system->CreatePrivate(
@@ -175,7 +181,7 @@ absl::Status FollowedLog::FindFront(const Superblock& superblock, bool has_write
     if (begin > written || written > claimed || claimed - begin > ring) {
       return absl::DataLossError("the ends in the front's header contradict each other");
     }
-    Front settled(std::move(copy), superblock.segment_bytes, superblock.incarnation, 0);
+    Front settled(std::move(copy), superblock.segment_bytes, superblock.incarnation);
     report_.voided_claims = SettleClaims(settled, health_, lost_);
     report_.front_adopted = true;
     found->memory = settled.ReleaseMemory();
@@ -218,9 +224,9 @@ absl::Status FollowedLog::JudgeFiles(const Superblock& superblock) {
     file_end_.store(end.value(), std::memory_order_release);
     return absl::OkStatus();
   }
-  ASSIGN_OR_RETURN(const TailScan scan, ScanTail(*segments_, superblock.durable_end,
-                                                 superblock.durable_incarnation,
-                                                 superblock.incarnation));
+  ASSIGN_OR_RETURN(const TailScan scan,
+                   ScanTail(*segments_, superblock.durable_end, superblock.durable_incarnation,
+                            superblock.incarnation));
   report_.bytes_read += scan.bytes_read;
   const bool same_boot =
       options_.file_system->BootId() ==
@@ -235,8 +241,7 @@ absl::Status FollowedLog::JudgeFiles(const Superblock& superblock) {
     health_.Raise(Condition::kDamage, absl::StrCat("no valid record from ", gap.begin.value(),
                                                    " to ", gap.end.value()));
   }
-  end = std::max(end, scan.watermark);
-  file_end_.store(StepBackOverCuts(*segments_, end).value(), std::memory_order_release);
+  file_end_.store(std::max(end, scan.watermark).value(), std::memory_order_release);
   judged_ = true;
   return absl::OkStatus();
 }
@@ -252,9 +257,9 @@ absl::Status FollowedLog::Refresh() {
   const std::shared_ptr<FollowedFront> before = front();
   if (is_news) RETURN_IF_ERROR(FindFront(superblock, has_writer));
   const std::shared_ptr<FollowedFront> now = front();
-  const bool needs_files =
-      is_news || (now != nullptr && now->claimed_end() > segments_->prepared_end()) ||
-      (now == nullptr && has_writer);
+  const bool needs_files = is_news ||
+                           (now != nullptr && now->claimed_end() > segments_->prepared_end()) ||
+                           (now == nullptr && has_writer);
   if (needs_files) {
     std::vector<DamagedRange> missing;
     RETURN_IF_ERROR(segments_->Load(superblock.log_begin, superblock.durable_end, &missing));
@@ -297,8 +302,8 @@ LogPosition FollowedLog::ContiguousVisibleEnd() {
   const std::shared_ptr<FollowedFront> front = this->front();
   if (front == nullptr) return LogPosition(file_end_.load(std::memory_order_acquire));
   const LogPosition claimed = front->claimed_end();
-  LogPosition end = std::max(LogPosition(published_hint_.load(std::memory_order_acquire)),
-                             front->written_end());
+  LogPosition end =
+      std::max(LogPosition(published_hint_.load(std::memory_order_acquire)), front->written_end());
   while (end < claimed) {
     const LogPosition start = RecordStart(end, segments_->segment_bytes());
     if (start >= claimed) break;

@@ -24,8 +24,8 @@
 #include "log/lost_ranges.h"
 #include "log/reader_slots.h"
 #include "log/segments.h"
+#include "weir/hooks.h"
 #include "weir/options.h"
-#include "weir/store.h"
 
 namespace weir::internal {
 

@@ -5,15 +5,14 @@
 
 namespace weir::internal {
 
-Front::Front(std::unique_ptr<SharedMemory> memory, uint64_t segment_bytes, uint64_t incarnation,
-             int64_t last_store_time)
+Front::Front(std::unique_ptr<SharedMemory> memory, uint64_t segment_bytes, uint64_t incarnation)
     : memory_(std::move(memory)),
       header_(reinterpret_cast<FrontHeader*>(memory_->header())),
       ring_(memory_->ring()),
       mask_(memory_->ring_bytes() - 1),
       segment_bytes_(segment_bytes),
       incarnation_(incarnation),
-      last_time_(last_store_time) {
+      is_shared_(memory_->is_shared()) {
   MutexLock reclaim(reclaim_lock_);
   MutexLock append(append_lock_);
   end_ = header_->claimed_end.load(std::memory_order_acquire);
@@ -78,7 +77,7 @@ LogPosition Front::WriteOpenRecords(uint64_t previous) {
   const uint64_t left = segment_bytes_ - in_segment;
   constexpr uint32_t kSecondBytes = kRecordHeaderBytes + kOpenBodyBytes;
   constexpr uint32_t kCopyBytes[] = {kTwinBytes, kSecondBytes};
-  const int64_t time = last_time_.load(std::memory_order_relaxed);
+  const int64_t time = last_store_time();
   if (left < kTwinBytes + kSecondBytes + kRecordHeaderBytes) {
     WriteFiller(At(LogPosition(end_)), LogPosition(end_), static_cast<uint32_t>(left), 0, time,
                 previous);

@@ -42,15 +42,14 @@ class Front {
  public:
   // `memory` has kFrontHeaderBytes of header and a ring. The log goes on at `end`; for an adopted
   // front the ends are what the memory says.
-  Front(std::unique_ptr<SharedMemory> memory, uint64_t segment_bytes, uint64_t incarnation,
-        int64_t last_store_time);
+  Front(std::unique_ptr<SharedMemory> memory, uint64_t segment_bytes, uint64_t incarnation);
   void Begin(LogPosition end);
 
   // Constant.
   uint64_t incarnation() const { return incarnation_; }
   uint64_t segment_bytes() const { return segment_bytes_; }
   uint64_t ring_bytes() const { return mask_ + 1; }
-  bool is_shared() const { return memory_->is_shared(); }
+  bool is_shared() const { return is_shared_; }
   SharedMemory& memory() { return *memory_; }
   // The front is of no further use.
   std::unique_ptr<SharedMemory> ReleaseMemory() { return std::move(memory_); }
@@ -98,9 +97,13 @@ class Front {
 
   uint64_t appends() const { return appends_.load(std::memory_order_relaxed); }
   uint64_t append_bytes() const { return append_bytes_.load(std::memory_order_relaxed); }
-  int64_t last_store_time() const { return last_time_.load(std::memory_order_relaxed); }
-  // Before the first append only.
-  void set_last_store_time(int64_t nanos) { last_time_.store(nanos, std::memory_order_relaxed); }
+  int64_t last_store_time() const {
+    return header_->last_store_time.load(std::memory_order_relaxed);
+  }
+  // Nothing that is appended from now on is older. Before the first append only.
+  void RaiseLastStoreTime(int64_t nanos) {
+    header_->last_store_time.store(std::max(last_store_time(), nanos), std::memory_order_relaxed);
+  }
 
   // For those who must order themselves with claims: the same lock, for as short.
   Mutex& append_lock() ABSL_LOCK_RETURNED(append_lock_) { return append_lock_; }
@@ -120,6 +123,7 @@ class Front {
   const uint64_t mask_;
   const uint64_t segment_bytes_;
   const uint64_t incarnation_;
+  const bool is_shared_;
 
   // Synchronises itself.
   ReaderSlots reader_slots_;
@@ -129,7 +133,6 @@ class Front {
   uint64_t end_ ABSL_GUARDED_BY(append_lock_) = 0;  // claimed_end, without the atomic
   uint64_t limit_ ABSL_GUARDED_BY(append_lock_) = 0;
   // Written under the append lock with plain cost, read by anybody.
-  std::atomic<int64_t> last_time_{0};
   std::atomic<uint64_t> appends_{0};
   std::atomic<uint64_t> append_bytes_{0};
 
@@ -150,7 +153,7 @@ bool Front::TryClaim(uint32_t bytes, int64_t now, Stamper&& stamp, Reservation* 
   const uint64_t in_segment = end_ & (segment_bytes_ - 1);
   uint64_t start = in_segment == 0 ? end_ + kSegmentHeaderBytes : end_;
   const uint64_t segment_end = end_ - in_segment + segment_bytes_;
-  const int64_t last = last_time_.load(std::memory_order_relaxed);
+  const int64_t last = header_->last_store_time.load(std::memory_order_relaxed);
   const int64_t time = std::max(now, last);
   // What is left must hold a filler, or be nothing.
   if (start + bytes != segment_end && start + bytes + kRecordHeaderBytes > segment_end) {
@@ -166,7 +169,7 @@ bool Front::TryClaim(uint32_t bytes, int64_t now, Stamper&& stamp, Reservation* 
   }
   char* const memory = ring_ + (start & mask_);
   stamp(LogPosition(start), memory, time);
-  if (time != last) last_time_.store(time, std::memory_order_relaxed);
+  if (time != last) header_->last_store_time.store(time, std::memory_order_relaxed);
   appends_.store(appends_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   append_bytes_.store(append_bytes_.load(std::memory_order_relaxed) + bytes,
                       std::memory_order_relaxed);

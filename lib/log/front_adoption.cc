@@ -16,8 +16,7 @@ bool QueuesFit(const char* record, uint32_t bytes) {
   if ((header.flags & kHasFurtherQueues) == 0) return true;
   if (bytes < kRecordHeaderBytes + 4) return false;
   const uint64_t count = Load<uint32_t>(record + kRecordHeaderBytes);
-  return count <= kMaxFurtherQueues &&
-         kRecordHeaderBytes + 4 + count * kFurtherQueueBytes <= bytes;
+  return count <= kMaxFurtherQueues && kRecordHeaderBytes + 4 + count * kFurtherQueueBytes <= bytes;
 }
 
 bool LengthFits(const RecordHeader& header, uint64_t available) {

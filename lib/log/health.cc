@@ -6,10 +6,14 @@ namespace weir {
 
 absl::string_view StoreStateName(StoreState state) {
   switch (state) {
-    case StoreState::kHealthy: return "healthy";
-    case StoreState::kDegraded: return "degraded";
-    case StoreState::kReadOnly: return "read-only";
-    case StoreState::kClosed: return "closed";
+    case StoreState::kHealthy:
+      return "healthy";
+    case StoreState::kDegraded:
+      return "degraded";
+    case StoreState::kReadOnly:
+      return "read-only";
+    case StoreState::kClosed:
+      return "closed";
   }
   return "unknown";
 }
@@ -57,7 +61,8 @@ absl::Status Health::WhyNoAppend() const {
   if (raised & Bit(Condition::kFailed)) {
     return absl::FailedPreconditionError(absl::StrCat("read-only: ", reason()));
   }
-  if (raised & (Bit(Condition::kDiskFull) | Bit(Condition::kNoSpaceAhead))) return absl::ResourceExhaustedError(reason());
+  if (raised & (Bit(Condition::kDiskFull) | Bit(Condition::kNoSpaceAhead)))
+    return absl::ResourceExhaustedError(reason());
   return absl::OkStatus();
 }
 

@@ -16,14 +16,14 @@
 namespace weir::internal {
 
 enum class Condition : uint8_t {
-  kDiskFull,    // degraded: no space to write or to replace a file; heals
+  kDiskFull,      // degraded: no space to write or to replace a file; heals
   kNoSpaceAhead,  // degraded: no space for the next segment; heals
-  kDamage,      // degraded: ranges of the log cannot be read
-  kFrontGone,   // degraded: the shared front was unlinked
-  kStaleClaim,  // degraded: a claim is held for long; heals
-  kStrayWrite,  // degraded: somebody wrote into the front
-  kIndex,       // degraded: an index file cannot be written; heals
-  kFailed,      // read-only: the disk failed in a way that space does not cure
+  kDamage,        // degraded: ranges of the log cannot be read
+  kFrontGone,     // degraded: the shared front was unlinked
+  kStaleClaim,    // degraded: a claim is held for long; heals
+  kStrayWrite,    // degraded: somebody wrote into the front
+  kIndex,         // degraded: an index file cannot be written; heals
+  kFailed,        // read-only: the disk failed in a way that space does not cure
   kClosed,
 };
 inline constexpr size_t kConditions = 9;

@@ -1,11 +1,45 @@
 #include "log/log_scanner.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 
 namespace weir::internal {
+
+void LogScanner::Restart(LogPosition position) {
+  scanner_.emplace(
+      *file_,
+      [this](LogPosition at, absl::Span<char> out) {
+        bytes_read_ += out.size();
+        return log_.ReadBytes(at, out);
+      },
+      position, segment_end_, Groups::kMembers);
+  position_ = scanner_->position();
+}
+
+// Who begins to read in the middle of a record has met no damage. Walks from the segment's begin;
+// true if the scan stands at the record behind now.
+absl::StatusOr<bool> LogScanner::LeaveRecord(LogPosition inside) {
+  Restart(file_->begin());
+  while (position_ < inside) {
+    ScannedRecord record;
+    const absl::StatusOr<SegmentScanner::Step> step = scanner_->Next(&record);
+    if (!step.ok() && !IsUnreadable(step.status())) return step.status();
+    if (step.ok() && *step == SegmentScanner::Step::kEnd) break;
+    if (!step.ok() || *step == SegmentScanner::Step::kInvalid) {
+      const absl::StatusOr<bool> goes_on =
+          step.ok() ? scanner_->Resync(scanner_->resync_from()) : absl::StatusOr<bool>(false);
+      // The damage takes in the place where we began.
+      if (!goes_on.ok() || !*goes_on || scanner_->position() > inside) break;
+    }
+    position_ = scanner_->position();
+  }
+  if (position_ > inside) return true;
+  Restart(inside);
+  return false;
+}
 
 // False at the end of the scan.
 absl::StatusOr<bool> LogScanner::EnterSegment() {
@@ -16,14 +50,7 @@ absl::StatusOr<bool> LogScanner::EnterSegment() {
   if (!entry) return false;
   segment_end_ = std::min(entry->end(), to_);
   ASSIGN_OR_RETURN(file_, log_.segments().Find(position_));
-  scanner_.emplace(
-      *file_,
-      [this](LogPosition at, absl::Span<char> out) {
-        bytes_read_ += out.size();
-        return log_.ReadBytes(at, out);
-      },
-      position_, segment_end_, Groups::kMembers);
-  position_ = scanner_->position();
+  Restart(position_);
   return true;
 }
 
@@ -32,6 +59,7 @@ absl::StatusOr<LogScanner::Step> LogScanner::Next(ScannedRecord* record, Damaged
     if (!scanner_) {
       const absl::StatusOr<bool> entered = EnterSegment();
       if (entered.ok() && !*entered) return Step::kEnd;
+      if (!entered.ok() && !IsUnreadable(entered.status())) return entered.status();
       if (!entered.ok()) {
         // A file that cannot be opened is damage of its range.
         const LogPosition end = std::min(segment_end_, to_);
@@ -43,6 +71,7 @@ absl::StatusOr<LogScanner::Step> LogScanner::Next(ScannedRecord* record, Damaged
     const absl::StatusOr<SegmentScanner::Step> step = scanner_->Next(record);
     if (step.ok() && *step == SegmentScanner::Step::kRecord) {
       position_ = scanner_->position();
+      may_begin_inside_ = false;
       return Step::kRecord;
     }
     if (step.ok() && *step == SegmentScanner::Step::kEnd) {
@@ -50,6 +79,7 @@ absl::StatusOr<LogScanner::Step> LogScanner::Next(ScannedRecord* record, Damaged
       scanner_.reset();
       continue;
     }
+    if (!step.ok() && !IsUnreadable(step.status())) return step.status();
     const LogPosition begin = scanner_->position();
     if (!file_->incarnations_are_complete() && step.ok()) {
       // Perhaps an open record lies before the place where this scan began.
@@ -57,8 +87,12 @@ absl::StatusOr<LogScanner::Step> LogScanner::Next(ScannedRecord* record, Damaged
       RETURN_IF_ERROR(CompleteIncarnations(*file_));
       if (file_->IncarnationAt(begin) != before) continue;
     }
+    if (std::exchange(may_begin_inside_, false) && begin > file_->begin() + kSegmentHeaderBytes) {
+      ASSIGN_OR_RETURN(const bool left, LeaveRecord(begin));
+      if (left) continue;
+    }
     const absl::StatusOr<bool> goes_on =
-        step.ok() ? scanner_->Resync(scanner_->resync_from()) : absl::StatusOr<bool>(false);
+        step.ok() ? scanner_->Resync(begin + kRecordAlignment) : absl::StatusOr<bool>(false);
     const bool found = goes_on.ok() && *goes_on;
     const LogPosition end = found ? scanner_->position() : segment_end_;
     *damage = {begin, end,

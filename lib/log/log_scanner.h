@@ -18,9 +18,10 @@ class LogScanner {
  public:
   enum class Step : uint8_t { kRecord, kDamage, kEnd };
 
-  // Scans [from, to), both of which are ends of records or lie between segments.
+  // Scans [from, to): from the first record that begins at `from` or behind it. `to` is the end of
+  // a record or lies between segments.
   LogScanner(LogView& log, LogPosition from, LogPosition to)
-      : log_(log), position_(from), to_(to) {}
+      : log_(log), position_(AlignUp<uint64_t>(from.value(), kRecordAlignment)), to_(to) {}
 
   // kDamage: `damage` is a range without a valid record; the scan goes on behind it.
   absl::StatusOr<Step> Next(ScannedRecord* record, DamagedRange* damage);
@@ -30,6 +31,8 @@ class LogScanner {
 
  private:
   absl::StatusOr<bool> EnterSegment();
+  void Restart(LogPosition position);
+  absl::StatusOr<bool> LeaveRecord(LogPosition inside);
 
   LogView& log_;
   LogPosition position_;
@@ -37,6 +40,7 @@ class LogScanner {
   std::shared_ptr<SegmentFile> file_;
   std::optional<SegmentScanner> scanner_;
   LogPosition segment_end_;
+  bool may_begin_inside_ = true;  // a record: until the first one is seen
   uint64_t bytes_read_ = 0;
 };
 

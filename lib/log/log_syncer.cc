@@ -20,6 +20,8 @@ absl::Status LogSyncer::Judge(const absl::Status& status) {
 
 void LogSyncer::PlaceMark() {
   const LogPosition durable = front_->durable_end();
+  // While a claim holds the durable end up, each try would add a mark until the front is full.
+  if (durable == marked_) return;
   constexpr uint32_t kMarkBytes = kRecordHeaderBytes + kMarkBodyBytes;
   Reservation mark;
   // No room: then there is no mark. Nothing ever waits for one.
@@ -31,8 +33,11 @@ void LogSyncer::PlaceMark() {
       &mark);
   if (!has_room) return;
   WriteParts(mark.bytes, {}, 0, kMarkBodyBytes);
-  Store<uint64_t>(mark.bytes + kRecordHeaderBytes, durable.value());
+  ByteWriter body(mark.bytes + kRecordHeaderBytes);
+  body.Put(durable.value());
+  body.Put(last_sync_.load(std::memory_order_acquire));
   Publish(mark.bytes, Seal(mark.bytes, mark.position, front_->incarnation()));
+  marked_ = durable;
   Count(counters_->marks);
 }
 

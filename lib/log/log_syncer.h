@@ -51,11 +51,13 @@ class LogSyncer {
   absl::Status ReplacePoisoned() ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_);
 
   int64_t last_sync_wall_nanos() const { return last_sync_.load(std::memory_order_acquire); }
-  void set_last_sync_wall_nanos(int64_t nanos) { last_sync_.store(nanos, std::memory_order_release); }
+  void set_last_sync_wall_nanos(int64_t nanos) {
+    last_sync_.store(nanos, std::memory_order_release);
+  }
 
  private:
   absl::Status SyncFiles(LogPosition target) ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_);
-  void PlaceMark();
+  void PlaceMark() ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_);
   // What an error of the disk means for the store.
   absl::Status Judge(const absl::Status& status);
 
@@ -70,6 +72,8 @@ class LogSyncer {
 
   std::atomic<int64_t> last_sync_{0};
   Mutex step_;
+  // What the newest mark says: another would say nothing new.
+  LogPosition marked_ ABSL_GUARDED_BY(step_){~uint64_t{0}};
 };
 
 }  // namespace weir::internal

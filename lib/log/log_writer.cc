@@ -14,8 +14,7 @@ constexpr uint64_t kWriteBytesMax = uint64_t{1} << 20;
 
 }  // namespace
 
-void LogWriter::VerifyPublished(LogPosition start, const RecordHeader& header,
-                                SegmentFile& file) {
+void LogWriter::VerifyPublished(LogPosition start, const RecordHeader& header, SegmentFile& file) {
   const auto check = [&](LogPosition at, uint64_t bytes) {
     if (Verify(front_->At(at), bytes, at, front_->incarnation()) ||
         Verify(front_->At(at), bytes, at, file.IncarnationAt(at))) {

@@ -114,8 +114,7 @@ absl::StatusOr<Found> RecordReader::ReadFile(LogPosition position, const char** 
     block_ = nullptr;
     absl::StatusOr<std::shared_ptr<SegmentFile>> file = segments_.Find(position);
     if (absl::IsOutOfRange(file.status())) return Found::kDropped;
-    if (absl::IsNotFound(file.status()) || absl::IsDataLoss(file.status()) ||
-        absl::IsInvalidArgument(file.status()) || absl::IsFailedPrecondition(file.status())) {
+    if (IsUnreadable(file.status())) {
       why_ = std::string(file.status().message());
       return position < segments_.begin() ? Found::kDropped : Found::kDamaged;
     }

@@ -10,12 +10,12 @@
 #include "base/status_macros.h"
 #include "format/file_names.h"
 #include "log/front_adoption.h"
+#include "log/front_memory.h"
+#include "log/record_copier.h"
 #include "log/segment_scanner.h"
 
 namespace weir::internal {
 namespace {
-
-constexpr uint64_t kFrontBytesMin = uint64_t{1} << 20;
 
 Uuid ToUuid(const std::string& bytes) {
   Uuid uuid{};
@@ -47,6 +47,7 @@ class Recoverer {
   absl::Status Damage(DamagedRange range);
   FrontIdentity Identity(uint64_t incarnation) const;
   void PrepareActive(LogPosition end);
+  absl::Status MatchIncarnations(const Front& front);
 
   const RecoveryContext& context_;
   Segments& segments_;
@@ -83,6 +84,14 @@ absl::Status Recoverer::LoadSegments() {
   std::vector<DamagedRange> missing;
   RETURN_IF_ERROR(segments_.Load(saved_.log_begin, saved_.durable_end, &missing));
   for (DamagedRange& range : missing) RETURN_IF_ERROR(Damage(std::move(range)));
+  // The newest file may be the one that is missing: nothing stands behind it to show the gap.
+  const std::vector<SegmentEntry> entries = segments_.entries();
+  const LogPosition known = entries.empty() ? saved_.log_begin : entries.back().limit;
+  if (known < saved_.durable_end) {
+    RETURN_IF_ERROR(Damage({known, saved_.durable_end,
+                            absl::StrCat("no file for the log from ", known.value(), " to ",
+                                         saved_.durable_end.value())}));
+  }
   // A hard link to the active segment would let our writes show in somebody's copy.
   absl::StatusOr<std::shared_ptr<SegmentFile>> file = segments_.Find(saved_.durable_end);
   if (file.ok()) {
@@ -93,6 +102,12 @@ absl::Status Recoverer::LoadSegments() {
                        " has a second hard link: a copy of the store shares it; copy stores "
                        "without hard links, or with the snapshot function"));
     }
+  } else if (segments_.EntryAt(saved_.durable_end) && !IsUnreadable(file.status())) {
+    return file.status();
+  } else if (const auto entry = segments_.EntryAt(saved_.durable_end);
+             entry && entry->begin() < saved_.durable_end) {
+    RETURN_IF_ERROR(
+        Damage({entry->begin(), saved_.durable_end, std::string(file.status().message())}));
   }
   return absl::OkStatus();
 }
@@ -115,52 +130,64 @@ absl::StatusOr<std::unique_ptr<SharedMemory>> Recoverer::FindFront() {
 // Writes what lies in [from, to) again with the same bytes: a predecessor may have seen a sync
 // fail, and then only dirty pages would ever be synced.
 absl::Status Recoverer::WriteAgain(LogPosition from, LogPosition to, Front* front) {
-  const LogPosition ring_begin = front != nullptr ? front->front_begin() : to;
   for (const SegmentEntry& entry : segments_.entries()) {
     const LogPosition begin = std::max(from, entry.begin() + kSegmentHeaderBytes);
     const LogPosition end = std::min(to, entry.end());
     if (begin >= end) continue;
     absl::StatusOr<std::shared_ptr<SegmentFile>> found = segments_.Find(entry.begin());
+    if (!found.ok() && !IsUnreadable(found.status())) return found.status();
     if (!found.ok()) {
       RETURN_IF_ERROR(Damage({begin, end, std::string(found.status().message())}));
       continue;
     }
     SegmentFile& file = **found;
-    const auto read = [&](LogPosition at, absl::Span<char> out) -> absl::Status {
-      log_.report.bytes_read += out.size();
-      RETURN_IF_ERROR(file.ReadZeroFilled(at, out));
-      if (at + out.size() > ring_begin) {
-        const uint64_t below = at < ring_begin ? ring_begin - at : 0;
-        std::memcpy(out.data() + below, front->At(at + below), out.size() - below);
-      }
-      return absl::OkStatus();
-    };
-    SegmentScanner scanner(file, read, begin, end, Groups::kMembers);
-    for (;;) {
-      ScannedRecord record;
-      absl::StatusOr<SegmentScanner::Step> step = scanner.Next(&record);
-      if (step.ok() && *step == SegmentScanner::Step::kEnd) break;
-      if (step.ok() && *step == SegmentScanner::Step::kRecord) {
-        scan_.last_store_time = std::max(scan_.last_store_time, record.header.store_time);
-        const uint64_t bytes =
-            std::min<uint64_t>(CoveredBytes(record.header.type, record.header.bytes()),
-                               scanner.position() - record.position);
-        RETURN_IF_ERROR(file.Write(record.position, {absl::string_view(record.bytes, bytes)}));
-        continue;
-      }
-      const LogPosition gap = scanner.position();
-      const absl::StatusOr<bool> goes_on =
-          step.ok() ? scanner.Resync(scanner.resync_from()) : absl::StatusOr<bool>(false);
-      const LogPosition gap_end = goes_on.ok() && *goes_on ? scanner.position() : end;
+    RecordCopier copier({.file = file,
+                         .begin = begin,
+                         .end = end,
+                         .front = front,
+                         .ring_begin = front != nullptr ? front->front_begin() : end});
+    RETURN_IF_ERROR(copier.CopyTo(file, [&](LogPosition gap, LogPosition gap_end) {
       // Judged already where the files were scanned; new only behind an adopted front.
-      if (front != nullptr) {
-        RETURN_IF_ERROR(Damage({gap, gap_end, absl::StrCat(file.Describe(gap), ": no valid record")}));
-      }
-      if (gap_end == end) break;
-    }
+      if (front == nullptr) return absl::OkStatus();
+      return Damage({gap, gap_end, absl::StrCat(file.Describe(gap), ": no valid record")});
+    }));
+    log_.report.bytes_read += copier.bytes_read();
+    scan_.last_store_time = std::max(scan_.last_store_time, copier.last_store_time());
     RETURN_IF_ERROR(file.Sync());
     file.written_end.store(end.value(), std::memory_order_release);
     file.synced_end.store(end.value(), std::memory_order_release);
+  }
+  return absl::OkStatus();
+}
+
+// The files that an adopted front goes on in must say of its records which incarnation they have.
+absl::Status Recoverer::MatchIncarnations(const Front& front) {
+  const LogPosition claimed = front.claimed_end();
+  // Files that were prepared before this incarnation name another one; they are prepared again.
+  for (const SegmentEntry& entry : segments_.entries()) {
+    if (entry.begin() < claimed) continue;
+    const absl::StatusOr<std::shared_ptr<SegmentFile>> file = segments_.Find(entry.begin());
+    if (file.ok() && (*file)->header().incarnation == incarnation_) continue;
+    for (const SegmentName& name : segments_.TakeFrom(entry.begin())) {
+      segments_.AddSpare(SegmentFileName(name));
+    }
+    break;
+  }
+  // The open records may stand in the front only. They are the first that a process claims.
+  LogPosition at = front.written_end();
+  const std::shared_ptr<SegmentFile> active = segments_.FindOpen(at);
+  if (active == nullptr || at <= active->begin()) return absl::OkStatus();
+  while (at < claimed && LoadHeader(front.At(at)).type == RecordType::kOpen) {
+    const ScannedRecord record{at, front.At(at), LoadHeader(front.At(at))};
+    if (const auto open = DecodeOpen(record)) {
+      active->ChangeIncarnation(open->from, open->incarnation);
+    }
+    at = record.end();
+  }
+  // Who died before the first append left no open records: they are still to be written.
+  if (at == claimed && front.front_begin() == claimed &&
+      active->IncarnationAt(claimed) != incarnation_) {
+    log_.announce_behind = active->IncarnationAt(claimed);
   }
   return absl::OkStatus();
 }
@@ -170,11 +197,9 @@ absl::Status Recoverer::Adopt(std::unique_ptr<SharedMemory> memory) {
   incarnation_ = saved_.incarnation;
   scan_.last_store_time = saved_.last_store_time;
   const auto& header = *reinterpret_cast<const FrontHeader*>(memory->header());
-  const LogPosition watermark = StepBackOverCuts(
-      segments_, std::max(saved_.durable_end,
-                          LogPosition(header.durable_end.load(std::memory_order_acquire))));
-  auto front = std::make_unique<Front>(std::move(memory), saved_.segment_bytes, incarnation_,
-                                       saved_.last_store_time);
+  const LogPosition watermark =
+      std::max(saved_.durable_end, LogPosition(header.durable_end.load(std::memory_order_acquire)));
+  auto front = std::make_unique<Front>(std::move(memory), saved_.segment_bytes, incarnation_);
   // The active file may hold records of earlier incarnations: its open records say from where on.
   const absl::StatusOr<std::shared_ptr<SegmentFile>> file = segments_.Find(saved_.durable_end);
   if (file.ok() && (*file)->header().incarnation != incarnation_) {
@@ -182,25 +207,25 @@ absl::Status Recoverer::Adopt(std::unique_ptr<SharedMemory> memory) {
   }
   log_.report.voided_claims = SettleClaims(*front, context_.health, context_.lost);
   RETURN_IF_ERROR(WriteAgain(watermark, front->written_end(), front.get()));
+  RETURN_IF_ERROR(MatchIncarnations(*front));
   for (const SegmentEntry& entry : segments_.entries()) {
     const std::shared_ptr<SegmentFile> open = segments_.FindOpen(entry.begin());
     if (open == nullptr) continue;
     const LogPosition start = entry.begin() + kSegmentHeaderBytes;
-    const uint64_t end =
-        std::max(start, std::min(entry.end(), front->written_end())).value();
+    const uint64_t end = std::max(start, std::min(entry.end(), front->written_end())).value();
     open->written_end.store(end, std::memory_order_release);
     open->synced_end.store(end, std::memory_order_release);
   }
-  front->set_last_store_time(scan_.last_store_time);
+  front->RaiseLastStoreTime(scan_.last_store_time);
   log_.report.front_adopted = true;
   log_.report.end = front->claimed_end();
   log_.front_directory = saved_.front_directory;
   log_.front = std::move(front);
   return context_.superblock.Update([&](Superblock& block) {
     block.durable_end = std::max(block.durable_end, watermark);
+    const std::shared_ptr<SegmentFile> durable = segments_.FindOpen(block.durable_end);
     block.durable_incarnation =
-        file.ok() && watermark < (*file)->limit() ? (*file)->IncarnationAt(watermark)
-                                                  : block.durable_incarnation;
+        durable != nullptr ? durable->IncarnationAt(block.durable_end) : incarnation_;
     block.prepared_end = std::max(block.prepared_end, segments_.prepared_end());
   });
 }
@@ -230,9 +255,8 @@ absl::Status Recoverer::CutAt(LogPosition end, bool keep_rest) {
   for (const LogPosition record : scan_.records) {
     if (record >= end) ++log_.report.dropped_records;
   }
-  const LogPosition furthest =
-      std::max({segments_.prepared_end(), saved_.prepared_end,
-                segments_.BeginOf(end) + saved_.segment_bytes});
+  const LogPosition furthest = std::max({segments_.prepared_end(), saved_.prepared_end,
+                                         segments_.BeginOf(end) + saved_.segment_bytes});
   // One number stays without a file: a gap in the numbers is how a cut is told from a roll.
   const LogPosition begin = furthest + saved_.segment_bytes;
   const LogPosition first_skipped =
@@ -258,7 +282,7 @@ absl::Status Recoverer::CutAt(LogPosition end, bool keep_rest) {
     RETURN_IF_ERROR(quarantine->Sync());
     RETURN_IF_ERROR(context_.directory.Sync());
   }
-  return StartFront(begin);
+  return StartFront(begin + kSegmentHeaderBytes);
 }
 
 void Recoverer::PrepareActive(LogPosition end) {
@@ -271,17 +295,16 @@ void Recoverer::PrepareActive(LogPosition end) {
   // Close() cut the file off behind its last record.
   const absl::Status allocated = file->Allocate(file->limit());
   if (!allocated.ok()) {
-    context_.health.Raise(absl::IsResourceExhausted(allocated) ? Condition::kDiskFull
-                                                               : Condition::kFailed,
-                          std::string(allocated.message()));
+    context_.health.Raise(
+        absl::IsResourceExhausted(allocated) ? Condition::kDiskFull : Condition::kFailed,
+        std::string(allocated.message()));
   }
 }
 
 absl::Status Recoverer::GoOnBehind(LogPosition end) {
   // Files prepared by the last process name its incarnation; they are prepared again.
-  const LogPosition next = end.value() % saved_.segment_bytes == 0
-                               ? end
-                               : segments_.BeginOf(end) + saved_.segment_bytes;
+  const LogPosition next =
+      end.value() % saved_.segment_bytes == 0 ? end : segments_.BeginOf(end) + saved_.segment_bytes;
   for (const SegmentName& name : segments_.TakeFrom(next)) {
     segments_.AddSpare(SegmentFileName(name));
   }
@@ -289,9 +312,12 @@ absl::Status Recoverer::GoOnBehind(LogPosition end) {
     RETURN_IF_ERROR(segments_.Create(end, end, incarnation_, /*zero=*/false));
   } else {
     ASSIGN_OR_RETURN(const std::shared_ptr<SegmentFile> file, segments_.Find(end));
-    log_.announce_behind = file->IncarnationAt(end);
+    if (const uint64_t previous = file->IncarnationAt(end); previous != incarnation_) {
+      log_.announce_behind = previous;
+    }
     PrepareActive(end);
   }
+  log_.report.end = end;
   return StartFront(end);
 }
 
@@ -299,6 +325,9 @@ absl::Status Recoverer::JudgeFiles() {
   ASSIGN_OR_RETURN(scan_, ScanTail(segments_, saved_.durable_end, saved_.durable_incarnation,
                                    saved_.incarnation));
   scan_.last_store_time = std::max(scan_.last_store_time, saved_.last_store_time);
+  if (scan_.last_sync > saved_.last_sync) {
+    log_.report.last_sync = absl::FromUnixNanos(scan_.last_sync);
+  }
   log_.report.bytes_read += scan_.bytes_read;
   log_.report.was_clean = saved_.is_clean && !scan_.has_records;
 
@@ -311,68 +340,46 @@ absl::Status Recoverer::JudgeFiles() {
       break;
     }
     is_damaged = true;
-    RETURN_IF_ERROR(Damage({gap.begin, gap.end,
-                            absl::StrCat("no valid record from ", gap.begin.value(), " to ",
+    const LogPosition begin = RecordStart(gap.begin, saved_.segment_bytes);
+    RETURN_IF_ERROR(Damage({begin, gap.end,
+                            absl::StrCat("no valid record from ", begin.value(), " to ",
                                          gap.end.value(), " although the log was whole there")}));
   }
   LogPosition end = cut ? *cut : scan_.end;
   if (end < scan_.watermark) {
     is_damaged = true;
-    RETURN_IF_ERROR(
-        Damage({end, scan_.watermark,
-                absl::StrCat("the log was durable up to ", scan_.watermark.value(),
-                             " and is unreadable from ", end.value(), " on")}));
+    RETURN_IF_ERROR(Damage({end, scan_.watermark,
+                            absl::StrCat("the log was durable up to ", scan_.watermark.value(),
+                                         " and is unreadable from ", end.value(), " on")}));
     end = scan_.watermark;
   }
-  end = StepBackOverCuts(segments_, end);
   log_.report.end = end;
-  if (log_.report.was_clean && !is_damaged) return GoOnBehind(end);
+  const LogPosition next = StepOverCuts(segments_, end);
+  const bool at_border = next.value() % saved_.segment_bytes == 0;
+  const bool has_file = segments_.Find(next).ok();
+  if (log_.report.was_clean && !is_damaged && (at_border || has_file)) return GoOnBehind(next);
   RETURN_IF_ERROR(WriteAgain(scan_.watermark, end, nullptr));
   // In the same boot, writes were sequential: what does not verify is where the last one stopped.
-  if (same_boot_ && !cut && !is_damaged && segments_.EntryAt(end).has_value()) {
-    return GoOnBehind(end);
-  }
+  if (same_boot_ && !cut && !is_damaged && has_file) return GoOnBehind(next);
   if (segments_.entries().empty() && end == saved_.log_begin) return GoOnBehind(end);
   return CutAt(end, cut.has_value());
 }
 
 absl::Status Recoverer::StartFront(LogPosition end) {
-  const FrontIdentity identity = Identity(incarnation_);
-  const absl::StatusOr<std::string> directory =
-      SharedFrontDirectory(context_.options, context_.file_system);
-  const std::string name = FrontName(incarnation_);
-  SharedMemorySize size{.header_bytes = kFrontHeaderBytes,
-                        .ring_bytes = static_cast<size_t>(context_.options.front_bytes)};
-  std::unique_ptr<SharedMemory> memory;
-  absl::Status why = directory.status();
-  if (directory.ok()) {
-    // A front of this name and identity is what a crash inside an open left; nothing is in it.
-    if (TakeFront(context_.file_system, *directory, name, identity).ok()) {
-      RETURN_IF_ERROR(context_.file_system.RemoveShared(*directory, name));
-    }
-    for (;;) {
-      auto created = context_.file_system.CreateShared(*directory, name, size);
-      why = created.status();
-      if (created.ok()) memory = *std::move(created);
-      if (!absl::IsResourceExhausted(why) || size.ring_bytes <= kFrontBytesMin) break;
-      size.ring_bytes /= 2;
-    }
-    if (memory != nullptr) RETURN_IF_ERROR(memory->TryLock());
+  ASSIGN_OR_RETURN(FrontMemory created, CreateFrontMemory(context_.options, context_.file_system,
+                                                          FrontName(incarnation_)));
+  std::unique_ptr<SharedMemory> memory = std::move(created.memory);
+  if (!created.why_private.ok() && context_.options.front_directory != "private") {
+    log_.report.notes.push_back(
+        absl::StrCat("the front is private: ", created.why_private.message()));
   }
-  if (memory == nullptr) {
-    if (context_.options.front_directory != "private") {
-      log_.report.notes.push_back(absl::StrCat("the front is private: ", why.message()));
-    }
-    size.ring_bytes = static_cast<size_t>(context_.options.front_bytes);
-    ASSIGN_OR_RETURN(memory, context_.file_system.CreatePrivate(size));
-  }
-  FrontIdentity complete = identity;
-  complete.ring_bytes = memory->ring_bytes();
-  WriteFrontIdentity(*reinterpret_cast<FrontHeader*>(memory->header()), complete);
+  FrontIdentity identity = Identity(incarnation_);
+  identity.ring_bytes = memory->ring_bytes();
+  WriteFrontIdentity(*reinterpret_cast<FrontHeader*>(memory->header()), identity);
   const FrontKind kind = memory->is_shared() ? FrontKind::kShared : FrontKind::kPrivate;
-  log_.front_directory = directory.ok() ? *directory : "";
-  log_.front = std::make_unique<Front>(std::move(memory), saved_.segment_bytes, incarnation_,
-                                       scan_.last_store_time);
+  log_.front_directory = std::move(created.directory);
+  log_.front = std::make_unique<Front>(std::move(memory), saved_.segment_bytes, incarnation_);
+  log_.front->RaiseLastStoreTime(scan_.last_store_time);
   log_.front->Begin(end);
   return context_.superblock.Update([&](Superblock& block) {
     block.durable_end = log_.report.end;
@@ -386,14 +393,15 @@ absl::Status Recoverer::StartFront(LogPosition end) {
     block.front = kind;
     block.front_directory = log_.front_directory;
     block.is_clean = false;
+    block.last_sync = std::max(saved_.last_sync, scan_.last_sync);
     block.last_store_time = scan_.last_store_time;
   });
 }
 
 absl::StatusOr<RecoveredLog> Recoverer::Run() {
   ASSIGN_OR_RETURN(directory_status_, context_.directory.Stat());
-  log_.report.last_sync = saved_.last_sync == 0 ? absl::InfinitePast()
-                                                : absl::FromUnixNanos(saved_.last_sync);
+  log_.report.last_sync =
+      saved_.last_sync == 0 ? absl::InfinitePast() : absl::FromUnixNanos(saved_.last_sync);
   RETURN_IF_ERROR(LoadSegments());
   ASSIGN_OR_RETURN(std::unique_ptr<SharedMemory> front, FindFront());
   if (front != nullptr) {
@@ -409,24 +417,15 @@ absl::StatusOr<RecoveredLog> Recoverer::Run() {
       TakeFront(context_.file_system, saved_.front_directory, FrontName(saved_.incarnation),
                 Identity(saved_.incarnation))
           .ok()) {
-    context_.file_system
-        .RemoveShared(saved_.front_directory, FrontName(saved_.incarnation))
-        .IgnoreError();
+    for (const std::string& name :
+         {FrontName(saved_.incarnation), DoorbellName(saved_.incarnation)}) {
+      context_.file_system.RemoveShared(saved_.front_directory, name).IgnoreError();
+    }
   }
   return std::move(log_);
 }
 
 }  // namespace
-
-absl::StatusOr<std::string> SharedFrontDirectory(const StoreOptions& options,
-                                                 FileSystem& file_system) {
-  if (options.front_directory == "private") {
-    return absl::FailedPreconditionError("a private front was asked for");
-  }
-  if (!options.front_directory.empty()) return options.front_directory;
-  RETURN_IF_ERROR(file_system.SharedMemoryOutlivesProcess());
-  return std::string();
-}
 
 absl::StatusOr<RecoveredLog> Recover(const RecoveryContext& context) {
   return Recoverer(context).Run();

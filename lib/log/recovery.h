@@ -20,8 +20,8 @@
 #include "log/segments.h"
 #include "log/superblock_file.h"
 #include "log/tail_scan.h"
+#include "weir/hooks.h"
 #include "weir/options.h"
-#include "weir/store.h"
 
 namespace weir::internal {
 
@@ -47,10 +47,6 @@ struct RecoveredLog {
 };
 
 absl::StatusOr<RecoveredLog> Recover(const RecoveryContext& context);
-
-// "", or the directory that a front would be created in; an error says why it must be private.
-absl::StatusOr<std::string> SharedFrontDirectory(const StoreOptions& options,
-                                                 FileSystem& file_system);
 
 }  // namespace weir::internal
 

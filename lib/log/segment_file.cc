@@ -8,10 +8,14 @@
 
 namespace weir::internal {
 
+bool IsUnreadable(const absl::Status& status) {
+  return absl::IsDataLoss(status) || absl::IsNotFound(status) || absl::IsInvalidArgument(status) ||
+         absl::IsFailedPrecondition(status);
+}
+
 absl::StatusOr<std::shared_ptr<SegmentFile>> SegmentFile::Open(Directory& directory,
                                                                const std::string& name,
-                                                               OpenMode mode,
-                                                               uint64_t cache_file) {
+                                                               OpenMode mode, uint64_t cache_file) {
   ASSIGN_OR_RETURN(std::unique_ptr<File> file, directory.Open(name, mode));
   std::string bytes(kSegmentHeaderBytes, '\0');
   ASSIGN_OR_RETURN(const size_t got, file->Read(0, absl::MakeSpan(bytes)));
@@ -23,8 +27,8 @@ absl::StatusOr<std::shared_ptr<SegmentFile>> SegmentFile::Open(Directory& direct
   }
   const auto parsed = ParseSegmentFileName(name);
   if (parsed && parsed->begin != header->begin) {
-    return absl::DataLossError(absl::StrCat("segment ", name, ": its header says that it begins at ",
-                                            header->begin.value()));
+    return absl::DataLossError(absl::StrCat(
+        "segment ", name, ": its header says that it begins at ", header->begin.value()));
   }
   return std::make_shared<SegmentFile>(name, *header, std::move(file), cache_file);
 }

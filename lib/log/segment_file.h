@@ -20,6 +20,11 @@
 
 namespace weir::internal {
 
+// Whether a file that answers so will not serve, today or tomorrow: what it holds is damaged. Any
+// other error may pass (too few descriptors, too little memory, a missing right), and nothing may
+// be concluded from it.
+bool IsUnreadable(const absl::Status& status);
+
 // Reads may run on any thread. Writes and syncs belong to the writer's and the syncer's step.
 class SegmentFile {
  public:
@@ -56,9 +61,7 @@ class SegmentFile {
   // All incarnations seen here, oldest first.
   std::vector<std::pair<LogPosition, uint64_t>> incarnations() const;
   // Whether every open record of the file was found. Else IncarnationAt() may be too old.
-  bool incarnations_are_complete() const {
-    return complete_.load(std::memory_order_acquire);
-  }
+  bool incarnations_are_complete() const { return complete_.load(std::memory_order_acquire); }
   void set_incarnations_complete() { complete_.store(true, std::memory_order_release); }
 
   // What the steps know of it.

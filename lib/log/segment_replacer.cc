@@ -1,13 +1,12 @@
 #include "log/segment_replacer.h"
 
 #include <algorithm>
-#include <cstring>
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
-#include "log/segment_scanner.h"
+#include "log/record_copier.h"
 
 namespace weir::internal {
 
@@ -29,49 +28,25 @@ absl::Status SegmentReplacer::CopyRecords(SegmentFile& failed, LogPosition ring_
   const LogPosition start = failed.begin() + kSegmentHeaderBytes;
   const LogPosition written(failed.written_end.load(std::memory_order_acquire));
   const LogPosition synced(failed.synced_end.load(std::memory_order_acquire));
-  const LogPosition from_ring = std::clamp(ring_begin, start, std::max(start, written));
   for (const auto& [from, incarnation] : failed.incarnations()) {
     if (from != start) target.ChangeIncarnation(from, incarnation);
   }
   target.set_incarnations_complete();
-
-  // What is still in the front was never in doubt; the rest is read back and must verify.
-  const auto read = [&](LogPosition at, absl::Span<char> out) -> absl::Status {
-    const uint64_t below = at < from_ring ? std::min<uint64_t>(from_ring - at, out.size()) : 0;
-    if (below > 0) RETURN_IF_ERROR(failed.ReadZeroFilled(at, out.subspan(0, below)));
-    if (below < out.size()) {
-      std::memcpy(out.data() + below, front_->At(at + below), out.size() - below);
-    }
-    return absl::OkStatus();
-  };
-  SegmentScanner scanner(failed, read, start, std::max(start, written), Groups::kMembers);
-  for (;;) {
-    ScannedRecord record;
-    const absl::StatusOr<SegmentScanner::Step> step = scanner.Next(&record);
-    if (step.ok() && *step == SegmentScanner::Step::kEnd) break;
-    if (step.ok() && *step == SegmentScanner::Step::kRecord) {
-      const uint64_t bytes = std::min<uint64_t>(
-          CoveredBytes(record.header.type, record.header.bytes()), scanner.position() - record.position);
-      RETURN_IF_ERROR(target.Write(record.position, {absl::string_view(record.bytes, bytes)}));
-      continue;
-    }
-    const LogPosition gap = scanner.position();
-    const absl::StatusOr<bool> goes_on =
-        step.ok() ? scanner.Resync(scanner.resync_from()) : absl::StatusOr<bool>(false);
-    const LogPosition gap_end = goes_on.ok() && *goes_on ? scanner.position() : written;
+  RecordCopier copier({.file = failed,
+                       .begin = start,
+                       .end = std::max(start, written),
+                       .front = front_,
+                       .ring_begin = ring_begin});
+  return copier.CopyTo(target, [&](LogPosition gap, LogPosition gap_end) {
     const std::string reason =
         absl::StrCat(failed.Describe(gap), ": ", gap_end - gap,
                      " bytes are neither in the front nor readable from the file that failed");
-    if (gap < synced) {
-      // Old damage: it stays what it was, and the quarantined file keeps the bytes.
-      health_->Raise(Condition::kDamage, reason);
-      lost_->Add({gap, gap_end, reason});
-    } else {
-      RETURN_IF_ERROR(CoverLost(target, gap, gap_end, reason));
-    }
-    if (gap_end == written) break;
-  }
-  return absl::OkStatus();
+    if (gap >= synced) return CoverLost(target, gap, gap_end, reason);
+    // Old damage: it stays what it was, and the quarantined file keeps the bytes.
+    health_->Raise(Condition::kDamage, reason);
+    lost_->Add({gap, gap_end, reason});
+    return absl::OkStatus();
+  });
 }
 
 absl::Status SegmentReplacer::Replace(const std::shared_ptr<SegmentFile>& failed,
@@ -85,8 +60,8 @@ absl::Status SegmentReplacer::Replace(const std::shared_ptr<SegmentFile>& failed
   if (!removed.ok() && !absl::IsNotFound(removed)) return removed;
 
   ASSIGN_OR_RETURN(std::unique_ptr<File> file, directory.Open(temporary, OpenMode::kCreate));
-  auto target = std::make_shared<SegmentFile>(name, header, std::move(file),
-                                              segments_->cache().NewFile());
+  auto target =
+      std::make_shared<SegmentFile>(name, header, std::move(file), segments_->cache().NewFile());
   const LogPosition written(failed->written_end.load(std::memory_order_acquire));
   absl::Status status = target->Allocate(target->limit());
   const std::string header_bytes = EncodeSegmentHeader(header);

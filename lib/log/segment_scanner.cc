@@ -27,17 +27,22 @@ std::optional<OpenRecord> DecodeOpen(const ScannedRecord& record) {
   return open;
 }
 
-std::optional<LogPosition> DecodeMark(const ScannedRecord& record) {
-  if (record.header.type != RecordType::kMark || record.header.bytes() < kRecordHeaderBytes + 8) {
+std::optional<MarkRecord> DecodeMark(const ScannedRecord& record) {
+  if (record.header.type != RecordType::kMark ||
+      record.header.bytes() < kRecordHeaderBytes + kMarkBodyBytes) {
     return std::nullopt;
   }
-  const LogPosition durable(Load<uint64_t>(record.bytes + kRecordHeaderBytes));
-  if (durable > record.position || durable.value() % kRecordAlignment != 0) return std::nullopt;
-  return durable;
+  const char* const body = record.bytes + kRecordHeaderBytes;
+  const MarkRecord mark{.durable_end = LogPosition(Load<uint64_t>(body)),
+                        .synced_at = Load<int64_t>(body + 8)};
+  if (mark.durable_end > record.position || mark.durable_end.value() % kRecordAlignment != 0) {
+    return std::nullopt;
+  }
+  return mark;
 }
 
-SegmentScanner::SegmentScanner(SegmentFile& file, ReadBytes read, LogPosition from,
-                               LogPosition to, Groups groups)
+SegmentScanner::SegmentScanner(SegmentFile& file, ReadBytes read, LogPosition from, LogPosition to,
+                               Groups groups)
     : file_(file),
       read_(std::move(read)),
       to_(to),
@@ -46,7 +51,8 @@ SegmentScanner::SegmentScanner(SegmentFile& file, ReadBytes read, LogPosition fr
 
 absl::StatusOr<const char*> SegmentScanner::Window(LogPosition position, uint64_t bytes) {
   if (position < window_begin_ || position + bytes > window_begin_ + window_.size()) {
-    const uint64_t ahead = std::clamp<uint64_t>(window_.size() * 2, kFirstWindowBytes, kWindowBytesMax);
+    const uint64_t ahead =
+        std::clamp<uint64_t>(window_.size() * 2, kFirstWindowBytes, kWindowBytesMax);
     const uint64_t wanted = std::min(std::max(bytes, ahead), to_ - position);
     window_.resize(wanted);
     window_begin_ = position;

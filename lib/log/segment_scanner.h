@@ -28,7 +28,13 @@ struct OpenRecord {
   LogPosition from;  // where records of the new incarnation begin
 };
 std::optional<OpenRecord> DecodeOpen(const ScannedRecord& record);
-std::optional<LogPosition> DecodeMark(const ScannedRecord& record);
+
+// What a mark says.
+struct MarkRecord {
+  LogPosition durable_end;
+  int64_t synced_at = 0;  // wall clock, nanoseconds; 0: never
+};
+std::optional<MarkRecord> DecodeMark(const ScannedRecord& record);
 
 // How groups are seen: in the tail of the log a group is one record, whole or not there; where the
 // log is known to have been whole, members stand for themselves.

@@ -35,9 +35,8 @@ absl::StatusOr<std::vector<SegmentName>> Segments::ListNewestGenerations() {
   for (const std::string& file : files) {
     if (const auto name = ParseSegmentFileName(file)) {
       if (name->begin.value() % segment_bytes_ != 0) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("segment ", file, ": segments of this store begin at multiples of ",
-                         segment_bytes_));
+        return absl::InvalidArgumentError(absl::StrCat(
+            "segment ", file, ": segments of this store begin at multiples of ", segment_bytes_));
       }
       generations[name->begin.value()].push_back(name->generation);
     }
@@ -52,6 +51,7 @@ absl::StatusOr<std::vector<SegmentName>> Segments::ListNewestGenerations() {
       const SegmentName candidate{LogPosition(begin), generation};
       const auto file = SegmentFile::Open(*directory_, SegmentFileName(candidate), OpenMode::kRead,
                                           /*cache_file=*/0);
+      if (!file.ok() && !IsUnreadable(file.status())) return file.status();
       if (file.ok() && (*file)->header().store == store_) {
         name = candidate;
         break;
@@ -77,6 +77,7 @@ absl::Status Segments::Load(LogPosition log_begin, LogPosition durable_end,
     if (name.begin != expected) {
       // A gap in the numbers: the header says whether the log was cut or a file is missing.
       auto file = SegmentFile::Open(*directory_, SegmentFileName(name), mode_, cache_->NewFile());
+      if (!file.ok() && !IsUnreadable(file.status())) return file.status();
       const LogPosition predecessor_end =
           file.ok() ? (*file)->header().predecessor_end : name.begin;
       if (file.ok()) slot.file = *std::move(file);
@@ -90,8 +91,7 @@ absl::Status Segments::Load(LogPosition log_begin, LogPosition durable_end,
              missing->back().begin >= predecessor_end) {
         missing->pop_back();
       }
-      const LogPosition before =
-          slots_.empty() ? log_begin : slots_.rbegin()->second.entry.limit;
+      const LogPosition before = slots_.empty() ? log_begin : slots_.rbegin()->second.entry.limit;
       // A process that went on in an older segment prepares the next ones anew, one by one; if it
       // dies at that, files that hold nothing stand behind a gap.
       if (before >= durable_end && before < predecessor_end && slot.file != nullptr &&
@@ -99,7 +99,8 @@ absl::Status Segments::Load(LogPosition log_begin, LogPosition durable_end,
         spares_.push_back(SegmentFileName(name));
         continue;
       }
-      if (predecessor_end < name.begin && !slots_.empty()) {
+      if (predecessor_end < name.begin && !slots_.empty() &&
+          predecessor_end <= slots_.rbegin()->second.entry.limit) {
         slots_.rbegin()->second.entry.cut = predecessor_end;
       }
       if (before < predecessor_end) {
@@ -150,9 +151,8 @@ absl::StatusOr<std::shared_ptr<SegmentFile>> Segments::Find(LogPosition position
   const auto found = slots_.find(BeginOf(position).value());
   if (found == slots_.end()) {
     if (position < begin()) {
-      return absl::OutOfRangeError(
-          absl::StrCat("position ", position.value(), " was dropped; the log begins at ",
-                       begin().value()));
+      return absl::OutOfRangeError(absl::StrCat(
+          "position ", position.value(), " was dropped; the log begins at ", begin().value()));
     }
     return absl::NotFoundError(absl::StrCat("no segment holds position ", position.value()));
   }
@@ -184,12 +184,14 @@ void Segments::CloseIdleFiles() {
     if (slot.file == nullptr) continue;
     ++open;
     // The descriptor that wrote is the one that syncs: it stays until everything is synced.
-    const bool is_done =
-        slot.file->synced_end.load(std::memory_order_acquire) ==
-            slot.file->written_end.load(std::memory_order_acquire) &&
-        !slot.file->is_poisoned.load(std::memory_order_acquire);
+    const bool is_done = slot.file->synced_end.load(std::memory_order_acquire) ==
+                             slot.file->written_end.load(std::memory_order_acquire) &&
+                         !slot.file->is_poisoned.load(std::memory_order_acquire);
     const bool is_last = begin + 3 * segment_bytes_ >= prepared_end().value();
-    if (is_done && !is_last && (oldest == nullptr || slot.last_use < oldest->last_use)) {
+    // Whoever opens a file wants it, even if all others wait for a sync.
+    const bool is_wanted = slot.last_use == use_;
+    if (is_done && !is_last && !is_wanted &&
+        (oldest == nullptr || slot.last_use < oldest->last_use)) {
       oldest = &slot;
     }
   }
@@ -235,8 +237,8 @@ absl::StatusOr<Segments::Preparation> Segments::StartPreparation(LogPosition beg
     }
     if (status.ok() && status->links != 1) RETURN_IF_ERROR(directory_->Remove(*spare));
   }
-  ASSIGN_OR_RETURN(preparation.file, directory_->Open(preparation.temporary_name,
-                                                      OpenMode::kCreate));
+  ASSIGN_OR_RETURN(preparation.file,
+                   directory_->Open(preparation.temporary_name, OpenMode::kCreate));
   RETURN_IF_ERROR(preparation.file->Allocate(segment_bytes_));
   return preparation;
 }
@@ -280,8 +282,8 @@ absl::Status Segments::FinishPreparation(Preparation& preparation, LogPosition p
   return absl::OkStatus();
 }
 
-absl::Status Segments::Create(LogPosition begin, LogPosition predecessor_end,
-                              uint64_t incarnation, bool zero) {
+absl::Status Segments::Create(LogPosition begin, LogPosition predecessor_end, uint64_t incarnation,
+                              bool zero) {
   MutexLock lock(preparing_);
   ASSIGN_OR_RETURN(Preparation preparation, StartPreparation(begin));
   if (zero) {
@@ -297,7 +299,9 @@ void Segments::SetCut(LogPosition predecessor_end, LogPosition begin) {
   MutexLock lock(mutex_);
   const auto next = slots_.lower_bound(begin.value());
   if (next == slots_.begin()) return;
-  std::prev(next)->second.entry.cut = predecessor_end;
+  // If the file that was cut is missing, the one before it is whole.
+  SegmentEntry& before = std::prev(next)->second.entry;
+  if (predecessor_end <= before.limit) before.cut = predecessor_end;
 }
 
 absl::StatusOr<bool> Segments::Prepare(LogPosition wanted_end, uint64_t incarnation, bool zero) {

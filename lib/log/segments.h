@@ -33,7 +33,7 @@ namespace weir::internal {
 struct SegmentEntry {
   SegmentName name;
   LogPosition begin() const { return name.begin; }
-  LogPosition limit;              // where the next segment may begin
+  LogPosition limit;               // where the next segment may begin
   std::optional<LogPosition> cut;  // the log ends here and goes on in the next segment
   LogPosition end() const { return cut ? *cut : limit; }
 };
@@ -53,9 +53,9 @@ class Segments {
     return LogPosition(position.value() & ~(segment_bytes_ - 1));
   }
 
-  // Fills the list from the directory. Files that a cut skipped, files below `log_begin` and, behind
-  // `durable_end`, files that were to be prepared again go to spares; `missing` gets ranges for
-  // which there should be a file.
+  // Fills the list from the directory. Files that a cut skipped, files below `log_begin` and,
+  // behind `durable_end`, files that were to be prepared again go to spares; `missing` gets ranges
+  // for which there should be a file.
   absl::Status Load(LogPosition log_begin, LogPosition durable_end,
                     std::vector<DamagedRange>* missing);
 

@@ -56,26 +56,25 @@ absl::Status CheckOptions(const StoreOptions& options) {
 absl::StatusOr<StoreDirectory> OpenStoreDirectory(const StoreOptions& options) {
   RETURN_IF_ERROR(CheckOptions(options));
   StoreDirectory opened;
-  ASSIGN_OR_RETURN(opened.directory, options.file_system->OpenDirectory(
-                                         options.directory, options.create_if_missing));
+  ASSIGN_OR_RETURN(opened.directory, options.file_system->OpenDirectory(options.directory,
+                                                                        options.create_if_missing));
   Directory& directory = *opened.directory;
   ASSIGN_OR_RETURN(const std::vector<std::string> names, directory.List());
   const bool has_superblock = std::any_of(names.begin(), names.end(), [](const std::string& name) {
     return ParseSuperblockFileName(name).has_value();
   });
-  const bool has_foreign = std::any_of(names.begin(), names.end(), [](const std::string& name) {
-    return !IsOurName(name);
-  });
+  const bool has_foreign = std::any_of(names.begin(), names.end(),
+                                       [](const std::string& name) { return !IsOurName(name); });
   const bool has_segments = std::any_of(names.begin(), names.end(), [](const std::string& name) {
     return ParseSegmentFileName(name).has_value();
   });
+  if (!has_superblock) RETURN_IF_ERROR(SuperblockFile::CheckNotPlanted(directory));
   if (!has_superblock && has_foreign) {
     return absl::InvalidArgumentError(
         absl::StrCat(options.directory, " is not a store and not empty"));
   }
   if (!has_superblock && has_segments) {
-    return absl::DataLossError(
-        absl::StrCat(options.directory, " has segments but no superblock"));
+    return absl::DataLossError(absl::StrCat(options.directory, " has segments but no superblock"));
   }
   if (!has_superblock && !options.create_if_missing) {
     return absl::NotFoundError(absl::StrCat("there is no store in ", options.directory));

@@ -43,6 +43,12 @@ absl::StatusOr<std::unique_ptr<SuperblockFile>> SuperblockFile::Load(Directory& 
   return newest;
 }
 
+absl::Status SuperblockFile::CheckNotPlanted(Directory& directory) {
+  const auto found = directory.Open(kSuperblockFileName, OpenMode::kRead);
+  if (found.ok() || absl::IsNotFound(found.status())) return absl::OkStatus();
+  return found.status();
+}
+
 absl::StatusOr<std::unique_ptr<File>> SuperblockFile::WriteAnew(Directory& directory,
                                                                 uint64_t generation,
                                                                 const Superblock& superblock) {
@@ -53,8 +59,8 @@ absl::StatusOr<std::unique_ptr<File>> SuperblockFile::WriteAnew(Directory& direc
   ASSIGN_OR_RETURN(std::unique_ptr<File> file, directory.Open(temporary, OpenMode::kCreate));
   RETURN_IF_ERROR(file->Allocate(kSuperblockBytes));
   const std::string slot = EncodeSuperblock(superblock);
-  RETURN_IF_ERROR(file->Write((superblock.sequence % 2) * kSuperblockSlotBytes,
-                              {absl::string_view(slot)}));
+  RETURN_IF_ERROR(
+      file->Write((superblock.sequence % 2) * kSuperblockSlotBytes, {absl::string_view(slot)}));
   RETURN_IF_ERROR(file->Sync());
   RETURN_IF_ERROR(directory.Rename(temporary, name));
   RETURN_IF_ERROR(directory.Sync());
@@ -75,8 +81,8 @@ absl::Status SuperblockFile::Update(const std::function<void(Superblock&)>& chan
   ++next.sequence;
   const std::string slot = EncodeSuperblock(next);
   if (!is_poisoned_) {
-    absl::Status status = file_->Write((next.sequence % 2) * kSuperblockSlotBytes,
-                                       {absl::string_view(slot)});
+    absl::Status status =
+        file_->Write((next.sequence % 2) * kSuperblockSlotBytes, {absl::string_view(slot)});
     if (status.ok()) status = file_->Sync();
     if (status.ok()) {
       current_ = std::move(next);

@@ -22,6 +22,9 @@ class SuperblockFile {
   // such file. `mode` is kRead or kReadWrite.
   static absl::StatusOr<std::unique_ptr<SuperblockFile>> Load(Directory& directory, OpenMode mode);
 
+  // Load() sees regular files only. An error if something else has the superblock's name.
+  static absl::Status CheckNotPlanted(Directory& directory);
+
   // Writes the first superblock of a store, durably.
   static absl::StatusOr<std::unique_ptr<SuperblockFile>> Create(Directory& directory,
                                                                 const Superblock& superblock);
@@ -48,8 +51,7 @@ class SuperblockFile {
         generation_(generation),
         current_(std::move(current)) {}
 
-  static absl::StatusOr<std::unique_ptr<File>> WriteAnew(Directory& directory,
-                                                         uint64_t generation,
+  static absl::StatusOr<std::unique_ptr<File>> WriteAnew(Directory& directory, uint64_t generation,
                                                          const Superblock& superblock);
 
   Directory& directory_;

@@ -8,11 +8,25 @@
 #include "log/segment_scanner.h"
 
 namespace weir::internal {
+namespace {
 
-LogPosition StepBackOverCuts(const Segments& segments, LogPosition end) {
+// A log that is durable up to the first record behind a cut is durable up to the cut: between the
+// two there is nothing.
+LogPosition StepBackOverCuts(const Segments& segments, LogPosition durable) {
   const std::vector<SegmentEntry> entries = segments.entries();
   for (size_t i = entries.size(); i-- > 1;) {
-    if (entries[i].begin() == end && entries[i - 1].cut) end = *entries[i - 1].cut;
+    if (!entries[i - 1].cut) continue;
+    if (durable == entries[i].begin() + kSegmentHeaderBytes) durable = *entries[i - 1].cut;
+  }
+  return durable;
+}
+
+}  // namespace
+
+LogPosition StepOverCuts(const Segments& segments, LogPosition end) {
+  const std::vector<SegmentEntry> entries = segments.entries();
+  for (size_t i = 0; i + 1 < entries.size(); ++i) {
+    if (entries[i].cut == end) end = entries[i + 1].begin() + kSegmentHeaderBytes;
   }
   return end;
 }
@@ -20,7 +34,6 @@ LogPosition StepBackOverCuts(const Segments& segments, LogPosition end) {
 absl::StatusOr<TailScan> ScanTail(Segments& segments, LogPosition durable_end,
                                   uint64_t durable_incarnation, uint64_t incarnation) {
   TailScan scan;
-  durable_end = StepBackOverCuts(segments, durable_end);
   scan.watermark = durable_end;
   scan.end = durable_end;
   // The gap that is open, as far as `in_gap`.
@@ -31,6 +44,8 @@ absl::StatusOr<TailScan> ScanTail(Segments& segments, LogPosition durable_end,
     const LogPosition start = entry.begin() + kSegmentHeaderBytes;
     const absl::StatusOr<std::shared_ptr<SegmentFile>> file = segments.Find(entry.begin());
     if (!file.ok()) {
+      // Too few descriptors are no damage: the next open may have them.
+      if (!IsUnreadable(file.status())) return file.status();
       if (!in_gap) gap = scan.end;
       in_gap = true;
       continue;
@@ -50,6 +65,7 @@ absl::StatusOr<TailScan> ScanTail(Segments& segments, LogPosition durable_end,
     for (;;) {
       ScannedRecord record;
       absl::StatusOr<SegmentScanner::Step> step = scanner.Next(&record);
+      if (!step.ok() && !IsUnreadable(step.status())) return step.status();
       if (step.ok() && *step == SegmentScanner::Step::kEnd) break;
       if (step.ok() && *step == SegmentScanner::Step::kRecord) {
         if (in_gap) scan.gaps.push_back({gap, record.position});
@@ -58,7 +74,10 @@ absl::StatusOr<TailScan> ScanTail(Segments& segments, LogPosition durable_end,
         scan.has_records = true;
         scan.records.push_back(record.position);
         scan.last_store_time = std::max(scan.last_store_time, record.header.store_time);
-        if (const auto mark = DecodeMark(record)) scan.watermark = std::max(scan.watermark, *mark);
+        if (const auto mark = DecodeMark(record)) {
+          scan.watermark = std::max(scan.watermark, mark->durable_end);
+          scan.last_sync = std::max(scan.last_sync, mark->synced_at);
+        }
         continue;
       }
       // An unreadable stretch is a gap like any other.

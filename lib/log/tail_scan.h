@@ -19,11 +19,12 @@ struct Gap {
 };
 
 struct TailScan {
-  LogPosition watermark;    // the log was durable at least up to here
-  std::vector<Gap> gaps;    // with valid records behind them
-  LogPosition end;          // behind the last valid record
+  LogPosition watermark;  // the log was durable at least up to here
+  std::vector<Gap> gaps;  // with valid records behind them
+  LogPosition end;        // behind the last valid record
   bool has_records = false;
   int64_t last_store_time = 0;
+  int64_t last_sync = 0;  // the newest that a mark tells of
   uint64_t bytes_read = 0;
   // Records by position, for counting what a cut leaves out.
   std::vector<LogPosition> records;
@@ -35,9 +36,10 @@ struct TailScan {
 absl::StatusOr<TailScan> ScanTail(Segments& segments, LogPosition durable_end,
                                   uint64_t durable_incarnation, uint64_t incarnation);
 
-// Where the log ended before the cut, if `end` is the begin of a segment that follows a cut and
-// holds nothing: positions between the two belong to no record.
-LogPosition StepBackOverCuts(const Segments& segments, LogPosition end);
+// Where the log goes on if it ends at `end`: there, or, if it was cut there before and nothing was
+// appended since, behind the header of the segment that follows the cut. Never again in the segment
+// that was cut: what stands there behind the cut may verify.
+LogPosition StepOverCuts(const Segments& segments, LogPosition end);
 
 }  // namespace weir::internal
 

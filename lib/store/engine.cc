@@ -8,54 +8,9 @@
 #include "base/checksum.h"
 #include "base/status_macros.h"
 #include "format/file_names.h"
+#include "store/message_stamp.h"
 
 namespace weir::internal {
-namespace {
-
-// The stamp of one message.
-struct SingleStamp {
-  MessagePlan& plan;
-  ConsumeQueues& queues;
-  CommitLog& log;
-  Completion* completion = nullptr;  // linked in the order of the log
-
-  void Prepare() const { MakeRoomFor(plan, queues); }
-  bool Ready() const { return HasRoomFor(plan, queues); }
-  void operator()(LogPosition position, char* memory, int64_t time) const {
-    StampMessage(plan, queues, position, memory, time, 0);
-    if (completion == nullptr) return;
-    completion->begin = position;
-    completion->end = position + plan.record_bytes;
-    log.completions().Link(completion);
-  }
-};
-
-// The stamp of an atomic group: the header's and every member's.
-struct GroupStamp {
-  std::vector<MessagePlan>& plans;
-  std::vector<std::pair<uint32_t, uint32_t>>& demand;  // entries wanted, by queue number
-  ConsumeQueues& queues;
-  uint32_t bytes;
-
-  void Prepare() const {
-    for (const auto& [number, entries] : demand) queues.MakeRoom(number, entries);
-  }
-  bool Ready() const {
-    return std::all_of(demand.begin(), demand.end(), [&](const auto& wanted) {
-      return queues.queue(wanted.first).room() >= wanted.second;
-    });
-  }
-  void operator()(LogPosition position, char* memory, int64_t time) const {
-    WriteStamp(memory, {.bytes = bytes, .type = RecordType::kGroup, .store_time = time});
-    uint32_t at = kRecordHeaderBytes;
-    for (MessagePlan& plan : plans) {
-      StampMessage(plan, queues, position + at, memory + at, time, at / kRecordAlignment);
-      at += plan.record_bytes;
-    }
-  }
-};
-
-}  // namespace
 
 Engine::Engine(std::unique_ptr<CommitLog> log)
     : log_(std::move(log)),
@@ -75,8 +30,7 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Open(const StoreOptions& options
   ASSIGN_OR_RETURN(std::unique_ptr<CommitLog> log, CommitLog::Open(options));
   std::unique_ptr<Engine> engine(new Engine(std::move(log)));
   RETURN_IF_ERROR(engine->Start());
-  engine->log_->report().duration =
-      absl::Nanoseconds(options.clock->MonotonicNanos() - started);
+  engine->log_->report().duration = absl::Nanoseconds(options.clock->MonotonicNanos() - started);
   return engine;
 }
 
@@ -88,8 +42,8 @@ absl::Status Engine::Start() {
   recovery.bytes_read += report.bytes_read;
   for (std::string& note : report.notes) recovery.notes.push_back(std::move(note));
   for (DamagedRange& range : report.damage) {
-    const bool known = std::any_of(
-        recovery.damage.begin(), recovery.damage.end(), [&](const DamagedRange& other) {
+    const bool known =
+        std::any_of(recovery.damage.begin(), recovery.damage.end(), [&](const DamagedRange& other) {
           return other.begin <= range.begin && range.end <= other.end;
         });
     if (known) continue;
@@ -102,8 +56,7 @@ absl::Status Engine::Start() {
 
 // --- Topics
 
-absl::StatusOr<const Topic::Entry*> Engine::AddTopic(absl::string_view name,
-                                                     uint32_t queue_count,
+absl::StatusOr<const Topic::Entry*> Engine::AddTopic(absl::string_view name, uint32_t queue_count,
                                                      LogPosition* record_end) {
   RETURN_IF_ERROR(CheckTopicName(name));
   if (queue_count == 0 || queue_count > kMaxQueuesPerTopic) {
@@ -138,14 +91,15 @@ absl::StatusOr<const Topic::Entry*> Engine::AddTopic(absl::string_view name,
   uint32_t at = kRecordHeaderBytes;
   for (const uint32_t bytes : {first, second}) {
     char* const record = reservation.bytes + at;
-    std::memcpy(WriteParts(record, {}, 0, body_bytes), body.data(), body.size());
+    char* const to = WriteParts(record, {}, 0, body_bytes);
+    std::memset(to, 0, static_cast<size_t>(record + bytes - to));
+    std::memcpy(to, body.data(), body.size());
     Publish(record, Seal(record, reservation.position + at, log_->incarnation()));
     at += bytes;
   }
-  WriteParts(reservation.bytes, {}, 0, 0);
   const int32_t word = Seal(reservation.bytes, reservation.position, log_->incarnation());
-  absl::StatusOr<const Topic::Entry*> added = catalogue_.Add(
-      name, first_queue, queue_count, reservation.position + kRecordHeaderBytes);
+  absl::StatusOr<const Topic::Entry*> added =
+      catalogue_.Add(name, first_queue, queue_count, reservation.position + kRecordHeaderBytes);
   log_->Publish(reservation, word);
   log_->doorbell().RingLog();
   *record_end = reservation.end();
@@ -160,9 +114,9 @@ absl::StatusOr<Topic> Engine::CreateTopic(absl::string_view name, uint32_t queue
         absl::StrCat("topic ", name, " has ", topic->queue_count, " queues"));
   }
   if (end > LogPosition(0)) {
-    ASSIGN_OR_RETURN(const Durability reached,
-                     log_->WaitFor(end, end, Durability::kDisk,
-                                   log_->DeadlineIn(absl::InfiniteDuration())));
+    ASSIGN_OR_RETURN(
+        const Durability reached,
+        log_->WaitFor(end, end, Durability::kDisk, log_->DeadlineIn(absl::InfiniteDuration())));
     if (reached != Durability::kDisk) {
       const absl::Status why = log_->health().WhyNoAppend();
       return why.ok() ? absl::DeadlineExceededError(
@@ -208,15 +162,17 @@ absl::Status Engine::AddFurtherQueues(const Message& message, MessagePlan* plan)
       return absl::NotFoundError(
           absl::StrCat("topic ", topic->name, " has no queue ", queue.queue_id));
     }
-    plan->targets.push_back({topic->first_queue + queue.queue_id, topic});
+    const uint32_t number = topic->first_queue + queue.queue_id;
+    plan->further.push_back({number, topic, &queues_.queue(number)});
   }
-  std::sort(plan->targets.begin() + 1, plan->targets.end(),
+  std::sort(plan->further.begin(), plan->further.end(),
             [](const auto& a, const auto& b) { return a.number < b.number; });
-  for (size_t i = 1; i < plan->targets.size(); ++i) {
-    if (plan->targets[i].number == plan->targets[i - 1].number ||
-        plan->targets[i].number == plan->targets[0].number) {
+  for (size_t i = 0; i < plan->further.size(); ++i) {
+    const MessagePlan::Target& target = plan->further[i];
+    if (target.number == plan->target.number ||
+        (i > 0 && target.number == plan->further[i - 1].number)) {
       return absl::InvalidArgumentError(
-          absl::StrCat("topic ", plan->targets[i].topic->name, ": a queue is named twice"));
+          absl::StrCat("topic ", target.topic->name, ": a queue is named twice"));
     }
   }
   return absl::OkStatus();
@@ -240,17 +196,17 @@ absl::Status Engine::Plan(const Message& message, uint64_t body_bytes, MessagePl
   } else if (!message.ordering_key.empty()) {
     plan->queue_id = static_cast<uint32_t>(Checksum(message.ordering_key) % topic.queue_count);
   } else if (topic.queue_count > 1) {
-    plan->queue_id =
-        topic.next_queue.fetch_add(1, std::memory_order_relaxed) % topic.queue_count;
+    plan->queue_id = topic.next_queue.fetch_add(1, std::memory_order_relaxed) % topic.queue_count;
   }
-  plan->targets.push_back({topic.first_queue + plan->queue_id, plan->topic});
+  const uint32_t number = topic.first_queue + plan->queue_id;
+  plan->target = {number, plan->topic, &queues_.queue(number)};
   if (!message.further_queues.empty()) RETURN_IF_ERROR(AddFurtherQueues(message, plan));
-  return MeasureMessage(body_bytes, log_->options().max_body_bytes, log_->record_bytes_max(),
-                        plan);
+  return MeasureMessage(body_bytes, log_->options().max_body_bytes, log_->record_bytes_max(), plan);
 }
 
 void Engine::RingFor(const MessagePlan& plan) {
-  for (const MessagePlan::Target& target : plan.targets) {
+  log_->doorbell().RingQueue(plan.target.number);
+  for (const MessagePlan::Target& target : plan.further) {
     log_->doorbell().RingQueue(target.number);
   }
 }
@@ -261,10 +217,10 @@ absl::StatusOr<Receipt> Engine::Finish(const MessagePlan& plan, const Reservatio
                   .end = reservation.end(),
                   .queue_id = plan.queue_id,
                   .queue_offset = QueueOffset(plan.queue_offset),
-                  .reached = log_->Reached(reservation.end())};
+                  .reached = log_->ReachedAtOnce()};
   if (receipt.reached < options.durability) {
-    ASSIGN_OR_RETURN(receipt.reached, log_->WaitFor(receipt.position, receipt.end,
-                                                    options.durability, deadline));
+    ASSIGN_OR_RETURN(receipt.reached,
+                     log_->WaitFor(receipt.position, receipt.end, options.durability, deadline));
   }
   return receipt;
 }
@@ -278,8 +234,7 @@ absl::StatusOr<Receipt> Engine::Append(const Message& message, const AppendOptio
                                SingleStamp{plan, queues_, *log_}));
   char* const body = WriteParts(reservation.bytes, plan.parts, plan.filter, plan.body_bytes);
   if (plan.body_bytes > 0) std::memcpy(body, message.body.data(), plan.body_bytes);
-  log_->Publish(reservation,
-                Seal(reservation.bytes, reservation.position, log_->incarnation()));
+  log_->Publish(reservation, Seal(reservation.bytes, reservation.position, log_->incarnation()));
   RingFor(plan);
   log_->doorbell().RingLog();
   return Finish(plan, reservation, options, deadline);
@@ -293,8 +248,8 @@ absl::Status Engine::AppendAsync(const Message& message, const AppendOptions& op
   auto receipt = std::make_unique<Receipt>();
   Receipt* const filled = receipt.get();
   completion->durability = options.durability;
-  completion->done = [callback = std::move(callback), receipt = std::shared_ptr<Receipt>(
-                                                          std::move(receipt))](
+  completion->done = [callback = std::move(callback),
+                      receipt = std::shared_ptr<Receipt>(std::move(receipt))](
                          const absl::Status& status, Durability reached) {
     receipt->reached = reached;
     callback(status, *receipt);
@@ -344,11 +299,13 @@ absl::StatusOr<std::vector<Receipt>> Engine::AppendAll(absl::Span<const Message>
   for (size_t i = 0; i < messages.size(); ++i) {
     RETURN_IF_ERROR(Plan(messages[i], messages[i].body.size(), &plans[i]));
     total += plans[i].record_bytes;
-    for (const MessagePlan::Target& target : plans[i].targets) demand.emplace_back(target.number, 1);
+    demand.emplace_back(plans[i].target.number, 1);
+    for (const MessagePlan::Target& target : plans[i].further)
+      demand.emplace_back(target.number, 1);
   }
   if (total > log_->group_bytes_max()) {
-    return absl::InvalidArgumentError(absl::StrCat("the batch has ", total, " bytes; at most ",
-                                                   log_->group_bytes_max()));
+    return absl::InvalidArgumentError(
+        absl::StrCat("the batch has ", total, " bytes; at most ", log_->group_bytes_max()));
   }
   std::sort(demand.begin(), demand.end());
   size_t distinct = 0;
@@ -373,9 +330,7 @@ absl::StatusOr<std::vector<Receipt>> Engine::AppendAll(absl::Span<const Message>
     Publish(record, Seal(record, reservation.position + at, log_->incarnation()));
     at += plan.record_bytes;
   }
-  WriteParts(reservation.bytes, {}, 0, 0);
-  log_->Publish(reservation,
-                Seal(reservation.bytes, reservation.position, log_->incarnation()));
+  log_->Publish(reservation, Seal(reservation.bytes, reservation.position, log_->incarnation()));
   for (const MessagePlan& plan : plans) RingFor(plan);
   log_->doorbell().RingLog();
 
@@ -403,10 +358,10 @@ absl::StatusOr<Engine::Claimed> Engine::Claim(const Message& message, size_t bod
                                               absl::Duration timeout) {
   Claimed claimed;
   RETURN_IF_ERROR(Plan(message, body_bytes, &claimed.plan));
-  ASSIGN_OR_RETURN(claimed.reservation,
-                   log_->Claim(claimed.plan.record_bytes, log_->clock().WallNanos(),
-                               log_->DeadlineIn(timeout),
-                               SingleStamp{claimed.plan, queues_, *log_}));
+  ASSIGN_OR_RETURN(
+      claimed.reservation,
+      log_->Claim(claimed.plan.record_bytes, log_->clock().WallNanos(), log_->DeadlineIn(timeout),
+                  SingleStamp{claimed.plan, queues_, *log_}));
   claimed.body = WriteParts(claimed.reservation.bytes, claimed.plan.parts, claimed.plan.filter,
                             claimed.plan.body_bytes);
   // The message's parts are in the log now; what they pointed to may go.
@@ -420,8 +375,7 @@ absl::StatusOr<Receipt> Engine::Commit(Claimed& claimed, size_t bytes,
   char* const record = claimed.reservation.bytes;
   Reservation& reservation = claimed.reservation;
   const auto prefix = static_cast<uint32_t>(claimed.body - record);
-  const auto used =
-      static_cast<uint32_t>(RecordBytes(prefix - kRecordHeaderBytes, bytes));
+  const auto used = static_cast<uint32_t>(RecordBytes(prefix - kRecordHeaderBytes, bytes));
   Store<uint32_t>(record + record_field::kBodyBytes, static_cast<uint32_t>(bytes));
   const LogPosition whole_end = reservation.end();
   if (const uint32_t left = reservation.size - used; left >= kRecordHeaderBytes) {
@@ -432,6 +386,7 @@ absl::StatusOr<Receipt> Engine::Commit(Claimed& claimed, size_t bytes,
     StoreWord(record, -static_cast<int32_t>(used));
     reservation.size = used;
   }
+  std::memset(claimed.body + bytes, 0, reservation.size - prefix - bytes);
   log_->Publish(reservation, Seal(record, reservation.position, log_->incarnation()));
   log_->held_claims().Remove(reservation.position);
   RingFor(claimed.plan);
@@ -452,6 +407,14 @@ absl::Duration Engine::SealStep() {
   const absl::StatusOr<bool> more = indexer_.SealSome(log_->front().durable_end());
   if (!more.ok()) return absl::Milliseconds(50);
   return *more ? absl::ZeroDuration() : absl::Milliseconds(100);
+}
+
+void Engine::SealAll() {
+  log_->RequestSync();
+  log_->SyncStep();
+  for (bool more = true; more;) {
+    more = indexer_.SealSome(log_->front().durable_end()).value_or(false);
+  }
 }
 
 }  // namespace weir::internal

@@ -22,8 +22,8 @@
 #include "store/message_reader.h"
 #include "store/topic_catalogue.h"
 #include "store/topic_totals.h"
+#include "weir/hooks.h"
 #include "weir/options.h"
-#include "weir/store.h"
 
 namespace weir::internal {
 
@@ -46,13 +46,15 @@ class Engine {
     MessagePlan plan;
     char* body = nullptr;
   };
-  absl::StatusOr<Claimed> Claim(const Message& message, size_t body_bytes,
-                                absl::Duration timeout);
+  absl::StatusOr<Claimed> Claim(const Message& message, size_t body_bytes, absl::Duration timeout);
   absl::StatusOr<Receipt> Commit(Claimed& claimed, size_t bytes, const AppendOptions& options);
   void Abandon(Claimed& claimed);
 
   // A step: seals segments.
   absl::Duration SealStep();
+  // Makes durable and seals what can be, for Close(): the next open need not read it again. What
+  // fails here stays as it is after a crash.
+  void SealAll();
 
   CommitLog& log() { return *log_; }
   const CommitLog& log() const { return *log_; }

@@ -12,9 +12,17 @@ absl::Status TooLarge(absl::string_view what, uint64_t bytes, uint64_t max) {
 
 }  // namespace
 
-absl::Status MeasureMessage(uint64_t body_bytes, uint64_t body_bytes_max,
-                            uint64_t record_bytes_max, MessagePlan* plan) {
+absl::Status MeasureMessage(uint64_t body_bytes, uint64_t body_bytes_max, uint64_t record_bytes_max,
+                            MessagePlan* plan) {
   const Message& message = *plan->message;
+  // The plain message, which is most of them, has nothing but its body to be measured.
+  if (message.tag.empty() && message.ordering_key.empty() && message.keys.empty() &&
+      message.properties.empty() && plan->further.empty() && body_bytes <= body_bytes_max &&
+      RecordBytes(0, body_bytes) <= record_bytes_max) {
+    plan->body_bytes = static_cast<uint32_t>(body_bytes);
+    plan->record_bytes = static_cast<uint32_t>(RecordBytes(0, body_bytes));
+    return absl::OkStatus();
+  }
   if (body_bytes > body_bytes_max) return TooLarge("body", body_bytes, body_bytes_max);
   if (message.tag.size() > kMaxTagBytes) return TooLarge("tag", message.tag.size(), kMaxTagBytes);
   if (message.ordering_key.size() > kMaxOrderingKeyBytes) {
@@ -40,16 +48,18 @@ absl::Status MeasureMessage(uint64_t body_bytes, uint64_t body_bytes_max,
       bytes > kMaxPropertiesBytes) {
     return TooLarge("properties", bytes, kMaxPropertiesBytes);
   }
-  plan->parts = {.further_queues = static_cast<uint32_t>(plan->targets.size() - 1),
+  plan->parts = {.further_queues = static_cast<uint32_t>(plan->further.size()),
                  .tag = message.tag,
                  .ordering_key = message.ordering_key,
                  .keys = message.keys,
                  .properties = message.properties};
   const uint64_t bytes = RecordBytes(EncodedPartsBytes(plan->parts), body_bytes);
-  if (bytes > record_bytes_max) return TooLarge("message with all its parts", bytes, record_bytes_max);
+  if (bytes > record_bytes_max)
+    return TooLarge("message with all its parts", bytes, record_bytes_max);
   plan->body_bytes = static_cast<uint32_t>(body_bytes);
   plan->record_bytes = static_cast<uint32_t>(bytes);
   plan->filter = FilterWord(message.tag);
+  plan->flags = FlagsOf(plan->parts);
   return absl::OkStatus();
 }
 

@@ -5,8 +5,8 @@
 #define WEIR_STORE_MESSAGE_PLAN_H_
 
 #include <cstdint>
+#include <vector>
 
-#include "absl/container/inlined_vector.h"
 #include "absl/status/status.h"
 #include "format/record.h"
 #include "index/consume_queues.h"
@@ -22,13 +22,15 @@ struct MessagePlan {
   uint32_t body_bytes = 0;
   uint32_t record_bytes = 0;
   uint32_t filter = 0;
+  uint16_t flags = 0;
   MessageParts parts;
-  // The topic's queue first, then the further ones in ascending order.
   struct Target {
-    uint32_t number;
-    const Topic::Entry* topic;
+    uint32_t number = 0;
+    const Topic::Entry* topic = nullptr;
+    ConsumeQueue* queue = nullptr;
   };
-  absl::InlinedVector<Target, 1> targets;
+  Target target;                // the topic's queue
+  std::vector<Target> further;  // in ascending order of their numbers
 
   // Written by the stamp.
   uint64_t queue_offset = 0;
@@ -36,20 +38,20 @@ struct MessagePlan {
 
 // Checks the message's limits and computes its sizes. `topic` and `queue_id` are set already, and
 // so are the targets.
-absl::Status MeasureMessage(uint64_t body_bytes, uint64_t body_bytes_max,
-                            uint64_t record_bytes_max, MessagePlan* plan);
+absl::Status MeasureMessage(uint64_t body_bytes, uint64_t body_bytes_max, uint64_t record_bytes_max,
+                            MessagePlan* plan);
 
 // Writes the stamp of one message at `memory` and enters it in its queues, which have room.
-inline void StampMessage(MessagePlan& plan, ConsumeQueues& queues, LogPosition position,
-                         char* memory, int64_t time, uint32_t group_distance) {
+inline void StampMessage(MessagePlan& plan, LogPosition position, char* memory, int64_t time,
+                         uint32_t group_distance) {
   const QueueEntry entry{
       .position = position, .filter = plan.filter, .record_bytes = plan.record_bytes};
-  const MessagePlan::Target& first = plan.targets[0];
-  plan.queue_offset = queues.queue(first.number).Enter(entry);
+  const MessagePlan::Target& first = plan.target;
+  plan.queue_offset = first.queue->Enter(entry);
   first.topic->CountMessage(plan.record_bytes);
   WriteStamp(memory, {.bytes = plan.record_bytes,
                       .type = RecordType::kMessage,
-                      .flags = FlagsOf(plan.parts),
+                      .flags = plan.flags,
                       .queue_number = first.number,
                       .queue_offset = plan.queue_offset,
                       .store_time = time,
@@ -57,8 +59,8 @@ inline void StampMessage(MessagePlan& plan, ConsumeQueues& queues, LogPosition p
   if (plan.parts.further_queues == 0) return;
   WriteFurtherQueueCount(memory, plan.parts.further_queues);
   for (uint32_t i = 0; i < plan.parts.further_queues; ++i) {
-    const MessagePlan::Target& target = plan.targets[1 + i];
-    const uint64_t offset = queues.queue(target.number).Enter(entry);
+    const MessagePlan::Target& target = plan.further[i];
+    const uint64_t offset = target.queue->Enter(entry);
     target.topic->CountMessage(plan.record_bytes);
     WriteFurtherQueue(memory, i, {target.number, offset});
   }
@@ -66,13 +68,15 @@ inline void StampMessage(MessagePlan& plan, ConsumeQueues& queues, LogPosition p
 
 // Makes the queues ready for the stamp of one message, or looks whether they are.
 inline void MakeRoomFor(const MessagePlan& plan, ConsumeQueues& queues) {
-  for (const MessagePlan::Target& target : plan.targets) {
-    if (queues.queue(target.number).room() == 0) queues.MakeRoom(target.number, 1);
+  if (plan.target.queue->room() == 0) queues.MakeRoom(plan.target.number, 1);
+  for (const MessagePlan::Target& target : plan.further) {
+    if (target.queue->room() == 0) queues.MakeRoom(target.number, 1);
   }
 }
-inline bool HasRoomFor(const MessagePlan& plan, ConsumeQueues& queues) {
-  for (const MessagePlan::Target& target : plan.targets) {
-    if (queues.queue(target.number).room() == 0) return false;
+inline bool HasRoomFor(const MessagePlan& plan) {
+  if (plan.target.queue->room() == 0) return false;
+  for (const MessagePlan::Target& target : plan.further) {
+    if (target.queue->room() == 0) return false;
   }
   return true;
 }

@@ -10,99 +10,17 @@
 #include "base/status_macros.h"
 #include "log/record_reader.h"
 #include "log/segment_scanner.h"
+#include "store/message_fetch.h"
 
 namespace weir::internal {
 namespace {
 
+using Got = MessageFetch::Got;
+
 // A call that matches nothing ends after so many entries: work for one call is bounded.
 constexpr size_t kEntriesLookedAtMax = 16384;
 
-// Whether the record belongs to that offset of that queue.
-bool IsOf(const DecodedParts& parts, const RecordHeader& header, uint32_t number, uint64_t offset) {
-  if (header.queue_number == number && header.queue_offset == offset) return true;
-  for (uint32_t i = 0; i < parts.further_queue_count; ++i) {
-    const FurtherQueue further = parts.further_queue(i);
-    if (further.number == number) return further.offset == offset;
-  }
-  return false;
-}
-
 }  // namespace
-
-// One call's way to its records.
-class MessageReader::Fetch {
- public:
-  // `memory` outlives the views.
-  Fetch(const MessageReader& reader, const TagSet& tags, ReadMemory& memory)
-      : log_(*reader.sources_.log),
-        tags_(tags),
-        front_(log_.NewFrontReader()),
-        records_(*front_, log_.segments(), memory),
-        visible_end_(log_.sees_only_contiguous() ? log_.ContiguousVisibleEnd()
-                                                 : LogPosition(~uint64_t{0})) {}
-
-  absl::StatusOr<Got> Get(const QueueEntry& entry, const Topic::Entry& topic, uint32_t number,
-                          uint64_t offset) {
-    if (entry.is_hole()) {
-      damage_ = {LogPosition(0), LogPosition(0),
-                 absl::StrCat("topic ", topic.name, ", queue ", number - topic.first_queue,
-                              ", offset ", offset, ": its record could not be found in the log")};
-      return Got::kDamaged;
-    }
-    if (entry.position >= visible_end_) return Got::kNotYet;
-    if (!tags_.MayMatch(entry.filter)) return Got::kSkip;
-    const char* record = nullptr;
-    ASSIGN_OR_RETURN(const Found found, records_.Read(entry.position, &record));
-    if (found == Found::kUnpublished) return Got::kNotYet;
-    if (found == Found::kDropped) return Got::kRemoved;
-    if (found != Found::kRecord) return Damaged(entry.position, records_.why());
-    const RecordHeader header = LoadHeader(record);
-    if (header.type == RecordType::kVoid) return Got::kSkip;
-    const auto parts = DecodeParts(record);
-    if (header.type != RecordType::kMessage || !parts || !IsOf(*parts, header, number, offset)) {
-      return Damaged(entry.position, absl::StrCat("the record at ", entry.position.value(),
-                                                  " is not the one that its queue says"));
-    }
-    if (!tags_.Matches(parts->tag)) return Got::kSkip;
-    record_ = record;
-    bytes_ = header.bytes();
-    return Got::kMessage;
-  }
-
-  // Of the last kMessage.
-  const char* record() const { return record_; }
-  uint32_t record_bytes() const { return bytes_; }
-  DamagedRange& damage() { return damage_; }
-  void Rest() { front_->Rest(); }
-
- private:
-  absl::StatusOr<Got> Damaged(LogPosition position, absl::string_view why) {
-    front_->Rest();
-    damage_ = {position, position + kRecordAlignment, std::string(why)};
-    // Where the next record stands is where the damage ends.
-    const auto entry = log_.segments().EntryAt(position);
-    const auto file = log_.segments().Find(position);
-    if (entry && file.ok()) {
-      SegmentScanner scanner(
-          **file, [this](LogPosition at, absl::Span<char> out) { return log_.ReadBytes(at, out); },
-          position, std::min(entry->end(), log_.ContiguousVisibleEnd()), Groups::kMembers);
-      const auto found = scanner.Resync(position + kRecordAlignment);
-      damage_.end = found.ok() && *found
-                        ? scanner.position()
-                        : std::max(damage_.end, std::min(entry->end(), log_.claimed_end()));
-    }
-    return Got::kDamaged;
-  }
-
-  LogView& log_;
-  const TagSet& tags_;
-  const std::unique_ptr<FrontReader> front_;
-  RecordReader records_;
-  const LogPosition visible_end_;
-  const char* record_ = nullptr;
-  uint32_t bytes_ = 0;
-  DamagedRange damage_;
-};
 
 QueueBounds MessageReader::Bounds(uint32_t number) const {
   const ConsumeQueue& queue = sources_.queues->queue(number);
@@ -144,6 +62,13 @@ bool MessageReader::HasMore(uint32_t number, uint64_t offset) const {
   return sources_.log->IsPublished(entry.position);
 }
 
+absl::Status MessageReader::EndOf(uint32_t number, QueueOffset offset, ReadResult& result) const {
+  const QueueOffset visible = Bounds(number).end;
+  result.outcome_ = offset > visible ? ReadOutcome::kBeyondEnd : ReadOutcome::kAtEnd;
+  result.next_offset_ = std::min(offset, visible);
+  return absl::OkStatus();
+}
+
 absl::Status MessageReader::ReadInto(const Topic::Entry& topic, uint32_t queue_id,
                                      QueueOffset offset, const ReadOptions& options,
                                      const TagSet& tags, ReadResult& result,
@@ -157,15 +82,10 @@ absl::Status MessageReader::ReadInto(const Topic::Entry& topic, uint32_t queue_i
     return absl::OkStatus();
   }
   const uint64_t end = queue.end();
-  if (offset.value() >= end) {
-    const QueueOffset visible = Bounds(number).end;
-    result.outcome_ = offset > visible ? ReadOutcome::kBeyondEnd : ReadOutcome::kAtEnd;
-    if (offset > visible) result.next_offset_ = visible;
-    return absl::OkStatus();
-  }
+  if (offset.value() >= end) return EndOf(number, offset, result);
   result.messages_.reserve(std::min<uint64_t>(options.max_messages, end - offset.value()));
   QueueCursor cursor(sources_, number, offset.value());
-  Fetch fetch(*this, tags, memory);
+  MessageFetch fetch(*sources_.log, tags, memory);
   uint64_t bytes = 0;
   bool skipped = false;
   for (size_t looked_at = 0; looked_at < kEntriesLookedAtMax; ++looked_at, cursor.Next()) {
@@ -196,12 +116,18 @@ absl::Status MessageReader::ReadInto(const Topic::Entry& topic, uint32_t queue_i
     result.outcome_ = got == Got::kRemoved ? ReadOutcome::kBeingRemoved : ReadOutcome::kDamaged;
     if (got == Got::kDamaged) result.damage_ = std::move(fetch.damage());
     result.next_offset_ = QueueOffset(cursor.offset() + 1);
+    if (!entry.is_hole()) return absl::OkStatus();
+    // Holes come in thousands, and each would be told.
+    for (cursor.Next(); looked_at < kEntriesLookedAtMax; ++looked_at, cursor.Next()) {
+      const auto behind = cursor.Get(&entry);
+      if (!behind.ok() || *behind != QueueCursor::Outcome::kEntry || !entry.is_hole()) break;
+      result.next_offset_ = QueueOffset(cursor.offset() + 1);
+    }
     return absl::OkStatus();
   }
+  if (result.messages_.empty() && !skipped) return EndOf(number, offset, result);
   result.next_offset_ = QueueOffset(cursor.offset());
-  result.outcome_ = !result.messages_.empty() ? ReadOutcome::kFound
-                    : skipped                 ? ReadOutcome::kNoMatch
-                                              : ReadOutcome::kAtEnd;
+  result.outcome_ = result.messages_.empty() ? ReadOutcome::kNoMatch : ReadOutcome::kFound;
   return absl::OkStatus();
 }
 
@@ -234,7 +160,7 @@ absl::Status MessageReader::ReadBackwardsInto(const Topic::Entry& topic, uint32_
     return absl::OkStatus();
   }
   QueueCursor cursor(sources_, number, offset.value());
-  Fetch fetch(*this, tags, memory);
+  MessageFetch fetch(*sources_.log, tags, memory);
   uint64_t bytes = 0;
   uint64_t next = offset.value();
   bool skipped = false;
@@ -282,7 +208,7 @@ absl::StatusOr<ReadResult> MessageReader::ReadBackwards(const Topic::Entry& topi
 }
 
 absl::Status MessageReader::ReadTopicInto(const Topic::Entry& topic, LogPosition position,
-                                          const ReadTopicOptions& options, const TagSet& tags,
+                                          const ReadOptions& options, const TagSet& tags,
                                           ReadResult& result, ReadMemory& memory) const {
   result.next_position_ = position;
   result.outcome_ = ReadOutcome::kAtEnd;
@@ -290,18 +216,28 @@ absl::Status MessageReader::ReadTopicInto(const Topic::Entry& topic, LogPosition
   const LogPosition bound = sources_.log->claimed_end();
   struct Way {
     LogPosition position;
+    bool is_hole;  // messages before this one are lost; shown before it
     QueueEntry entry;
     size_t cursor;
-    bool operator>(const Way& other) const { return position > other.position; }
+    bool operator>(const Way& other) const {
+      return std::pair(position, !is_hole) > std::pair(other.position, !other.is_hole);
+    }
   };
   std::vector<std::unique_ptr<QueueCursor>> cursors;
   std::priority_queue<Way, std::vector<Way>, std::greater<Way>> ways;
-  // A hole is shown where the message behind it begins, or at the end.
+  // Holes have no place in the log. They are shown where the message behind them begins, but not to
+  // who begins to read exactly there: he was shown them before.
   const auto push = [&](size_t index) -> absl::Status {
+    QueueCursor& cursor = *cursors[index];
     QueueEntry entry;
-    ASSIGN_OR_RETURN(const QueueCursor::Outcome outcome, cursors[index]->Get(&entry));
-    if (outcome == QueueCursor::Outcome::kEntry && (entry.is_hole() || entry.position < bound)) {
-      ways.push({entry.is_hole() ? result.next_position_ : entry.position, entry, index});
+    ASSIGN_OR_RETURN(QueueCursor::Outcome outcome, cursor.Get(&entry));
+    const bool is_hole = outcome == QueueCursor::Outcome::kEntry && entry.is_hole();
+    while (outcome == QueueCursor::Outcome::kEntry && entry.is_hole()) {
+      cursor.Next();
+      ASSIGN_OR_RETURN(outcome, cursor.Get(&entry));
+    }
+    if (outcome == QueueCursor::Outcome::kEntry && entry.position < bound) {
+      ways.push({entry.position, is_hole && entry.position != position, entry, index});
     }
     return absl::OkStatus();
   };
@@ -313,7 +249,7 @@ absl::Status MessageReader::ReadTopicInto(const Topic::Entry& topic, LogPosition
     cursors.back()->MoveTo(offset);
     RETURN_IF_ERROR(push(cursors.size() - 1));
   }
-  Fetch fetch(*this, tags, memory);
+  MessageFetch fetch(*sources_.log, tags, memory);
   uint64_t bytes = 0;
   bool skipped = false;
   LogPosition last(~uint64_t{0});
@@ -321,7 +257,18 @@ absl::Status MessageReader::ReadTopicInto(const Topic::Entry& topic, LogPosition
     if (result.messages_.size() >= options.max_messages) break;
     const Way way = ways.top();
     QueueCursor& cursor = *cursors[way.cursor];
-    if (!way.entry.is_hole() && way.position == last) {
+    if (way.is_hole) {
+      if (!result.messages_.empty()) break;
+      result.outcome_ = ReadOutcome::kDamaged;
+      result.damage_ = {
+          way.position, way.position,
+          absl::StrCat("topic ", topic.name, ", queue ", cursor.number() - topic.first_queue,
+                       ": messages before offset ", cursor.offset(),
+                       " could not be found in the log")};
+      result.next_position_ = way.position;
+      return absl::OkStatus();
+    }
+    if (way.position == last) {
       // The same record in another queue of the topic.
       ways.pop();
       cursor.Next();
@@ -341,20 +288,16 @@ absl::Status MessageReader::ReadTopicInto(const Topic::Entry& topic, LogPosition
     } else {
       if (!result.messages_.empty()) break;
       result.outcome_ = got == Got::kRemoved ? ReadOutcome::kBeingRemoved : ReadOutcome::kDamaged;
-      if (got == Got::kDamaged) result.damage_ = std::move(fetch.damage());
-      if (!way.entry.is_hole()) {
-        result.next_position_ = way.position + kRecordAlignment;
-        return absl::OkStatus();
+      result.next_position_ = way.position + kRecordAlignment;
+      if (got == Got::kDamaged) {
+        result.damage_ = std::move(fetch.damage());
+        result.next_position_ = std::max(result.next_position_, result.damage_->end);
       }
-      // A hole has no place in the log: it is told once, with the messages around it.
-      result.outcome_ = ReadOutcome::kAtEnd;
-      skipped = true;
+      return absl::OkStatus();
     }
     ways.pop();
-    if (!way.entry.is_hole()) {
-      last = way.position;
-      result.next_position_ = way.position + kRecordAlignment;
-    }
+    last = way.position;
+    result.next_position_ = way.position + kRecordAlignment;
     cursor.Next();
     RETURN_IF_ERROR(push(way.cursor));
   }
@@ -367,7 +310,7 @@ absl::Status MessageReader::ReadTopicInto(const Topic::Entry& topic, LogPosition
 }
 
 absl::StatusOr<ReadResult> MessageReader::ReadTopic(const Topic::Entry& topic, LogPosition position,
-                                                    const ReadTopicOptions& options,
+                                                    const ReadOptions& options,
                                                     const TagSet& tags) const {
   ReadResult result;
   ReadMemory memory;

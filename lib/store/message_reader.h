@@ -11,8 +11,8 @@
 #include "store/queue_cursor.h"
 #include "store/tag_set.h"
 #include "store/topic_catalogue.h"
+#include "weir/hooks.h"
 #include "weir/options.h"
-#include "weir/store.h"
 
 namespace weir::internal {
 
@@ -23,14 +23,13 @@ class MessageReader {
       : sources_(sources), catalogue_(catalogue) {}
 
   // The public functions of the same names, without waiting.
-  absl::StatusOr<ReadResult> Read(const Topic::Entry& topic, uint32_t queue_id,
-                                  QueueOffset offset, const ReadOptions& options,
-                                  const TagSet& tags) const;
+  absl::StatusOr<ReadResult> Read(const Topic::Entry& topic, uint32_t queue_id, QueueOffset offset,
+                                  const ReadOptions& options, const TagSet& tags) const;
   absl::StatusOr<ReadResult> ReadBackwards(const Topic::Entry& topic, uint32_t queue_id,
                                            QueueOffset offset, const ReadOptions& options,
                                            const TagSet& tags) const;
   absl::StatusOr<ReadResult> ReadTopic(const Topic::Entry& topic, LogPosition position,
-                                       const ReadTopicOptions& options, const TagSet& tags) const;
+                                       const ReadOptions& options, const TagSet& tags) const;
   absl::StatusOr<ReadResult> ReadAt(LogPosition position) const;
   QueueBounds Bounds(uint32_t number) const;
 
@@ -38,20 +37,18 @@ class MessageReader {
   bool HasMore(uint32_t number, uint64_t offset) const;
 
  private:
-  // What reading the record of one entry came to.
-  enum class Got : uint8_t { kMessage, kSkip, kNotYet, kRemoved, kDamaged };
-  class Fetch;
-
+  // The outcome of a read that found nothing at `offset`, which is no smaller than the first.
+  absl::Status EndOf(uint32_t number, QueueOffset offset, ReadResult& result) const;
   // The views lie in `memory`.
   absl::Status ReadInto(const Topic::Entry& topic, uint32_t queue_id, QueueOffset offset,
                         const ReadOptions& options, const TagSet& tags, ReadResult& result,
                         ReadMemory& memory) const;
   absl::Status ReadBackwardsInto(const Topic::Entry& topic, uint32_t queue_id, QueueOffset offset,
-                                 const ReadOptions& options, const TagSet& tags,
-                                 ReadResult& result, ReadMemory& memory) const;
+                                 const ReadOptions& options, const TagSet& tags, ReadResult& result,
+                                 ReadMemory& memory) const;
   absl::Status ReadTopicInto(const Topic::Entry& topic, LogPosition position,
-                             const ReadTopicOptions& options, const TagSet& tags,
-                             ReadResult& result, ReadMemory& memory) const;
+                             const ReadOptions& options, const TagSet& tags, ReadResult& result,
+                             ReadMemory& memory) const;
 
   const QueueSources sources_;
   TopicCatalogue* const catalogue_;

@@ -48,6 +48,22 @@ absl::Status QueueCursor::FillFromRun(uint64_t offset) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<QueueCursor::Outcome> QueueCursor::FillWithoutLinks(const absl::Status& why) {
+  absl::StatusOr<Indexer::Place> place =
+      sources_.indexer->FindWithoutLinks(number_, QueueOffset(offset_));
+  // What is wrong with the chain says more than what is wrong with some file beside it.
+  if (!place.ok()) return why;
+  if (place->run) {
+    run_ = *std::move(place->run);
+    RETURN_IF_ERROR(FillFromRun(offset_));
+    return Outcome::kEntry;
+  }
+  batch_first_ = offset_;
+  batch_count_ = std::min<uint64_t>(kBatch, place->holes_end.value() - offset_);
+  std::fill_n(batch_, batch_count_, QueueEntry{.position = QueueEntry::kHole});
+  return batch_count_ > 0 ? Outcome::kEntry : Outcome::kTooSmall;
+}
+
 absl::StatusOr<QueueCursor::Outcome> QueueCursor::FillFromFiles() {
   for (int tries = 0;; ++tries) {
     absl::Status status;
@@ -63,11 +79,11 @@ absl::StatusOr<QueueCursor::Outcome> QueueCursor::FillFromFiles() {
     if (status.ok()) status = FillFromRun(offset_);
     if (status.ok()) return Outcome::kEntry;
     run_.reset();
-    if (tries > 0 || !(absl::IsDataLoss(status) || absl::IsNotFound(status) ||
-                       absl::IsFailedPrecondition(status))) {
-      return status;
+    const bool is_lost = absl::IsOutOfRange(status);  // a link into a missing segment
+    if (!is_lost && !IsUnreadable(status)) return status;
+    if (is_lost || tries > 0 || !sources_.indexer->RebuildDamaged().ok()) {
+      return FillWithoutLinks(status);
     }
-    RETURN_IF_ERROR(sources_.indexer->RebuildDamaged());
   }
 }
 

@@ -44,6 +44,8 @@ class QueueCursor {
 
  private:
   absl::StatusOr<Outcome> FillFromFiles();
+  // The chain of runs is broken, as `why` says: what is left of the queue, with holes between.
+  absl::StatusOr<Outcome> FillWithoutLinks(const absl::Status& why);
   absl::Status FillFromRun(uint64_t offset);
 
   static constexpr size_t kBatch = 64;

@@ -39,19 +39,18 @@ TopicRecord TakeTopic(ByteReader& reader) {
 absl::Status CheckTopicName(absl::string_view name) {
   if (name.empty()) return absl::InvalidArgumentError("the topic's name is empty");
   if (name.size() > kMaxTopicNameBytes) {
-    return absl::InvalidArgumentError(absl::StrCat("the topic's name has ", name.size(),
-                                                   " bytes; at most ", kMaxTopicNameBytes));
+    return absl::InvalidArgumentError(
+        absl::StrCat("the topic's name has ", name.size(), " bytes; at most ", kMaxTopicNameBytes));
   }
   for (const char c : name) {
     if (absl::ascii_iscntrl(static_cast<unsigned char>(c))) {
-      return absl::InvalidArgumentError(absl::StrCat("the topic's name has a control character: ",
-                                                     absl::CHexEscape(name)));
+      return absl::InvalidArgumentError(
+          absl::StrCat("the topic's name has a control character: ", absl::CHexEscape(name)));
     }
   }
   // No name is ever used as a path here; but names travel, and the next tool may not be as careful.
   if (name.find('/') != absl::string_view::npos || name == "." || name == "..") {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the topic's name looks like a path: ", name));
+    return absl::InvalidArgumentError(absl::StrCat("the topic's name looks like a path: ", name));
   }
   return absl::OkStatus();
 }
@@ -88,28 +87,33 @@ std::vector<const Topic::Entry*> TopicCatalogue::All() const {
 
 uint32_t TopicCatalogue::next_queue() const {
   MutexLock lock(mutex_);
-  if (by_queue_.empty()) return 0;
+  if (by_queue_.empty()) return orphans_end_;
   const Topic::Entry* const last = by_queue_.rbegin()->second;
-  return last->first_queue + last->queue_count;
+  return std::max(last->first_queue + last->queue_count, orphans_end_);
 }
 
 absl::StatusOr<const Topic::Entry*> TopicCatalogue::Add(absl::string_view name,
-                                                        uint32_t first_queue,
-                                                        uint32_t queue_count,
+                                                        uint32_t first_queue, uint32_t queue_count,
                                                         LogPosition created) {
   RETURN_IF_ERROR(CheckTopicName(name));
   if (queue_count == 0 || queue_count > kMaxQueuesPerTopic) {
-    return absl::InvalidArgumentError(absl::StrCat("topic ", name, ": ", queue_count,
-                                                   " queues; 1 to ", kMaxQueuesPerTopic));
+    return absl::InvalidArgumentError(
+        absl::StrCat("topic ", name, ": ", queue_count, " queues; 1 to ", kMaxQueuesPerTopic));
   }
   if (const Topic::Entry* const known = Find(name)) {
     if (known->first_queue == first_queue && known->queue_count == queue_count) return known;
     return absl::DataLossError(absl::StrCat("topic ", name, " stands twice in the catalogue"));
   }
   // A record that damage kept from us may have taken numbers: a later one shows it.
-  if (first_queue < next_queue()) {
-    return absl::DataLossError(
-        absl::StrCat("topic ", name, ": queue ", first_queue, " belongs to another topic"));
+  {
+    MutexLock lock(mutex_);
+    if (!by_queue_.empty()) {
+      const Topic::Entry* const last = by_queue_.rbegin()->second;
+      if (first_queue < last->first_queue + last->queue_count) {
+        return absl::DataLossError(
+            absl::StrCat("topic ", name, ": queue ", first_queue, " belongs to another topic"));
+      }
+    }
   }
   RETURN_IF_ERROR(queues_->Add(first_queue, queue_count));
   auto entry = std::make_unique<Topic::Entry>();
@@ -130,7 +134,10 @@ absl::Status TopicCatalogue::Apply(const ScannedRecord& record) {
     const auto count = [&](uint32_t number) {
       if (const Topic::Entry* const topic = OfQueue(number)) {
         topic->CountMessage(record.header.bytes());
+        return;
       }
+      MutexLock lock(mutex_);
+      orphans_end_ = std::max(orphans_end_, number + 1);
     };
     if (record.header.queue_number == kNoQueue) return absl::OkStatus();
     count(record.header.queue_number);

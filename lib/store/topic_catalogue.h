@@ -26,7 +26,7 @@ struct Topic::Entry {
   std::string name;
   uint32_t first_queue = 0;  // its queues are [first_queue, first_queue + queue_count)
   uint32_t queue_count = 0;
-  LogPosition created;       // where its catalogue record lies
+  LogPosition created;  // where its catalogue record lies
   const void* owner = nullptr;
 
   mutable std::atomic<uint32_t> next_queue{0};  // round-robin
@@ -59,7 +59,8 @@ class TopicCatalogue final : public LogIndex {
   const Topic::Entry* OfQueue(uint32_t number) const;
   std::vector<const Topic::Entry*> All() const;
 
-  // The next free queue number. The caller creates one topic at a time.
+  // The next free queue number: no message that was fed has it, whether or not its topic is known.
+  // The caller creates one topic at a time.
   uint32_t next_queue() const;
   // Enters a topic whose record is in the log at `created`; what is there already stays.
   absl::StatusOr<const Topic::Entry*> Add(absl::string_view name, uint32_t first_queue,
@@ -78,6 +79,8 @@ class TopicCatalogue final : public LogIndex {
   absl::flat_hash_map<absl::string_view, std::unique_ptr<Topic::Entry>> by_name_
       ABSL_GUARDED_BY(mutex_);
   absl::btree_map<uint32_t, const Topic::Entry*> by_queue_ ABSL_GUARDED_BY(mutex_);
+  // Behind the largest number that a message without a known topic has: damage took its topic.
+  uint32_t orphans_end_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace internal

@@ -84,9 +84,10 @@ int RunAppend(const std::string& directory) {
 
   absl::StatusOr<std::unique_ptr<MessageStore>> store = MessageStore::Open(options);
   if (!store.ok()) return Failed(kName, store.status());
-  if (const RecoveryReport& report = (*store)->recovery(); !report.was_clean) {
-    Note(kName, DescribeRecovery(report));
-  }
+  const RecoveryReport& report = (*store)->recovery();
+  if (!report.was_clean) Note(kName, DescribeRecovery(report));
+  for (const DamagedRange& range : report.damage) Note(kName, DescribeDamage(range));
+  for (const std::string& note : report.notes) Note(kName, note);
   const absl::StatusOr<Topic> topic = OpenTopic(**store);
   if (!topic.ok()) return Failed(kName, topic.status());
 

@@ -48,8 +48,7 @@ std::string AsText(const MessageStore& store) {
                   info.reason, "\n");
   absl::StrAppend(&text, "opening   ", DescribeRecovery(recovery), "\n");
   for (const DamagedRange& range : recovery.damage) {
-    absl::StrAppend(&text, "  damaged ", range.begin.value(), " to ", range.end.value(), ": ",
-                    range.reason, "\n");
+    absl::StrAppend(&text, "  ", DescribeDamage(range), "\n");
   }
   for (const std::string& note : recovery.notes) absl::StrAppend(&text, "  ", note, "\n");
   absl::StrAppend(&text, "log       begin ", info.begin.value(), ", durable ", info.durable.value(),

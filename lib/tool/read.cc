@@ -19,6 +19,7 @@
 #include "tool/flags.h"
 #include "tool/message_format.h"
 #include "tool/output.h"
+#include "tool/recovery_text.h"
 #include "weir/store.h"
 
 namespace weir::tool {
@@ -108,6 +109,7 @@ int RunRead(const std::string& directory) {
   const absl::StatusOr<std::unique_ptr<MessageStore>> store =
       MessageStore::Open({.directory = directory, .read_only = true});
   if (!store.ok()) return Failed(kName, store.status());
+  for (const DamagedRange& range : (*store)->recovery().damage) Note(kName, DescribeDamage(range));
   Output output(STDOUT_FILENO);
   const absl::StatusOr<Topic> topic = FindTopic(**store, follow, output);
   if (output.is_closed()) return kSuccess;
@@ -122,6 +124,10 @@ int RunRead(const std::string& directory) {
   absl::Status status = Print(cursor, max, follow, output);
   output.Flush();
   status.Update(output.status());
+  // Whose messages a damaged range held, nobody knows any more.
+  if (!(*store)->recovery().damage.empty()) {
+    status.Update(absl::DataLossError("messages may be missing because of damage"));
+  }
   return status.ok() ? kSuccess : Failed(kName, status);
 }
 

@@ -32,4 +32,9 @@ std::string DescribeRecovery(const RecoveryReport& report) {
   return text;
 }
 
+std::string DescribeDamage(const DamagedRange& range) {
+  return absl::StrCat("damaged ", range.begin.value(), " to ", range.end.value(), ": ",
+                      range.reason);
+}
+
 }  // namespace weir::tool

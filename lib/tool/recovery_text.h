@@ -12,6 +12,9 @@ namespace weir::tool {
 // "clean", or "recovered in 2.31 ms: ..." with everything that was left out or given up.
 std::string DescribeRecovery(const RecoveryReport& report);
 
+// "damaged 262144 to 524288: ..."
+std::string DescribeDamage(const DamagedRange& range);
+
 }  // namespace weir::tool
 
 #endif  // WEIR_TOOL_RECOVERY_TEXT_H_

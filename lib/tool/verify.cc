@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -31,13 +32,16 @@ int RunVerify(const std::string& directory) {
         absl::StrCat(finding.file, " at ", finding.position.value(), ": ", finding.what, "\n"));
   }
   // What opening gave up on is damage too, should the walk not have met it again.
-  const std::vector<DamagedRange>& damage = (*store)->recovery().damage;
-  if (report->findings.empty()) {
-    for (const DamagedRange& range : damage) {
-      output.Write(absl::StrCat(directory, " at ", range.begin.value(), ": ", range.reason, "\n"));
-    }
+  size_t findings = report->findings.size();
+  for (const DamagedRange& range : (*store)->recovery().damage) {
+    const bool is_told = std::any_of(
+        report->findings.begin(), report->findings.end(), [&](const VerifyFinding& finding) {
+          return finding.position >= range.begin && finding.position < range.end;
+        });
+    if (is_told) continue;
+    ++findings;
+    output.Write(absl::StrCat(directory, " at ", range.begin.value(), ": ", range.reason, "\n"));
   }
-  const size_t findings = report->findings.empty() ? damage.size() : report->findings.size();
   output.Write(
       absl::StrCat(findings == 0 ? "sound" : absl::StrCat("damaged in ", findings, " places"), ": ",
                    report->records, " records, ", report->messages, " messages, ", report->bytes,

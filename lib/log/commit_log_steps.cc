@@ -1,0 +1,175 @@
+// The steps of the log: each does a bounded piece of work and says how long it may rest.
+
+#include <algorithm>
+#include <memory>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "log/commit_log.h"
+
+namespace weir::internal {
+namespace {
+
+// Work that failed for want of space, or that another thread's claim holds up, is tried again
+// after this long.
+constexpr absl::Duration kRetry = absl::Milliseconds(20);
+// Between two looks at a claim that holds up somebody who waits; most last microseconds.
+constexpr absl::Duration kClaimRetry = absl::Milliseconds(1);
+// While appends arrive the writer looks at the front this often, so that producers need not wake
+// it.
+constexpr absl::Duration kWriterTick = absl::Milliseconds(10);
+constexpr int64_t kStaleClaimNanos = 1'000'000'000;
+constexpr int64_t kLinkCheckNanos = 1'000'000'000;
+
+}  // namespace
+
+absl::Duration CommitLog::WriteStep() {
+  absl::Status status;
+  bool progressed = false;
+  {
+    MutexLock lock(writer_->step());
+    status = writer_->WriteSome(&progressed);
+  }
+  if (progressed) Progressed();
+  if (!status.ok()) {
+    if (has_workers_) wakeups_.syncer();  // a failed file is replaced there
+    return kRetry;
+  }
+  if (progressed) {
+    if (has_workers_) wakeups_.preparer();
+    return absl::ZeroDuration();
+  }
+  if (front_->claimed_end() != front_->written_end()) return kWriterTick;
+  if (!has_workers_) return absl::InfiniteDuration();
+  // A whole tick without an append: rest until the next one wakes us. It looks at the flag behind
+  // its publication without a fence; the barrier here makes one of us see the other.
+  const uint64_t end = front_->claimed_end().value();
+  if (quiet_since_.exchange(end, std::memory_order_relaxed) != end) return kWriterTick;
+  is_idle_.store(true, std::memory_order_seq_cst);
+  BarrierThisProcess();
+  if (front_->claimed_end() == front_->written_end()) return absl::Seconds(1);
+  is_idle_.store(false, std::memory_order_seq_cst);
+  return absl::ZeroDuration();
+}
+
+absl::Duration CommitLog::SyncStep() {
+  MutexLock step(sync_step_lock_);
+  const int64_t now = options_.clock->MonotonicNanos();
+  CheckFrontIsLinked(now);
+  if (const auto claim = held_claims_.Lowest(); claim && now - claim->second > kStaleClaimNanos) {
+    health_.Raise(Condition::kStaleClaim, absl::StrCat("a claim at ", claim->first.value(),
+                                                       " is held for more than a second"));
+  } else {
+    health_.Clear(Condition::kStaleClaim);
+  }
+  absl::Status status;
+  bool is_stuck = false;
+  absl::Duration rest = absl::Seconds(1);
+  {
+    MutexLock lock(syncer_->step());
+    const uint64_t unsynced = front_->claimed_end() - front_->durable_end();
+    if (unsynced == 0) {
+      unsynced_since_ = 0;
+      status = syncer_->SaveSuperblock(/*idle=*/true);
+      wants_sync_.store(false, std::memory_order_release);
+    } else {
+      if (unsynced_since_ == 0) unsynced_since_ = now;
+      const int64_t due = unsynced_since_ + absl::ToInt64Nanoseconds(options_.sync_interval);
+      const bool is_wanted = wants_sync_.exchange(false, std::memory_order_acq_rel);
+      if (is_wanted || now >= due || unsynced > options_.unsynced_bytes_max / 2) {
+        const LogPosition before = front_->durable_end();
+        status = syncer_->Sync();
+        is_stuck = is_wanted && status.ok() && front_->durable_end() == before;
+        unsynced_since_ = front_->claimed_end() == front_->durable_end() ? 0 : now;
+        rest = options_.sync_interval;
+      } else {
+        rest = absl::Nanoseconds(due - now);
+      }
+    }
+  }
+  if (!status.ok()) rest = kRetry;
+  if (wants_sync_.load(std::memory_order_acquire)) rest = absl::ZeroDuration();
+  if (is_stuck) {
+    // A claim is in the way, and its owner needs the core more than we need another look. Nobody is
+    // told, else whoever waits would ask at once again.
+    wants_sync_.store(true, std::memory_order_release);
+    health_.TellListener();
+    return kClaimRetry;
+  }
+  if (health_.Has(Condition::kFailed)) {
+    MutexLock lock(room_lock_);
+    front_->set_limit(LogPosition(0));
+    rest = absl::Seconds(1);
+  }
+  Progressed();
+  health_.TellListener();
+  return rest;
+}
+
+absl::Duration CommitLog::PrepareStep() {
+  if (is_stopped() || health_.Has(Condition::kFailed)) return absl::Seconds(1);
+  const LogPosition wanted =
+      segments_.BeginOf(front_->claimed_end()) + 3 * segments_.segment_bytes();
+  const absl::StatusOr<bool> more = segments_.Prepare(
+      wanted, front_->incarnation(), uses_disk_durability_.load(std::memory_order_relaxed));
+  if (!more.ok()) {
+    const bool heals =
+        absl::IsResourceExhausted(more.status()) || absl::IsUnavailable(more.status());
+    health_.Raise(heals ? Condition::kNoSpaceAhead : Condition::kFailed,
+                  std::string(more.status().message()));
+    Progressed();
+    return kRetry;
+  }
+  health_.Clear(Condition::kNoSpaceAhead);
+  Progressed();
+  return *more ? absl::ZeroDuration() : absl::Seconds(1);
+}
+
+absl::Duration CommitLog::CallbackStep() {
+  constexpr size_t kCallbacksPerStep = 4096;
+  const auto decide = [this](const Completion& completion, absl::Status* status,
+                             Durability* reached) {
+    // Its word is negative until it is published, and what is below the begin was published.
+    *reached = Reached(completion.end);
+    if (const auto range = lost_.Touching(completion.begin, completion.end)) {
+      *status = absl::DataLossError(range->reason);
+      return true;
+    }
+    if (*reached >= completion.durability) {
+      if (completion.end <= front_->written_end() || front_->PublishedEnd() >= completion.end) {
+        if (completion.durability == Durability::kDisk) Count(counters_.sync_waiters);
+        return true;
+      }
+      return false;
+    }
+    if (health_.Has(Condition::kFailed)) {
+      *status = absl::DataLossError(
+          absl::StrCat("it may be in the log and will never be confirmed: ", health_.reason()));
+      return true;
+    }
+    if (is_stopped()) {
+      *status = absl::FailedPreconditionError("closed while waiting");
+      return true;
+    }
+    if (has_workers_ && completion.durability == Durability::kDisk &&
+        !wants_sync_.exchange(true, std::memory_order_acq_rel)) {
+      wakeups_.syncer();
+    }
+    if (!has_workers_) wants_sync_.store(true, std::memory_order_release);
+    return false;
+  };
+  const size_t called = completions_.RunReady(front_->append_lock(), decide, kCallbacksPerStep);
+  return called == kCallbacksPerStep ? absl::ZeroDuration() : absl::Seconds(1);
+}
+
+void CommitLog::CheckFrontIsLinked(int64_t now) {
+  if (!front_->is_shared() || now - link_checked_ < kLinkCheckNanos) return;
+  link_checked_ = now;
+  const absl::StatusOr<bool> linked = front_->memory().IsLinked();
+  if (!linked.ok() || *linked) return;
+  is_front_gone_.store(true, std::memory_order_release);
+  health_.Raise(Condition::kFrontGone,
+                "somebody removed the shared front: appends wait for the write from now on");
+}
+
+}  // namespace weir::internal

@@ -1,0 +1,90 @@
+#include "store/message_fetch.h"
+
+#include <algorithm>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+#include "format/record.h"
+#include "log/segment_scanner.h"
+
+namespace weir::internal {
+namespace {
+
+// Whether the record belongs to that offset of that queue.
+bool IsOf(const DecodedParts& parts, const RecordHeader& header, uint32_t number, uint64_t offset) {
+  if (header.queue_number == number && header.queue_offset == offset) return true;
+  for (uint32_t i = 0; i < parts.further_queue_count; ++i) {
+    const FurtherQueue further = parts.further_queue(i);
+    if (further.number == number) return further.offset == offset;
+  }
+  return false;
+}
+
+}  // namespace
+
+MessageFetch::MessageFetch(LogView& log, const TagSet& tags, ReadMemory& memory)
+    : log_(log),
+      tags_(tags),
+      front_(log_.NewFrontReader()),
+      records_(*front_, log_.segments(), memory),
+      visible_end_(log_.sees_only_contiguous() ? log_.ContiguousVisibleEnd()
+                                               : LogPosition(~uint64_t{0})) {}
+
+absl::StatusOr<MessageFetch::Got> MessageFetch::Get(const QueueEntry& entry,
+                                                    const Topic::Entry& topic, uint32_t number,
+                                                    uint64_t offset) {
+  if (entry.is_hole()) {
+    damage_ = {LogPosition(0), LogPosition(0),
+               absl::StrCat("topic ", topic.name, ", queue ", number - topic.first_queue,
+                            ", offset ", offset, ": its record could not be found in the log")};
+    return Got::kDamaged;
+  }
+  if (entry.position >= visible_end_) return Got::kNotYet;
+  if (!tags_.MayMatch(entry.filter)) return IsThere(entry.position) ? Got::kSkip : Got::kNotYet;
+  const char* record = nullptr;
+  ASSIGN_OR_RETURN(const Found found, records_.Read(entry.position, &record));
+  if (found == Found::kUnpublished) return Got::kNotYet;
+  if (found == Found::kDropped) return Got::kRemoved;
+  if (found != Found::kRecord) return Damaged(entry.position, records_.why());
+  const RecordHeader header = LoadHeader(record);
+  if (header.type == RecordType::kVoid) return Got::kSkip;
+  const auto parts = DecodeParts(record);
+  if (header.type != RecordType::kMessage || !parts || !IsOf(*parts, header, number, offset)) {
+    return Damaged(entry.position, absl::StrCat("the record at ", entry.position.value(),
+                                                " is not the one that its queue says"));
+  }
+  if (!tags_.Matches(parts->tag)) return Got::kSkip;
+  record_ = record;
+  bytes_ = header.bytes();
+  return Got::kMessage;
+}
+
+// What does not match is stepped over unread, but not before its claim is closed: the offset behind
+// it could not be read on from.
+bool MessageFetch::IsThere(LogPosition position) {
+  if (position < published_end_) return true;
+  published_end_ = log_.ContiguousVisibleEnd();
+  return position < published_end_ || log_.IsPublished(position);
+}
+
+absl::StatusOr<MessageFetch::Got> MessageFetch::Damaged(LogPosition position,
+                                                        absl::string_view why) {
+  front_->Rest();
+  damage_ = {position, position + kRecordAlignment, std::string(why)};
+  // Where the next record stands is where the damage ends.
+  const auto entry = log_.segments().EntryAt(position);
+  const auto file = log_.segments().Find(position);
+  if (entry && file.ok()) {
+    SegmentScanner scanner(
+        **file, [this](LogPosition at, absl::Span<char> out) { return log_.ReadBytes(at, out); },
+        position, std::min(entry->end(), log_.ContiguousVisibleEnd()), Groups::kMembers);
+    const auto found = scanner.Resync(position + kRecordAlignment);
+    damage_.end = found.ok() && *found
+                      ? scanner.position()
+                      : std::max(damage_.end, std::min(entry->end(), log_.ContiguousVisibleEnd()));
+  }
+  return Got::kDamaged;
+}
+
+}  // namespace weir::internal

@@ -1,0 +1,57 @@
+// One read's way to its records: from the entry of a queue to a verified message, or to the reason
+// why there is none.
+
+#ifndef WEIR_STORE_MESSAGE_FETCH_H_
+#define WEIR_STORE_MESSAGE_FETCH_H_
+
+#include <cstdint>
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "index/entry_chunks.h"
+#include "log/log_view.h"
+#include "log/read_memory.h"
+#include "log/record_reader.h"
+#include "store/tag_set.h"
+#include "store/topic_catalogue.h"
+#include "weir/message.h"
+
+namespace weir::internal {
+
+// For one call on one thread.
+class MessageFetch {
+ public:
+  enum class Got : uint8_t { kMessage, kSkip, kNotYet, kRemoved, kDamaged };
+
+  // `memory` outlives the views.
+  MessageFetch(LogView& log, const TagSet& tags, ReadMemory& memory);
+
+  // The record of the queue's entry at `offset`: verified, and checked to be what the entry says.
+  absl::StatusOr<Got> Get(const QueueEntry& entry, const Topic::Entry& topic, uint32_t number,
+                          uint64_t offset);
+
+  // Of the last kMessage.
+  const char* record() const { return record_; }
+  uint32_t record_bytes() const { return bytes_; }
+  // Of the last kDamaged.
+  DamagedRange& damage() { return damage_; }
+
+ private:
+  bool IsThere(LogPosition position);
+  absl::StatusOr<Got> Damaged(LogPosition position, absl::string_view why);
+
+  LogView& log_;
+  const TagSet& tags_;
+  const std::unique_ptr<FrontReader> front_;
+  RecordReader records_;
+  const LogPosition visible_end_;
+  LogPosition published_end_;  // as far as it was looked at
+  const char* record_ = nullptr;
+  uint32_t bytes_ = 0;
+  DamagedRange damage_;
+};
+
+}  // namespace weir::internal
+
+#endif  // WEIR_STORE_MESSAGE_FETCH_H_
