@@ -19,12 +19,14 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <iterator>
+#include <map>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
-#include "absl/strings/match.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -39,7 +41,8 @@ using SteadyClock = std::chrono::steady_clock;
 
 constexpr size_t kWorkersMax = 64;
 constexpr uint64_t kThoroughOneIn = 16;
-constexpr uint64_t kPrintedMax = 40;
+constexpr int kPrintedMax = 3;  // of a kind, by worker
+constexpr uint64_t kDeathsMax = 50;
 constexpr auto kHangTimeout = std::chrono::seconds(20);
 
 struct Flags {
@@ -124,8 +127,8 @@ struct Tally {
 
 class Worker {
  public:
-  Worker(const std::vector<SampleStore>& stores, const std::vector<Case>& cases,
-         const Flags& flags, Tally* tally, size_t ordinal)
+  Worker(const std::vector<SampleStore>& stores, const std::vector<Case>& cases, const Flags& flags,
+         Tally* tally, size_t ordinal)
       : stores_(stores), cases_(cases), flags_(flags), tally_(tally), ordinal_(ordinal) {}
 
   void Run() {
@@ -153,11 +156,20 @@ class Worker {
     row.violations += findings.violations.size();
     tally_->delivered += findings.delivered;
     for (const std::string& text : findings.violations) {
-      if (tally_->violations++ >= kPrintedMax) continue;
+      ++tally_->violations;
+      if (++printed_[Kind(store.name, text)] > kPrintedMax) continue;
       std::printf("VIOLATION %s | %s\n", text.c_str(),
                   Reproduction(stores_, wound, flags_).c_str());
       std::fflush(stdout);
     }
+  }
+
+  // The text without its numbers.
+  static std::string Kind(const std::string& store, const std::string& text) {
+    std::string kind = store;
+    std::copy_if(text.begin(), text.end(), std::back_inserter(kind),
+                 [](char c) { return !absl::ascii_isdigit(static_cast<unsigned char>(c)); });
+    return kind;
   }
 
   const std::vector<SampleStore>& stores_;
@@ -165,6 +177,7 @@ class Worker {
   const Flags& flags_;
   Tally* const tally_;
   const size_t ordinal_;
+  std::map<std::string, int> printed_;
 };
 
 // The workers as processes: one that dies takes a violation with it and nothing else.
@@ -177,6 +190,7 @@ void RunWorkers(const std::vector<SampleStore>& stores, const std::vector<Case>&
   };
   std::vector<Child> children(flags.workers);
   size_t running = 0;
+  uint64_t deaths = 0;
   const auto start = [&](size_t ordinal) {
     std::fflush(stdout);
     const pid_t process = fork();
@@ -202,7 +216,8 @@ void RunWorkers(const std::vector<SampleStore>& stores, const std::vector<Case>&
         if (WIFEXITED(status) && WEXITSTATUS(status) == 0) continue;
         std::printf("VIOLATION a worker died, wait status %d | %s\n", status,
                     Reproduction(stores, cases[tally->at[i]], flags).c_str());
-        if (++tally->violations < kPrintedMax) start(i);
+        ++tally->violations;
+        if (++deaths < kDeathsMax) start(i);
       } else if (tally->at[i] != child.at) {
         child.at = tally->at[i];
         child.since = SteadyClock::now();
@@ -218,8 +233,8 @@ void RunWorkers(const std::vector<SampleStore>& stores, const std::vector<Case>&
 int Flip(const std::vector<SampleStore>& stores, const Flags& flags) {
   const auto begin = SteadyClock::now();
   const std::vector<Case> cases = AllCases(stores, flags);
-  void* const memory = mmap(nullptr, sizeof(Tally), PROT_READ | PROT_WRITE,
-                            MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  void* const memory =
+      mmap(nullptr, sizeof(Tally), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) {
     std::perror("mmap");
     return 1;
@@ -228,13 +243,12 @@ int Flip(const std::vector<SampleStore>& stores, const Flags& flags) {
   for (const SampleStore& store : stores) {
     uint64_t bytes = 0;
     for (const SampleFile& file : store.files) bytes += file.size;
-    std::printf("store %-8s %3zu files, %6llu bytes, %3zu messages by queue\n",
-                store.name.c_str(), store.files.size(), static_cast<unsigned long long>(bytes),
-                store.messages.size());
+    std::printf("store %-8s %3zu files, %6llu bytes, %3zu messages by queue\n", store.name.c_str(),
+                store.files.size(), static_cast<unsigned long long>(bytes), store.messages.size());
   }
   RunWorkers(stores, cases, flags, tally);
-  std::printf("%-12s %9s %9s %7s %8s %9s %9s %11s\n", "file", "flips", "cuts", "zeroed",
-              "refused", "lost", "reported", "violations");
+  std::printf("%-12s %9s %9s %7s %8s %9s %9s %11s\n", "file", "flips", "cuts", "zeroed", "refused",
+              "lost", "reported", "violations");
   for (size_t kind = 0; kind < kFileKinds; ++kind) {
     const Tally::Row& row = tally->rows[kind];
     const auto number = [](const std::atomic<uint64_t>& value) {
@@ -276,8 +290,9 @@ int Reproduce(const std::vector<SampleStore>& stores, const Flags& flags) {
 int Main(int argc, char** argv) {
   Flags flags;
   if (!ParseFlags(argc, argv, &flags)) {
-    std::fprintf(stderr, "usage: byte_flip [--bits=one|all] [--seed=S] [--workers=N]\n"
-                         "       byte_flip --seed=S --store=NAME --file=FILE --damage=WOUND\n");
+    std::fprintf(stderr,
+                 "usage: byte_flip [--bits=one|all] [--seed=S] [--workers=N]\n"
+                 "       byte_flip --seed=S --store=NAME --file=FILE --damage=WOUND\n");
     return 2;
   }
   const std::vector<SampleStore> stores = MakeSampleStores(flags.seed);

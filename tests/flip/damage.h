@@ -35,7 +35,7 @@ absl::string_view FileKindName(FileKind kind);
 
 // What became of a damaged store.
 struct Findings {
-  bool was_refused = false;   // Open answered with a status
+  bool was_refused = false;  // Open answered with a status
   uint64_t delivered = 0;
   uint64_t lost = 0;          // damaged messages that were not delivered, and that was said
   bool was_reported = false;  // something was said at all

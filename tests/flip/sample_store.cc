@@ -174,8 +174,7 @@ void ListFiles(SampleStore& sample) {
   }
   for (const auto& [name, memory] : sample.image.shared) {
     if (memory.size.ring_bytes == 0) continue;  // doorbells hold nothing
-    sample.files.push_back(
-        {.name = name.second, .size = memory.bytes->size(), .is_shared = true});
+    sample.files.push_back({.name = name.second, .size = memory.bytes->size(), .is_shared = true});
     const auto* const header = reinterpret_cast<const internal::FrontHeader*>(memory.bytes->data());
     sample.front_begin = LogPosition(header->front_begin.load());
     sample.front_end = LogPosition(header->claimed_end.load());

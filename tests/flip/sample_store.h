@@ -40,12 +40,12 @@ struct SampleStore {
   std::string name;
   std::string front_directory;
   CrashImage image;
-  std::vector<SampleMessage> messages;  // one for each queue that a message is in
+  std::vector<SampleMessage> messages;                   // one for each queue that a message is in
   std::vector<std::pair<std::string, uint32_t>> topics;  // with their numbers of queues
   std::vector<SampleFile> files;
   LogPosition front_begin;  // of a front that was left behind
   LogPosition front_end;
-  LogPosition unwritten;    // only the front has what is from here on
+  LogPosition unwritten;  // only the front has what is from here on
 };
 
 // All parts of a message, so that two are equal if and only if these are.

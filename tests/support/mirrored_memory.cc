@@ -28,6 +28,11 @@ class Pool {
 
   char* Take(SharedMemorySize size) {
     const std::lock_guard<std::mutex> lock(mutex_);
+    if (process_ != getpid()) {
+      // What was mapped before a fork is the parent's too.
+      mappings_.clear();
+      process_ = getpid();
+    }
     std::vector<char*>& mappings = mappings_[{size.header_bytes, size.ring_bytes}];
     if (mappings.empty()) return nullptr;
     char* const mapping = mappings.back();
@@ -38,6 +43,7 @@ class Pool {
   bool Give(char* mapping, SharedMemorySize size) {
     if (size.header_bytes + size.ring_bytes > kKeptBytesMax) return false;
     const std::lock_guard<std::mutex> lock(mutex_);
+    if (process_ != getpid()) return false;
     std::vector<char*>& mappings = mappings_[{size.header_bytes, size.ring_bytes}];
     if (mappings.size() >= kKeptMappingsMax) return false;
     mappings.push_back(mapping);
@@ -46,6 +52,7 @@ class Pool {
 
  private:
   std::mutex mutex_;
+  pid_t process_ = getpid();
   std::map<std::pair<size_t, size_t>, std::vector<char*>> mappings_;
 };
 

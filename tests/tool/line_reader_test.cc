@@ -48,7 +48,7 @@ TEST_CASE("lines of any length arrive whole") {
     lines.push_back(std::string(i * i * i * 37 % 200'000, static_cast<char>('a' + i % 26)));
     text += lines.back() + "\n";
   }
-  lines.push_back(std::string(9'000'000, 'z'));
+  lines.emplace_back(9'000'000, 'z');
   text += lines.back();
 
   CHECK(ReadAll(text) == lines);
