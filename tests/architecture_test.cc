@@ -88,6 +88,42 @@ TEST_CASE("the arrows of the architecture are checked") {
   CHECK_FALSE(Complaint("lib/log/front.cc", "unistd.h", false, layers).empty());
 }
 
+// "lib/README.md" names a file or several in the second column of a row of the table of files.
+std::set<std::string> NamedFiles() {
+  std::set<std::string> named;
+  std::string layer;
+  const std::regex row(R"(\|\s*([a-z]*)\s*\|\s*([a-z_, ]+?)\s*\|[^|]*\|)");
+  bool in_table = false;
+  for (const std::string& line : ReadLines(kRoot / "lib/README.md")) {
+    if (line.starts_with("## ")) in_table = line == "## The files";
+    std::smatch m;
+    if (!in_table || !std::regex_match(line, m, row)) continue;
+    if (m[1].length() > 0) layer = m[1];
+    const std::string names = m[2];
+    const std::regex name("[a-z_]+");
+    for (std::sregex_iterator i(names.begin(), names.end(), name), end; i != end; ++i) {
+      named.insert(layer + "/" + i->str());
+    }
+  }
+  return named;
+}
+
+TEST_CASE("the map names every file of the library, and no other") {
+  const std::set<std::string> named = NamedFiles();
+  REQUIRE(named.size() >= 70);
+  std::set<std::string> found;
+  for (const auto& entry : fs::recursive_directory_iterator(kRoot / "lib")) {
+    if (entry.path().extension() != ".h" && entry.path().extension() != ".cc") continue;
+    found.insert(FolderOf(entry.path()) + "/" + entry.path().stem().string());
+  }
+  for (const std::string& file : found) {
+    if (!named.contains(file)) FAIL_CHECK("lib/README.md does not name " << file);
+  }
+  for (const std::string& file : named) {
+    if (!found.contains(file) && file != "layer/file") FAIL_CHECK("there is no lib/" << file);
+  }
+}
+
 TEST_CASE("every arrow points downwards, files are short, and one file reads the wall clock") {
   const Layers layers = ReadLayers();
   REQUIRE(layers.size() >= 7);

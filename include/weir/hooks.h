@@ -35,6 +35,14 @@ class StateListener {
   virtual void OnState(StoreState state, const std::string& reason) = 0;
 };
 
+// Messages of one queue that a cut left out. Their offsets are given to others again.
+struct DroppedOffsets {
+  std::string topic;      // empty: the cut left the topic itself out
+  uint32_t queue_id = 0;  // then the queue's number
+  QueueOffset first;
+  QueueOffset end;  // one behind the last one that was found
+};
+
 // What Open() found and did.
 struct RecoveryReport {
   bool was_clean = false;      // the store was closed, or is new
@@ -42,11 +50,12 @@ struct RecoveryReport {
   bool possible_loss = false;  // the front of this boot is gone: appends since the last write too
   // The last sync that is known of; one later may have completed. InfinitePast: none.
   absl::Time last_sync;
-  LogPosition end;             // where the log goes on
+  LogPosition end;  // where the log goes on
   // Behind the cut, found and left out (kept in quarantine/): power loss only.
   uint64_t dropped_bytes = 0;
   uint64_t dropped_records = 0;
-  uint64_t voided_claims = 0;  // claims that died with their process
+  std::vector<DroppedOffsets> dropped_offsets;  // by topic and queue
+  uint64_t voided_claims = 0;                   // claims that died with their process
   uint64_t bytes_read = 0;
   absl::Duration duration;
   std::vector<DamagedRange> damage;

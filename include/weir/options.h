@@ -37,7 +37,7 @@ struct StoreOptions {
   // Opens a store that another process writes (or wrote) for reading; nothing is changed.
   bool read_only = false;
   Background background = Background::kThreads;
-  // The processor that the workers run on; negative: any.
+  // The processor that the workers run on; negative: any. kInvalidArgument if there is none such.
   int worker_core = -1;
 
   // Bytes per segment file, a power of two from 4 KiB to 1 GiB. Set when the store is created; the
@@ -51,7 +51,7 @@ struct StoreOptions {
   std::string front_directory;
 
   // A sync is begun this long after the first unsynced append at the latest (background work
-  // permitting), and at most this many bytes are ever unsynced.
+  // permitting), and at most this many bytes are ever unsynced (or one record, if it is larger).
   absl::Duration sync_interval = absl::Milliseconds(100);
   uint64_t unsynced_bytes_max = uint64_t{256} << 20;
   // Bytes of the cache for reads below the front.

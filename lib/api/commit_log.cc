@@ -216,16 +216,24 @@ absl::Status CommitLog::TrimTo(LogPosition position) {
 }
 
 LogPosition CommitLog::begin() const { return impl_->log->segments().begin(); }
-LogPosition CommitLog::end() const { return impl_->log->front().claimed_end(); }
-LogPosition CommitLog::durable_end() const { return impl_->log->front().durable_end(); }
+LogPosition CommitLog::end() const {
+  return impl_->fork_guard.forked() ? LogPosition(0) : impl_->log->front().claimed_end();
+}
+LogPosition CommitLog::durable_end() const {
+  return impl_->fork_guard.forked() ? LogPosition(0) : impl_->log->front().durable_end();
+}
 
 absl::Duration CommitLog::RunOnce() {
   if (!impl_->Check().ok()) return absl::InfiniteDuration();
   return impl_->background->RunOnce();
 }
 
-StoreState CommitLog::state() const { return impl_->log->health().state(); }
-StoreStats CommitLog::Stats() const { return internal::StatsOf(*impl_->log); }
+StoreState CommitLog::state() const {
+  return impl_->Check().ok() ? impl_->log->health().state() : StoreState::kClosed;
+}
+StoreStats CommitLog::Stats() const {
+  return impl_->fork_guard.forked() ? StoreStats{} : internal::StatsOf(*impl_->log);
+}
 const RecoveryReport& CommitLog::recovery() const { return impl_->log->report(); }
 
 }  // namespace weir

@@ -222,8 +222,15 @@ absl::Status MessageStore::Flush(absl::Duration timeout) {
 
 struct MessageClaim::Impl {
   Engine* engine;
+  const internal::ForkGuard* fork_guard;
   Engine::Claimed claimed;
   bool is_open = true;
+
+  // In a forked child the claim is the parent's, and its memory is not here.
+  bool is_usable() const { return is_open && !fork_guard->forked(); }
+  void GiveUp() {
+    if (is_usable()) engine->Abandon(claimed);
+  }
 };
 
 MessageClaim::MessageClaim() = default;
@@ -231,16 +238,17 @@ MessageClaim::MessageClaim(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) 
 MessageClaim::MessageClaim(MessageClaim&&) noexcept = default;
 MessageClaim& MessageClaim::operator=(MessageClaim&& other) noexcept {
   if (this == &other) return *this;
-  if (impl_ != nullptr && impl_->is_open) impl_->engine->Abandon(impl_->claimed);
+  if (impl_ != nullptr) impl_->GiveUp();
   impl_ = std::move(other.impl_);
   return *this;
 }
 MessageClaim::~MessageClaim() {
-  if (impl_ != nullptr && impl_->is_open) impl_->engine->Abandon(impl_->claimed);
+  if (impl_ != nullptr) impl_->GiveUp();
 }
 
 absl::Span<char> MessageClaim::body() const {
-  if (impl_ == nullptr || !impl_->is_open) return {};
+  if (impl_ == nullptr || !impl_->is_usable()) return {};
+  impl_->engine->log().held_claims().Own(impl_->claimed.reservation.position);
   return {impl_->claimed.body, impl_->claimed.plan.body_bytes};
 }
 
@@ -256,6 +264,9 @@ absl::StatusOr<Receipt> MessageClaim::Commit(size_t bytes, const AppendOptions& 
   if (impl_ == nullptr || !impl_->is_open) {
     return absl::FailedPreconditionError("the claim was committed, moved from or never made");
   }
+  if (impl_->fork_guard->forked()) {
+    return absl::FailedPreconditionError("the claim belongs to the process that this one is of");
+  }
   if (bytes > impl_->claimed.plan.body_bytes) {
     return absl::InvalidArgumentError(absl::StrCat(
         "commit of ", bytes, " bytes; ", impl_->claimed.plan.body_bytes, " were claimed"));
@@ -269,6 +280,7 @@ absl::StatusOr<MessageClaim> MessageStore::Claim(const Message& message, size_t 
   RETURN_IF_ERROR(impl_->CheckWriter());
   auto claim = std::make_unique<MessageClaim::Impl>();
   claim->engine = impl_->engine.get();
+  claim->fork_guard = &impl_->fork_guard;
   ASSIGN_OR_RETURN(claim->claimed, impl_->engine->Claim(message, body_bytes, timeout));
   return MessageClaim(std::move(claim));
 }
@@ -356,7 +368,7 @@ absl::Duration MessageStore::RunOnce() {
 }
 
 StoreState MessageStore::state() const {
-  if (impl_->is_closed.load(std::memory_order_acquire)) return StoreState::kClosed;
+  if (!impl_->Check().ok()) return StoreState::kClosed;
   return impl_->engine != nullptr ? impl_->engine->log().health().state()
                                   : impl_->follower->health().state();
 }
@@ -366,6 +378,7 @@ const RecoveryReport& MessageStore::recovery() const {
 }
 
 StoreStats MessageStore::Stats() const {
+  if (impl_->fork_guard.forked()) return {};
   StoreStats stats = impl_->engine != nullptr ? internal::StatsOf(*impl_->engine)
                                               : internal::StatsOf(*impl_->follower);
   stats.reads = impl_->reads.load(std::memory_order_relaxed);
@@ -373,6 +386,7 @@ StoreStats MessageStore::Stats() const {
 }
 
 StoreInfo MessageStore::Info() const {
+  if (impl_->fork_guard.forked()) return {};
   impl_->Refresh().IgnoreError();  // what is known is told
   StoreInfo info = impl_->engine != nullptr ? internal::InfoOf(*impl_->engine)
                                             : internal::InfoOf(*impl_->follower);

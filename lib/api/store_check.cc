@@ -76,6 +76,16 @@ std::string TextOf(const ScannedRecord& record, const TopicCatalogue& catalogue)
   return text;
 }
 
+Distribution DistributionOf(const SharedHistogram& histogram) {
+  const Histogram values = histogram.Snapshot();
+  return {.count = values.Count(),
+          .mean = values.Mean(),
+          .p50 = values.Percentile(50),
+          .p99 = values.Percentile(99),
+          .p999 = values.Percentile(99.9),
+          .max = values.Max()};
+}
+
 }  // namespace
 
 StoreStats StatsOf(const CommitLog& log) {
@@ -102,6 +112,10 @@ StoreStats StatsOf(const CommitLog& log) {
   const LogPosition claimed = front.claimed_end();
   stats.front_fill_bytes = claimed - written;
   stats.unsynced_bytes = claimed - durable;
+  stats.appends_per_sync = DistributionOf(counters.appends_per_sync);
+  stats.sync_nanos = DistributionOf(counters.sync_nanos);
+  stats.stall_nanos = DistributionOf(counters.stall_nanos);
+  stats.write_bytes = DistributionOf(counters.write_bytes);
   return stats;
 }
 

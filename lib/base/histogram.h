@@ -47,6 +47,8 @@ class Histogram final {
   double Mean() const { return count_ == 0 ? 0 : sum_ / static_cast<double>(count_); }
 
  private:
+  friend class SharedHistogram;
+
   static constexpr int kPrecisionBits = 7;
   static constexpr uint64_t kLinear = uint64_t{1} << (kPrecisionBits + 1);
   static constexpr size_t kBuckets = kLinear + (64 - (kPrecisionBits + 1)) * (kLinear / 2);

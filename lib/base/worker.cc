@@ -111,11 +111,13 @@ Worker::Worker(const std::string& name, Step step, int core)
     status_ = absl::UnavailableError(absl::StrCat("thread ", name, ": ", error.what()));
     return;
   }
-  if (core >= 0 && core < CPU_SETSIZE) {
+  if (core >= 0) {
     cpu_set_t cores;
     CPU_ZERO(&cores);
-    CPU_SET(static_cast<size_t>(core), &cores);
-    pthread_setaffinity_np(shared_->thread.native_handle(), sizeof cores, &cores);
+    if (core < CPU_SETSIZE) CPU_SET(static_cast<size_t>(core), &cores);
+    if (pthread_setaffinity_np(shared_->thread.native_handle(), sizeof cores, &cores) != 0) {
+      status_ = absl::InvalidArgumentError(absl::StrCat("there is no core ", core, " to run on"));
+    }
   }
   pthread_setname_np(shared_->thread.native_handle(), name.substr(0, kNameBytesMax).c_str());
 }

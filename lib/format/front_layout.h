@@ -66,8 +66,8 @@ void WriteFrontIdentity(FrontHeader& header, const FrontIdentity& identity);
 // expected.ring_bytes is the size of the mapped ring.
 absl::Status CheckFront(const FrontHeader& header, const FrontIdentity& expected);
 
-// Doorbells. A waiter sets a word to 1; a producer that finds it set clears it and wakes. Word 0
-// is for those who follow the whole log, the others for queues by their number.
+// Doorbells. A waiter sets a word's lowest bit; a producer that finds it set adds 1 and wakes. Word
+// 0 is for those who follow the whole log, the others for queues by their number.
 inline constexpr size_t kDoorbellBytes = 4096;
 inline constexpr size_t kQueueDoorbells = 63;
 struct Doorbells {

@@ -104,8 +104,8 @@ class Indexer {
   using Runs = absl::flat_hash_map<uint32_t, std::vector<std::pair<uint64_t, IndexEntry>>>;
 
   absl::StatusOr<size_t> SealQueue(Sealing& sealing, uint32_t number);
-  absl::Status FinishSealing(Sealing& sealing);
-  absl::Status AddSavedSections(Sealing& sealing);
+  absl::Status FinishSealing(Sealing& sealing) ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_);
+  absl::Status AddSavedSections(Sealing& sealing) ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_);
   absl::Status Load(const std::vector<LogPosition>& segments, Report* report);
   absl::StatusOr<RunLink> FindOlderRun(uint32_t number, LogPosition below);
   absl::Status Feed(const ScannedRecord& record, Report* report);

@@ -10,7 +10,9 @@ namespace weir::internal {
 class FileDescriptor final {
  public:
   FileDescriptor() = default;
-  explicit FileDescriptor(int fd) : fd_(fd) {}
+  // Takes over what a system call answered. The three lowest numbers are moved out of the way: a
+  // host that runs without standard streams would otherwise print into a file of the store.
+  explicit FileDescriptor(int fd) : fd_(fd >= 0 && fd < kFirst ? MoveUp(fd) : fd) {}
   // Closes, and looks away from the result: no answer of close() tells what is on the disk. Whoever
   // needs to know has called Sync() before, and its answer stands. Never repeated after EINTR,
   // because the number may already belong to somebody else.
@@ -27,6 +29,10 @@ class FileDescriptor final {
   int Release() { return std::exchange(fd_, -1); }
 
  private:
+  static constexpr int kFirst = 3;
+  // Keeps errno as the move left it; -1 if there is no number left.
+  static int MoveUp(int fd);
+
   int fd_ = -1;
 };
 

@@ -99,11 +99,10 @@ absl::StatusOr<std::unique_ptr<SharedMemory>> MirroredRing::CreatePrivate(Shared
   const std::string path = "private memory";
   RETURN_IF_ERROR(CheckSize(path, size));
   // Some systems refuse memory that could be executed; older kernels do not know the difference.
-  int fd = memfd_create("weir", MFD_CLOEXEC | kNoExecSeal);
-  if (fd < 0 && errno == EINVAL) fd = memfd_create("weir", MFD_CLOEXEC);
-  if (fd < 0) return PosixStatus(path, "memfd_create", errno);
-  std::unique_ptr<MirroredRing> ring(
-      new MirroredRing(FileDescriptor(fd), path, /*is_shared=*/false));
+  FileDescriptor fd(memfd_create("weir", MFD_CLOEXEC | kNoExecSeal));
+  if (!fd.is_open() && errno == EINVAL) fd = FileDescriptor(memfd_create("weir", MFD_CLOEXEC));
+  if (!fd.is_open()) return PosixStatus(path, "memfd_create", errno);
+  std::unique_ptr<MirroredRing> ring(new MirroredRing(std::move(fd), path, /*is_shared=*/false));
   RETURN_IF_ERROR(ring->Create(size));
   return ring;
 }

@@ -68,6 +68,7 @@ absl::Status CommitLog::Start() {
   front_ = std::move(recovered.front);
   front_directory_ = std::move(recovered.front_directory);
   report_ = std::move(recovered.report);
+  left_out_ = std::move(recovered.left_out);
   const uint64_t ring = front_->ring_bytes();
   const uint64_t segment = front_->segment_bytes();
   // The worst place for a record leaves a filler as long as it before, and a segment's header.
@@ -196,8 +197,11 @@ LogPosition CommitLog::NeededEnd(uint32_t bytes) const {
 LogPosition CommitLog::Limit(LogPosition needed, std::atomic<uint64_t>** stall) {
   bool reader_in_the_way = false;
   const LogPosition ring = front_->Reclaim(needed, front_->written_end(), &reader_in_the_way);
-  const LogPosition unsynced =
-      front_->durable_end() + std::max(options_.unsynced_bytes_max, front_->ring_bytes());
+  // With nothing unsynced anything goes, or a record larger than the limit would never.
+  const LogPosition durable = front_->durable_end();
+  const LogPosition unsynced = front_->claimed_end() == durable
+                                   ? std::max(durable + options_.unsynced_bytes_max, needed)
+                                   : durable + options_.unsynced_bytes_max;
   const LogPosition prepared = segments_.prepared_end();
   if (ring < needed) {
     *stall = reader_in_the_way ? &counters_.stalls_reader : &counters_.stalls_front_full;
@@ -216,7 +220,6 @@ void CommitLog::AnnounceIncarnation() {
   const std::shared_ptr<SegmentFile> file = segments_.FindOpen(from);
   if (file != nullptr && from > file->begin()) {
     file->ChangeIncarnation(from, front_->incarnation());
-    file->set_incarnations_complete();
   }
 }
 
@@ -229,6 +232,7 @@ absl::Status CommitLog::MakeRoom(uint32_t bytes, Deadline deadline) {
   // Inside a callback nobody waits: the thread is the one that would have to make progress.
   if (Completions::InCallback()) deadline = 0;
   const bool leads = LeadsWithout(deadline);
+  int64_t stalled_since = 0;
   for (bool counted = false;;) {
     std::atomic<uint64_t>* stall = nullptr;
     {
@@ -242,10 +246,18 @@ absl::Status CommitLog::MakeRoom(uint32_t bytes, Deadline deadline) {
       const LogPosition needed = NeededEnd(bytes);
       const LogPosition limit = Limit(needed, &stall);
       front_->set_limit(limit);
-      if (needed <= limit) return absl::OkStatus();
+      if (needed <= limit) {
+        if (counted) {
+          counters_.stall_nanos.Record(
+              static_cast<uint64_t>(options_.clock->MonotonicNanos() - stalled_since));
+        }
+        return absl::OkStatus();
+      }
     }
-    if (!counted) Count(*stall);
-    counted = true;
+    if (!std::exchange(counted, true)) {
+      Count(*stall);
+      stalled_since = options_.clock->MonotonicNanos();
+    }
     const bool needs_segment = stall == &counters_.stalls_segment;
     if (needs_segment && leads) {
       PrepareStep();
@@ -283,18 +295,22 @@ absl::Status CommitLog::HelpOrSleep(bool wants_sync, bool leads, Deadline deadli
     const bool progressed = front_->durable_end() != before;
     syncer_->step().Unlock();
     Progressed();
-    if (progressed || !status.ok()) return status;
+    // A full disk is tried again after a rest, and by whoever does that anyway.
+    if (progressed || (!status.ok() && !(absl::IsResourceExhausted(status) && has_workers_))) {
+      return status;
+    }
   } else if (leads && !wants_sync && writer_->step().TryLock()) {
     bool progressed = false;
     const absl::Status status = writer_->WriteSome(&progressed);
     writer_->step().Unlock();
     Progressed();
     if (absl::IsDataLoss(status)) return HelpOrSleep(true, leads, deadline);  // to be replaced
-    if (progressed || !status.ok()) return status;
+    if (progressed || (!status.ok() && !(absl::IsResourceExhausted(status) && has_workers_))) {
+      return status;
+    }
   } else if (has_workers_) {
     if (wants_sync) {
-      wants_sync_.store(true, std::memory_order_release);
-      wakeups_.syncer();
+      if (!wants_sync_.exchange(true, std::memory_order_acq_rel)) wakeups_.syncer();
     } else {
       wakeups_.writer();
     }
@@ -312,6 +328,11 @@ absl::Status CommitLog::HelpOrSleep(bool wants_sync, bool leads, Deadline deadli
 }
 
 void CommitLog::Progressed() {
+  if (health_.Has(Condition::kFailed)) {
+    // Whoever has room left would not ask.
+    MutexLock lock(room_lock_);
+    front_->set_limit(LogPosition(0));
+  }
   doorbell_->RingLog();
   if (visible_only_durable() || !front_->is_shared()) doorbell_->RingAll();
   if (completions_.any()) WakeCallbacks();
@@ -370,8 +391,10 @@ absl::StatusOr<Durability> CommitLog::WaitFor(LogPosition begin, LogPosition end
 }
 
 absl::Status CommitLog::Flush(Deadline deadline) {
+  // What is durable already was confirmed or reported before.
+  const LogPosition begin = front_->durable_end();
   const LogPosition end = front_->claimed_end();
-  ASSIGN_OR_RETURN(const Durability reached, WaitFor(end, end, Durability::kDisk, deadline));
+  ASSIGN_OR_RETURN(const Durability reached, WaitFor(begin, end, Durability::kDisk, deadline));
   if (reached == Durability::kDisk) return absl::OkStatus();
   const absl::Status why = health_.WhyNoAppend();
   if (!why.ok()) return why;

@@ -62,6 +62,8 @@ class CommitLog {
   template <typename Stamper>
   absl::StatusOr<Reservation> Claim(uint32_t bytes, int64_t now_wall, Deadline deadline,
                                     Stamper&& stamp);
+  // Waits until there is room for a claim of `bytes`, or says why there will be none.
+  absl::Status MakeRoom(uint32_t bytes, Deadline deadline);
   // Makes the sealed record visible with `word`.
   void Publish(const Reservation& reservation, int32_t word) {
     internal::Publish(reservation.bytes, word);
@@ -149,6 +151,8 @@ class CommitLog {
   SuperblockFile& superblock() { return *superblock_; }
   const StoreOptions& options() const { return options_; }
   RecoveryReport& report() { return report_; }
+  // Offsets that recovery left out behind a cut.
+  const std::vector<SeenOffset>& left_out() const { return left_out_; }
   Clock& clock() const { return *options_.clock; }
 
  private:
@@ -157,8 +161,6 @@ class CommitLog {
   absl::Status Start();
 
   Deadline FiniteDeadlineIn(absl::Duration timeout) const;
-  // Gives the next claim room or says why it gets none.
-  absl::Status MakeRoom(uint32_t bytes, Deadline deadline);
   LogPosition Limit(LogPosition needed, std::atomic<uint64_t>** stall);
   LogPosition NeededEnd(uint32_t bytes) const;
   void AnnounceIncarnation() ABSL_EXCLUSIVE_LOCKS_REQUIRED(room_lock_);
@@ -169,6 +171,10 @@ class CommitLog {
   // Behind a publication: wakes workers at the end of idleness and when a quarter is full.
   void Nudge(LogPosition end);
   bool LeadsWithout(Deadline deadline) const { return !has_workers_ || deadline == kNever; }
+  // Syncs if somebody waits for it or it is time; how long the step may rest. `tells`: something
+  // changed for those who wait.
+  absl::Duration SyncIfDue(bool* tells);
+  void CheckClaims(int64_t now);
   void CheckFrontIsLinked(int64_t now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(sync_step_lock_);
 
   // Constant after Open.
@@ -182,6 +188,7 @@ class CommitLog {
   uint32_t record_bytes_max_ = 0;
   uint32_t group_bytes_max_ = 0;
   RecoveryReport report_;
+  std::vector<SeenOffset> left_out_;
   Wakeups wakeups_;
   bool has_workers_ = false;
 

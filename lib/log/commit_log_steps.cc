@@ -18,6 +18,8 @@ constexpr absl::Duration kClaimRetry = absl::Milliseconds(1);
 // While appends arrive the writer looks at the front this often, so that producers need not wake
 // it.
 constexpr absl::Duration kWriterTick = absl::Milliseconds(10);
+// An interval longer than this is "never", and can be computed with.
+constexpr absl::Duration kSyncIntervalMax = absl::Hours(24 * 365);
 constexpr int64_t kStaleClaimNanos = 1'000'000'000;
 constexpr int64_t kLinkCheckNanos = 1'000'000'000;
 
@@ -30,7 +32,7 @@ absl::Duration CommitLog::WriteStep() {
     MutexLock lock(writer_->step());
     status = writer_->WriteSome(&progressed);
   }
-  if (progressed) Progressed();
+  if (progressed || health_.Has(Condition::kFailed)) Progressed();
   if (!status.ok()) {
     if (has_workers_) wakeups_.syncer();  // a failed file is replaced there
     return kRetry;
@@ -52,58 +54,60 @@ absl::Duration CommitLog::WriteStep() {
   return absl::ZeroDuration();
 }
 
-absl::Duration CommitLog::SyncStep() {
-  MutexLock step(sync_step_lock_);
-  const int64_t now = options_.clock->MonotonicNanos();
-  CheckFrontIsLinked(now);
+void CommitLog::CheckClaims(int64_t now) {
   if (const auto claim = held_claims_.Lowest(); claim && now - claim->second > kStaleClaimNanos) {
     health_.Raise(Condition::kStaleClaim, absl::StrCat("a claim at ", claim->first.value(),
                                                        " is held for more than a second"));
   } else {
     health_.Clear(Condition::kStaleClaim);
   }
-  absl::Status status;
-  bool is_stuck = false;
-  absl::Duration rest = absl::Seconds(1);
-  {
-    MutexLock lock(syncer_->step());
-    const uint64_t unsynced = front_->claimed_end() - front_->durable_end();
-    if (unsynced == 0) {
-      unsynced_since_ = 0;
-      status = syncer_->SaveSuperblock(/*idle=*/true);
-      wants_sync_.store(false, std::memory_order_release);
-    } else {
-      if (unsynced_since_ == 0) unsynced_since_ = now;
-      const int64_t due = unsynced_since_ + absl::ToInt64Nanoseconds(options_.sync_interval);
-      const bool is_wanted = wants_sync_.exchange(false, std::memory_order_acq_rel);
-      if (is_wanted || now >= due || unsynced > options_.unsynced_bytes_max / 2) {
-        const LogPosition before = front_->durable_end();
-        status = syncer_->Sync();
-        is_stuck = is_wanted && status.ok() && front_->durable_end() == before;
-        unsynced_since_ = front_->claimed_end() == front_->durable_end() ? 0 : now;
-        rest = options_.sync_interval;
-      } else {
-        rest = absl::Nanoseconds(due - now);
-      }
-    }
+}
+
+absl::Duration CommitLog::SyncIfDue(bool* tells) {
+  MutexLock step(sync_step_lock_);
+  const int64_t now = options_.clock->MonotonicNanos();
+  CheckFrontIsLinked(now);
+  CheckClaims(now);
+  MutexLock lock(syncer_->step());
+  // While appends arrive we look four times an interval, so what we see is at most a quarter old.
+  const absl::Duration quarter = std::min(options_.sync_interval, kSyncIntervalMax) / 4;
+  const uint64_t unsynced = front_->claimed_end() - front_->durable_end();
+  if (unsynced == 0) {
+    unsynced_since_ = 0;
+    wants_sync_.store(false, std::memory_order_release);
+    if (!syncer_->SaveSuperblock(/*idle=*/true).ok()) return kRetry;
+    health_.Clear(Condition::kDiskFull);
+    const bool is_idle = !has_workers_ || is_idle_.load(std::memory_order_acquire);
+    return is_idle ? absl::Seconds(1) : std::clamp(quarter, kClaimRetry, absl::Seconds(1));
   }
-  if (!status.ok()) rest = kRetry;
-  if (wants_sync_.load(std::memory_order_acquire)) rest = absl::ZeroDuration();
-  if (is_stuck) {
-    // A claim is in the way, and its owner needs the core more than we need another look. Nobody is
-    // told, else whoever waits would ask at once again.
-    wants_sync_.store(true, std::memory_order_release);
-    health_.TellListener();
-    return kClaimRetry;
+  if (unsynced_since_ == 0) unsynced_since_ = now;
+  const int64_t due = unsynced_since_ + absl::ToInt64Nanoseconds(3 * quarter);
+  const bool is_wanted = wants_sync_.exchange(false, std::memory_order_acq_rel);
+  if (!is_wanted && now < due && unsynced <= options_.unsynced_bytes_max / 2) {
+    return absl::Nanoseconds(due - now);
   }
-  if (health_.Has(Condition::kFailed)) {
-    MutexLock lock(room_lock_);
-    front_->set_limit(LogPosition(0));
-    rest = absl::Seconds(1);
+  const LogPosition before = front_->durable_end();
+  const absl::Status status = syncer_->Sync();
+  const bool progressed = front_->durable_end() != before;
+  unsynced_since_ = front_->claimed_end() == front_->durable_end() ? 0 : now;
+  if (!progressed && (!status.ok() || is_wanted)) {
+    // A claim is in the way, and its owner needs the core more than we need another look; or the
+    // disk is, and is tried again after a rest. Nobody is told, else whoever waits would ask at
+    // once again; the wish stands, so nobody wakes us either.
+    if (is_wanted) wants_sync_.store(true, std::memory_order_release);
+    *tells = health_.Has(Condition::kFailed);
+    return status.ok() ? kClaimRetry : kRetry;
   }
-  Progressed();
+  return wants_sync_.load(std::memory_order_acquire) ? absl::ZeroDuration()
+                                                     : std::max(quarter, kClaimRetry);
+}
+
+absl::Duration CommitLog::SyncStep() {
+  bool tells = true;
+  const absl::Duration rest = SyncIfDue(&tells);
+  if (tells) Progressed();
   health_.TellListener();
-  return rest;
+  return health_.Has(Condition::kFailed) ? absl::Seconds(1) : rest;
 }
 
 absl::Duration CommitLog::PrepareStep() {

@@ -1,8 +1,11 @@
 // Wakes those who wait for new records, of this process and of others. Producers pay a load.
 //
-// A waiter sets a word, lets every producer's stores become visible (membarrier), looks again,
-// and sleeps on the word. A producer looks at the word behind its publication: it either sees the
-// word, or the waiter saw its record. Where membarrier is refused the producer pays an exchange.
+// A word counts its rings, in steps of two; its lowest bit says that somebody sleeps. A waiter sets
+// the bit, lets every producer's stores become visible (membarrier), looks again, and sleeps for as
+// long as the word is what he saw. A producer looks at the word behind its publication: it either
+// sees the bit, or the waiter saw its record. Where membarrier is refused the producer pays an
+// atomic operation. A word that rang is never again what it was, so nobody sleeps over his ring
+// because the next one has set the bit again.
 
 #ifndef WEIR_LOG_DOORBELL_H_
 #define WEIR_LOG_DOORBELL_H_
@@ -43,7 +46,7 @@ class Doorbell {
   // Sleeps until `word` rings, unless `ready()` holds already; may return early.
   template <typename Ready>
   void Wait(std::atomic<uint32_t>& word, absl::Duration timeout, Ready&& ready) {
-    word.store(1, std::memory_order_seq_cst);
+    const uint32_t seen = word.fetch_or(kSleeper, std::memory_order_seq_cst) | kSleeper;
     if (has_barriers_) {
       if (other_process_) {
         BarrierAllProcesses();
@@ -52,21 +55,28 @@ class Doorbell {
       }
     }
     if (ready()) return;
-    WaitOnWord(word, 1, timeout);
+    WaitOnWord(word, seen, timeout);
   }
 
   uint64_t rings() const { return rings_.load(std::memory_order_relaxed); }
 
  private:
+  static constexpr uint32_t kSleeper = 1;
+
   void Ring(std::atomic<uint32_t>& word) {
     if (has_barriers_) {
       // Only the compiler must keep the order; the waiter's membarrier orders the processor.
       std::atomic_signal_fence(std::memory_order_seq_cst);
-      if (word.load(std::memory_order_relaxed) == 0) return;
+      if ((word.load(std::memory_order_relaxed) & kSleeper) == 0) return;
     }
-    if (word.exchange(0, std::memory_order_seq_cst) == 0) return;
-    rings_.fetch_add(1, std::memory_order_relaxed);
-    WakeAll(word);
+    uint32_t seen = word.fetch_or(0, std::memory_order_seq_cst);
+    // Whoever is faster rings for those that we saw; who sets the bit behind him is ours again.
+    while ((seen & kSleeper) != 0) {
+      if (!word.compare_exchange_weak(seen, seen + 1, std::memory_order_seq_cst)) continue;
+      rings_.fetch_add(1, std::memory_order_relaxed);
+      WakeAll(word);
+      return;
+    }
   }
 
   const std::unique_ptr<SharedMemory> memory_;

@@ -148,6 +148,7 @@ absl::Status FollowedLog::FindFront(const Superblock& superblock, bool has_write
                                                  FrontName(superblock.incarnation),
                                                  kFrontHeaderBytes, OpenMode::kRead);
   absl::Status status = memory.status();
+  if (!status.ok() && !IsUnreadable(status)) return status;
   auto found = std::make_shared<FollowedFront>();
   if (memory.ok()) {
     ASSIGN_OR_RETURN(FrontIdentity identity, Identity(superblock));
@@ -179,7 +180,11 @@ absl::Status FollowedLog::FindFront(const Superblock& superblock, bool has_write
     const uint64_t written = ends.written_end.load(std::memory_order_acquire);
     const uint64_t claimed = ends.claimed_end.load(std::memory_order_acquire);
     if (begin > written || written > claimed || claimed - begin > ring) {
-      return absl::DataLossError("the ends in the front's header contradict each other");
+      report_.possible_loss = true;
+      report_.notes.push_back("no front: the ends in its header contradict each other");
+      MutexLock lock(mutex_);
+      front_ = nullptr;
+      return absl::OkStatus();
     }
     Front settled(std::move(copy), superblock.segment_bytes, superblock.incarnation);
     report_.voided_claims = SettleClaims(settled, health_, lost_);
@@ -236,6 +241,9 @@ absl::Status FollowedLog::JudgeFiles(const Superblock& superblock) {
     if (gap.begin >= scan.watermark && !same_boot) {
       end = gap.begin;
       report_.dropped_bytes = scan.end - gap.begin;
+      report_.dropped_records = static_cast<uint64_t>(
+          std::count_if(scan.records.begin(), scan.records.end(),
+                        [&](LogPosition record) { return record >= gap.begin; }));
       break;
     }
     health_.Raise(Condition::kDamage, absl::StrCat("no valid record from ", gap.begin.value(),

@@ -67,18 +67,23 @@ absl::Status Health::WhyNoAppend() const {
 }
 
 void Health::TellListener() {
-  if (!changed_.exchange(false, std::memory_order_acq_rel)) return;
   if (listener_ == nullptr) return;
-  MutexLock lock(telling_);
-  const StoreState now = state();
-  const std::string why = reason();
-  if (now == told_ && why == told_reason_) return;
-  told_ = now;
-  told_reason_ = why;
-  try {
-    listener_->OnState(now, why);
-  } catch (...) {
-    // The host's exception must not unwind through our steps; hooks.h says so.
+  // Who finds somebody telling leaves it to him: he looks again when he is done.
+  while (changed_.load(std::memory_order_seq_cst) &&
+         !telling_.exchange(true, std::memory_order_seq_cst)) {
+    changed_.store(false, std::memory_order_seq_cst);
+    const StoreState now = state();
+    const std::string why = reason();
+    if (now != told_ || why != told_reason_) {
+      told_ = now;
+      told_reason_ = why;
+      try {
+        listener_->OnState(now, why);
+      } catch (...) {
+        // The host's exception must not unwind through our steps; hooks.h says so.
+      }
+    }
+    telling_.store(false, std::memory_order_seq_cst);
   }
 }
 

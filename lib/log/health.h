@@ -57,10 +57,10 @@ class Health {
 
   mutable Mutex mutex_;
   std::array<std::string, kConditions> reasons_ ABSL_GUARDED_BY(mutex_);
-  // One call of the listener at a time; taken before mutex_.
-  Mutex telling_;
-  StoreState told_ ABSL_GUARDED_BY(telling_) = StoreState::kHealthy;
-  std::string told_reason_ ABSL_GUARDED_BY(telling_);
+  // One call of the listener at a time. Not a lock: the listener may call the store, and come here.
+  std::atomic<bool> telling_{false};
+  StoreState told_ = StoreState::kHealthy;  // belong to who tells
+  std::string told_reason_;
 };
 
 }  // namespace weir::internal

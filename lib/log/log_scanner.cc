@@ -41,9 +41,15 @@ absl::StatusOr<bool> LogScanner::LeaveRecord(LogPosition inside) {
   return false;
 }
 
-// False at the end of the scan.
+// False at the end of the scan. kNotFound: there is no file for what comes next.
 absl::StatusOr<bool> LogScanner::EnterSegment() {
   const std::optional<LogPosition> start = log_.segments().GoOn(position_);
+  const LogPosition next = std::min(start.value_or(to_), to_);
+  if (position_ < next && !log_.segments().IsCutAt(position_)) {
+    segment_end_ = next;
+    return absl::NotFoundError(
+        absl::StrCat("no file for the log from ", position_.value(), " to ", next.value()));
+  }
   if (!start || *start >= to_) return false;
   position_ = *start;
   const std::optional<SegmentEntry> entry = log_.segments().EntryAt(position_);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
@@ -52,12 +53,19 @@ absl::Status LogSyncer::Sync() {
   }
   if (!written.ok()) {
     if (absl::IsResourceExhausted(written) || absl::IsInternal(written)) return written;
+    const uint64_t replaced = counters_->replacements.load(std::memory_order_relaxed);
     RETURN_IF_ERROR(ReplacePoisoned());
+    // What no replacement cures is an error: nothing goes on from here.
+    if (counters_->replacements.load(std::memory_order_relaxed) == replaced) return Judge(written);
   }
   const LogPosition target = front_->written_end();
   if (target == front_->durable_end()) return absl::OkStatus();
+  const uint64_t appends = front_->appends();
+  const int64_t begun = clock_->MonotonicNanos();
   RETURN_IF_ERROR(SyncFiles(target));
   front_->set_durable_end(target);
+  counters_->sync_nanos.Record(static_cast<uint64_t>(clock_->MonotonicNanos() - begun));
+  counters_->appends_per_sync.Record(appends - std::exchange(synced_appends_, appends));
   Count(counters_->syncs);
   last_sync_.store(clock_->WallNanos(), std::memory_order_release);
   health_->Clear(Condition::kDiskFull);
@@ -68,6 +76,10 @@ absl::Status LogSyncer::SyncFiles(LogPosition target) {
   LogPosition at = segments_->BeginOf(front_->durable_end());
   while (at < target) {
     const std::shared_ptr<SegmentFile> file = segments_->FindOpen(at);
+    if (file == nullptr && segments_->EntryAt(at)) {
+      return Judge(absl::InternalError(
+          absl::StrCat("the segment at ", at.value(), " was closed before it was synced")));
+    }
     if (file != nullptr) {
       const uint64_t end = file->written_end.load(std::memory_order_acquire);
       if (end > file->synced_end.load(std::memory_order_acquire)) {
@@ -93,7 +105,8 @@ absl::Status LogSyncer::ReplacePoisoned() {
     MutexLock lock(writer_->step());
     front_->HoldReclaim(true);
     const absl::Status replaced = replacer_.Replace(file, front_->front_begin());
-    front_->HoldReclaim(false);
+    // Until it is replaced, what the front has of it may be the only copy.
+    front_->HoldReclaim(!replaced.ok());
     if (!replaced.ok()) return Judge(replaced);
     Count(counters_->replacements);
   }

@@ -72,6 +72,8 @@ class LogSyncer {
 
   std::atomic<int64_t> last_sync_{0};
   Mutex step_;
+  // The front's count at the last sync.
+  uint64_t synced_appends_ ABSL_GUARDED_BY(step_) = 0;
   // What the newest mark says: another would say nothing new.
   LogPosition marked_ ABSL_GUARDED_BY(step_){~uint64_t{0}};
 };

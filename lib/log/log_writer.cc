@@ -85,6 +85,7 @@ absl::Status LogWriter::WriteSome(bool* progressed) {
   }
   Count(counters_->writes);
   Count(counters_->written_bytes, piece.size());
+  counters_->write_bytes.Record(piece.size());
   file.written_end.store(end.value(), std::memory_order_release);
   front_->set_written_end(end);
   *progressed = true;

@@ -3,6 +3,9 @@
 //
 // A reader holds a Guard for as long as it copies. A writer makes something unreachable, calls
 // Advance(), and may reuse it as soon as QuietSince() the number that it got.
+//
+// A thread that holds a Guard and takes another one of the same slots shares its slot: else as many
+// threads as there are slots, each waiting for a second one, would wait for ever.
 
 #ifndef WEIR_LOG_READER_SLOTS_H_
 #define WEIR_LOG_READER_SLOTS_H_
@@ -18,16 +21,32 @@
 namespace weir::internal {
 
 class ReaderSlots {
+  // What a thread holds of one object's slots.
+  struct Held {
+    const ReaderSlots* owner = nullptr;
+    std::atomic<uint64_t>* slot = nullptr;
+    uint32_t depth = 0;
+  };
+
  public:
   class Guard {
    public:
-    explicit Guard(ReaderSlots& slots) : slot_(slots.Enter()) {}
-    ~Guard() { slot_.store(0, std::memory_order_release); }
+    explicit Guard(ReaderSlots& slots) : held_(FindHeld(slots)) {
+      if (held_.depth++ > 0) return;
+      held_.owner = &slots;
+      held_.slot = &slots.Enter();
+    }
+    // On the thread that made it.
+    ~Guard() {
+      if (--held_.depth > 0) return;
+      held_.owner = nullptr;
+      held_.slot->store(0, std::memory_order_release);
+    }
     Guard(const Guard&) = delete;
     Guard& operator=(const Guard&) = delete;
 
    private:
-    std::atomic<uint64_t>& slot_;
+    Held& held_;
   };
 
   // Everything made unreachable before this call is safe once QuietSince(the result).
@@ -46,6 +65,18 @@ class ReaderSlots {
     std::atomic<uint64_t> moment{0};  // 0: free
   };
   static constexpr size_t kSlots = 64;
+  // No code of ours is inside more stores than this at once.
+  static constexpr size_t kOwnersPerThread = 4;
+
+  static Held& FindHeld(const ReaderSlots& slots) {
+    thread_local std::array<Held, kOwnersPerThread> held;
+    size_t free = 0;
+    for (size_t i = 0; i < held.size(); ++i) {
+      if (held[i].owner == &slots) return held[i];
+      if (held[i].owner == nullptr) free = i;
+    }
+    return held[free];
+  }
 
   // The exchange orders the slot before everything that the reader looks at afterwards: either
   // the writer sees the slot, or the reader sees what the writer made unreachable.

@@ -48,6 +48,7 @@ class Recoverer {
   FrontIdentity Identity(uint64_t incarnation) const;
   void PrepareActive(LogPosition end);
   absl::Status MatchIncarnations(const Front& front);
+  bool IsOpenRecordTorn(LogPosition end) const;
 
   const RecoveryContext& context_;
   Segments& segments_;
@@ -84,14 +85,6 @@ absl::Status Recoverer::LoadSegments() {
   std::vector<DamagedRange> missing;
   RETURN_IF_ERROR(segments_.Load(saved_.log_begin, saved_.durable_end, &missing));
   for (DamagedRange& range : missing) RETURN_IF_ERROR(Damage(std::move(range)));
-  // The newest file may be the one that is missing: nothing stands behind it to show the gap.
-  const std::vector<SegmentEntry> entries = segments_.entries();
-  const LogPosition known = entries.empty() ? saved_.log_begin : entries.back().limit;
-  if (known < saved_.durable_end) {
-    RETURN_IF_ERROR(Damage({known, saved_.durable_end,
-                            absl::StrCat("no file for the log from ", known.value(), " to ",
-                                         saved_.durable_end.value())}));
-  }
   // A hard link to the active segment would let our writes show in somebody's copy.
   absl::StatusOr<std::shared_ptr<SegmentFile>> file = segments_.Find(saved_.durable_end);
   if (file.ok()) {
@@ -104,10 +97,6 @@ absl::Status Recoverer::LoadSegments() {
     }
   } else if (segments_.EntryAt(saved_.durable_end) && !IsUnreadable(file.status())) {
     return file.status();
-  } else if (const auto entry = segments_.EntryAt(saved_.durable_end);
-             entry && entry->begin() < saved_.durable_end) {
-    RETURN_IF_ERROR(
-        Damage({entry->begin(), saved_.durable_end, std::string(file.status().message())}));
   }
   return absl::OkStatus();
 }
@@ -118,6 +107,8 @@ absl::StatusOr<std::unique_ptr<SharedMemory>> Recoverer::FindFront() {
       TakeFront(context_.file_system, saved_.front_directory, FrontName(saved_.incarnation),
                 Identity(saved_.incarnation));
   if (found.ok()) return *std::move(found);
+  // Too few descriptors, too little memory: what the front holds must not be lost to that.
+  if (!IsUnreadable(found.status())) return found.status();
   log_.report.possible_loss = true;
   log_.report.notes.push_back(absl::StrCat(
       absl::IsNotFound(found.status()) ? "the front of the last process is gone; what was not yet "
@@ -207,6 +198,10 @@ absl::Status Recoverer::Adopt(std::unique_ptr<SharedMemory> memory) {
   }
   log_.report.voided_claims = SettleClaims(*front, context_.health, context_.lost);
   RETURN_IF_ERROR(WriteAgain(watermark, front->written_end(), front.get()));
+  // The writer goes on here, in this object.
+  const absl::StatusOr<std::shared_ptr<SegmentFile>> active =
+      segments_.Find(std::min(front->written_end(), front->claimed_end()));
+  if (!active.ok() && !IsUnreadable(active.status())) return active.status();
   RETURN_IF_ERROR(MatchIncarnations(*front));
   for (const SegmentEntry& entry : segments_.entries()) {
     const std::shared_ptr<SegmentFile> open = segments_.FindOpen(entry.begin());
@@ -255,6 +250,8 @@ absl::Status Recoverer::CutAt(LogPosition end, bool keep_rest) {
   for (const LogPosition record : scan_.records) {
     if (record >= end) ++log_.report.dropped_records;
   }
+  std::copy_if(scan_.offsets.begin(), scan_.offsets.end(), std::back_inserter(log_.left_out),
+               [&](const SeenOffset& seen) { return seen.position >= end; });
   const LogPosition furthest = std::max({segments_.prepared_end(), saved_.prepared_end,
                                          segments_.BeginOf(end) + saved_.segment_bytes});
   // One number stays without a file: a gap in the numbers is how a cut is told from a roll.
@@ -266,10 +263,14 @@ absl::Status Recoverer::CutAt(LogPosition end, bool keep_rest) {
   RETURN_IF_ERROR(segments_.Create(begin, end, incarnation_, /*zero=*/false));
   segments_.SetCut(end, begin);
   for (const SegmentName& name : skipped) {
+    // What cannot be read is kept for whoever can.
     const bool has_records =
-        std::any_of(scan_.records.begin(), scan_.records.end(), [&](LogPosition record) {
-          return record >= name.begin && record < name.begin + saved_.segment_bytes;
-        });
+        std::any_of(scan_.records.begin(), scan_.records.end(),
+                    [&](LogPosition record) {
+                      return record >= name.begin && record < name.begin + saved_.segment_bytes;
+                    }) ||
+        std::any_of(scan_.unreadable.begin(), scan_.unreadable.end(),
+                    [&](const SegmentEntry& entry) { return entry.begin() == name.begin; });
     const std::string file = SegmentFileName(name);
     if (!has_records) {
       segments_.AddSpare(file);
@@ -321,6 +322,14 @@ absl::Status Recoverer::GoOnBehind(LogPosition end) {
   return StartFront(end);
 }
 
+// Of two open records the first was written and the second was not: from where the first one says,
+// a second life of the log would be read with the wrong seed.
+bool Recoverer::IsOpenRecordTorn(LogPosition end) const {
+  const std::shared_ptr<SegmentFile> file = segments_.FindOpen(end);
+  return file != nullptr && file->incarnations().back().first > end &&
+         file->incarnations().size() > 1;
+}
+
 absl::Status Recoverer::JudgeFiles() {
   ASSIGN_OR_RETURN(scan_, ScanTail(segments_, saved_.durable_end, saved_.durable_incarnation,
                                    saved_.incarnation));
@@ -353,6 +362,12 @@ absl::Status Recoverer::JudgeFiles() {
                                          " and is unreadable from ", end.value(), " on")}));
     end = scan_.watermark;
   }
+  for (const SegmentEntry& entry : scan_.unreadable) {
+    is_damaged = true;
+    RETURN_IF_ERROR(Damage({entry.begin(), entry.end(),
+                            absl::StrCat("segment ", SegmentFileName(entry.name),
+                                         " cannot be read: what it held is lost")}));
+  }
   log_.report.end = end;
   const LogPosition next = StepOverCuts(segments_, end);
   const bool at_border = next.value() % saved_.segment_bytes == 0;
@@ -360,7 +375,10 @@ absl::Status Recoverer::JudgeFiles() {
   if (log_.report.was_clean && !is_damaged && (at_border || has_file)) return GoOnBehind(next);
   RETURN_IF_ERROR(WriteAgain(scan_.watermark, end, nullptr));
   // In the same boot, writes were sequential: what does not verify is where the last one stopped.
-  if (same_boot_ && !cut && !is_damaged && has_file) return GoOnBehind(next);
+  if (same_boot_ && !cut && !is_damaged && has_file && !scan_.has_leftovers &&
+      !IsOpenRecordTorn(next)) {
+    return GoOnBehind(next);
+  }
   if (segments_.entries().empty() && end == saved_.log_begin) return GoOnBehind(end);
   return CutAt(end, cut.has_value());
 }
@@ -412,15 +430,10 @@ absl::StatusOr<RecoveredLog> Recoverer::Run() {
   const FrontIdentity place = Identity(saved_.next_incarnation);
   incarnation_ = Checksum(reinterpret_cast<const char*>(&place), sizeof place, saved_.hash_seed);
   RETURN_IF_ERROR(JudgeFiles());
-  // Only now does nothing rest on the old front any more.
-  if (!saved_.is_clean && saved_.front == FrontKind::kShared && same_boot_ &&
-      TakeFront(context_.file_system, saved_.front_directory, FrontName(saved_.incarnation),
-                Identity(saved_.incarnation))
-          .ok()) {
-    for (const std::string& name :
-         {FrontName(saved_.incarnation), DoorbellName(saved_.incarnation)}) {
-      context_.file_system.RemoveShared(saved_.front_directory, name).IgnoreError();
-    }
+  if (log_.report.possible_loss) {
+    // Of a front that is gone the doorbells may have stayed.
+    context_.file_system.RemoveShared(saved_.front_directory, DoorbellName(saved_.incarnation))
+        .IgnoreError();
   }
   return std::move(log_);
 }

@@ -43,6 +43,8 @@ struct RecoveredLog {
   // Set: records of the new incarnation may begin only behind open records, seeded with this one.
   std::optional<uint64_t> announce_behind;
   std::string front_directory;
+  // Offsets that a cut left out.
+  std::vector<SeenOffset> left_out;
   RecoveryReport report;
 };
 

@@ -11,11 +11,11 @@
 namespace weir::internal {
 
 absl::Status SegmentReplacer::CoverLost(SegmentFile& target, LogPosition begin, LogPosition end,
-                                        const std::string& reason) {
+                                        uint64_t incarnation, const std::string& reason) {
   std::string filler(kRecordHeaderBytes, '\0');
   if (end - begin >= kRecordHeaderBytes) {
     WriteFiller(filler.data(), begin, static_cast<uint32_t>(end - begin), kIsLost,
-                front_->last_store_time(), target.IncarnationAt(begin));
+                front_->last_store_time(), incarnation);
     RETURN_IF_ERROR(target.Write(begin, {absl::string_view(filler)}));
   }
   lost_->Add({begin, end, reason});
@@ -26,27 +26,30 @@ absl::Status SegmentReplacer::CoverLost(SegmentFile& target, LogPosition begin, 
 absl::Status SegmentReplacer::CopyRecords(SegmentFile& failed, LogPosition ring_begin,
                                           SegmentFile& target) {
   const LogPosition start = failed.begin() + kSegmentHeaderBytes;
-  const LogPosition written(failed.written_end.load(std::memory_order_acquire));
+  // The front knows how far the log was written; the file that failed may have been opened anew.
+  const LogPosition written = std::clamp(front_->written_end(), start, failed.limit());
   const LogPosition synced(failed.synced_end.load(std::memory_order_acquire));
-  for (const auto& [from, incarnation] : failed.incarnations()) {
-    if (from != start) target.ChangeIncarnation(from, incarnation);
-  }
-  target.set_incarnations_complete();
   RecordCopier copier({.file = failed,
                        .begin = start,
                        .end = std::max(start, written),
                        .front = front_,
                        .ring_begin = ring_begin});
-  return copier.CopyTo(target, [&](LogPosition gap, LogPosition gap_end) {
+  RETURN_IF_ERROR(copier.CopyTo(target, [&](LogPosition gap, LogPosition gap_end) {
     const std::string reason =
         absl::StrCat(failed.Describe(gap), ": ", gap_end - gap,
                      " bytes are neither in the front nor readable from the file that failed");
-    if (gap >= synced) return CoverLost(target, gap, gap_end, reason);
+    if (gap >= synced) return CoverLost(target, gap, gap_end, failed.IncarnationAt(gap), reason);
     // Old damage: it stays what it was, and the quarantined file keeps the bytes.
     health_->Raise(Condition::kDamage, reason);
     lost_->Add({gap, gap_end, reason});
     return absl::OkStatus();
-  });
+  }));
+  // The walk has met every open record.
+  for (const auto& [from, incarnation] : failed.incarnations()) {
+    if (from != start) target.ChangeIncarnation(from, incarnation);
+  }
+  target.set_incarnations_complete();
+  return absl::OkStatus();
 }
 
 absl::Status SegmentReplacer::Replace(const std::shared_ptr<SegmentFile>& failed,
@@ -62,7 +65,8 @@ absl::Status SegmentReplacer::Replace(const std::shared_ptr<SegmentFile>& failed
   ASSIGN_OR_RETURN(std::unique_ptr<File> file, directory.Open(temporary, OpenMode::kCreate));
   auto target =
       std::make_shared<SegmentFile>(name, header, std::move(file), segments_->cache().NewFile());
-  const LogPosition written(failed->written_end.load(std::memory_order_acquire));
+  const LogPosition written =
+      std::clamp(front_->written_end(), failed->begin() + kSegmentHeaderBytes, failed->limit());
   absl::Status status = target->Allocate(target->limit());
   const std::string header_bytes = EncodeSegmentHeader(header);
   if (status.ok()) status = target->Write(target->begin(), {absl::string_view(header_bytes)});

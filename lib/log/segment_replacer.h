@@ -31,7 +31,7 @@ class SegmentReplacer {
  private:
   absl::Status CopyRecords(SegmentFile& failed, LogPosition ring_begin, SegmentFile& target);
   absl::Status CoverLost(SegmentFile& target, LogPosition begin, LogPosition end,
-                         const std::string& reason);
+                         uint64_t incarnation, const std::string& reason);
 
   Front* const front_;
   Segments* const segments_;

@@ -112,6 +112,13 @@ absl::Status Segments::Load(LogPosition log_begin, LogPosition durable_end,
     expected = name.begin + segment_bytes_;
     slots_.emplace(name.begin.value(), std::move(slot));
   }
+  // The newest file may be the one that is missing: nothing stands behind it to show the gap.
+  const LogPosition known = slots_.empty() ? log_begin : slots_.rbegin()->second.entry.limit;
+  if (known < durable_end) {
+    missing->push_back(
+        {known, durable_end,
+         absl::StrCat("no file for the log from ", known.value(), " to ", durable_end.value())});
+  }
   UpdateEnds();
   return absl::OkStatus();
 }
@@ -144,6 +151,14 @@ std::optional<LogPosition> Segments::GoOn(LogPosition position) const {
   const auto next = slots_.upper_bound(BeginOf(position).value());
   if (next == slots_.end()) return std::nullopt;
   return LogPosition(next->first);
+}
+
+bool Segments::IsCutAt(LogPosition position) const {
+  MutexLock lock(mutex_);
+  auto slot = slots_.upper_bound(position.value());
+  if (slot == slots_.begin()) return false;
+  const SegmentEntry& entry = std::prev(slot)->second.entry;
+  return entry.cut && position >= *entry.cut && position <= entry.limit;
 }
 
 absl::StatusOr<std::shared_ptr<SegmentFile>> Segments::Find(LogPosition position) {
@@ -183,10 +198,13 @@ void Segments::CloseIdleFiles() {
   for (auto& [begin, slot] : slots_) {
     if (slot.file == nullptr) continue;
     ++open;
-    // The descriptor that wrote is the one that syncs: it stays until everything is synced.
-    const bool is_done = slot.file->synced_end.load(std::memory_order_acquire) ==
-                             slot.file->written_end.load(std::memory_order_acquire) &&
-                         !slot.file->is_poisoned.load(std::memory_order_acquire);
+    // The descriptor that wrote is the one that syncs, and only this object knows how far it was
+    // written: it stays until the segment is whole and synced.
+    const uint64_t written = slot.file->written_end.load(std::memory_order_acquire);
+    const bool is_whole = written == slot.file->synced_end.load(std::memory_order_acquire) &&
+                          written >= slot.entry.end().value();
+    const bool is_done =
+        (written == 0 || is_whole) && !slot.file->is_poisoned.load(std::memory_order_acquire);
     const bool is_last = begin + 3 * segment_bytes_ >= prepared_end().value();
     // Whoever opens a file wants it, even if all others wait for a sync.
     const bool is_wanted = slot.last_use == use_;
@@ -229,17 +247,21 @@ absl::StatusOr<Segments::Preparation> Segments::StartPreparation(LogPosition beg
       preparation.file = *std::move(file);
       recycled_.fetch_add(1, std::memory_order_relaxed);
       // As long as a spare was, no longer: what lay behind the new header never verifies.
-      RETURN_IF_ERROR(preparation.file->Allocate(segment_bytes_));
       if (status->size > segment_bytes_) {
         RETURN_IF_ERROR(preparation.file->Truncate(segment_bytes_));
       }
-      return preparation;
     }
     if (status.ok() && status->links != 1) RETURN_IF_ERROR(directory_->Remove(*spare));
   }
-  ASSIGN_OR_RETURN(preparation.file,
-                   directory_->Open(preparation.temporary_name, OpenMode::kCreate));
-  RETURN_IF_ERROR(preparation.file->Allocate(segment_bytes_));
+  if (preparation.file == nullptr) {
+    ASSIGN_OR_RETURN(preparation.file,
+                     directory_->Open(preparation.temporary_name, OpenMode::kCreate));
+  }
+  if (absl::Status status = preparation.file->Allocate(segment_bytes_); !status.ok()) {
+    // What it got is space that somebody else may need now.
+    directory_->Remove(preparation.temporary_name).IgnoreError();
+    return status;
+  }
   return preparation;
 }
 

@@ -65,6 +65,8 @@ class Segments {
   // Where the log goes on if nothing of it is at `position`: `position` itself if a segment holds
   // it below its end, else the begin of the next segment; nullopt behind the last one.
   std::optional<LogPosition> GoOn(LogPosition position) const;
+  // Whether nothing is at `position` because the log was cut there.
+  bool IsCutAt(LogPosition position) const;
   // Begin of the oldest segment; the end of the furthest one.
   LogPosition begin() const { return LogPosition(begin_.load(std::memory_order_acquire)); }
   LogPosition prepared_end() const {

@@ -21,6 +21,28 @@ LogPosition StepBackOverCuts(const Segments& segments, LogPosition durable) {
   return durable;
 }
 
+void NoteOffsets(const char* record, LogPosition position, TailScan& scan) {
+  const RecordHeader header = LoadHeader(record);
+  if (header.queue_number == kNoQueue) return;
+  scan.offsets.push_back({position, header.queue_number, header.queue_offset});
+  const auto queues = DecodeQueues(record);
+  for (uint32_t i = 0; queues && i < queues->further_queue_count; ++i) {
+    const FurtherQueue further = queues->further_queue(i);
+    scan.offsets.push_back({position, further.number, further.offset});
+  }
+}
+
+void NoteRecord(const ScannedRecord& record, TailScan& scan) {
+  scan.records.push_back(record.position);
+  if (record.header.type != RecordType::kGroup) {
+    return NoteOffsets(record.bytes, record.position, scan);
+  }
+  for (uint32_t at = kRecordHeaderBytes; at < record.header.bytes();) {
+    NoteOffsets(record.bytes + at, record.position + at, scan);
+    at += LoadHeader(record.bytes + at).bytes();
+  }
+}
+
 }  // namespace
 
 LogPosition StepOverCuts(const Segments& segments, LogPosition end) {
@@ -46,6 +68,7 @@ absl::StatusOr<TailScan> ScanTail(Segments& segments, LogPosition durable_end,
     if (!file.ok()) {
       // Too few descriptors are no damage: the next open may have them.
       if (!IsUnreadable(file.status())) return file.status();
+      scan.unreadable.push_back(entry);
       if (!in_gap) gap = scan.end;
       in_gap = true;
       continue;
@@ -72,7 +95,8 @@ absl::StatusOr<TailScan> ScanTail(Segments& segments, LogPosition durable_end,
         in_gap = false;
         scan.end = record.end();
         scan.has_records = true;
-        scan.records.push_back(record.position);
+        scan.has_leftovers = false;
+        if (!scan.gaps.empty()) NoteRecord(record, scan);
         scan.last_store_time = std::max(scan.last_store_time, record.header.store_time);
         if (const auto mark = DecodeMark(record)) {
           scan.watermark = std::max(scan.watermark, mark->durable_end);
@@ -80,6 +104,7 @@ absl::StatusOr<TailScan> ScanTail(Segments& segments, LogPosition durable_end,
         }
         continue;
       }
+      if (scanner.resync_from() > scanner.position() + kRecordAlignment) scan.has_leftovers = true;
       // An unreadable stretch is a gap like any other.
       if (!in_gap) gap = scanner.position() == start ? scan.end : scanner.position();
       in_gap = true;

@@ -18,16 +18,31 @@ struct Gap {
   LogPosition end;
 };
 
+// An offset of a queue that a record behind a gap has.
+struct SeenOffset {
+  LogPosition position;
+  uint32_t queue_number = 0;
+  uint64_t queue_offset = 0;
+};
+
 struct TailScan {
   LogPosition watermark;  // the log was durable at least up to here
   std::vector<Gap> gaps;  // with valid records behind them
   LogPosition end;        // behind the last valid record
   bool has_records = false;
+  // Behind the last valid record stand whole members of a group that is torn. They are not the log,
+  // and they verify: nothing may be written before them.
+  bool has_leftovers = false;
+  // Segments behind the durable end whose files cannot be read. Their headers were synced before
+  // anything was appended, so this is damage and never "not written yet".
+  std::vector<SegmentEntry> unreadable;
   int64_t last_store_time = 0;
   int64_t last_sync = 0;  // the newest that a mark tells of
   uint64_t bytes_read = 0;
-  // Records by position, for counting what a cut leaves out.
+  // What is behind the first gap, for telling what a cut there leaves out: records by position, and
+  // the offsets that they have.
   std::vector<LogPosition> records;
+  std::vector<SeenOffset> offsets;
 };
 
 // Scans from `durable_end`, whose record `durable_incarnation` wrote, to the end of the furthest

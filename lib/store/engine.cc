@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "base/checksum.h"
 #include "base/status_macros.h"
 #include "format/file_names.h"
 #include "store/message_stamp.h"
@@ -17,6 +17,7 @@ Engine::Engine(std::unique_ptr<CommitLog> log)
       view_(log_.get(), log_->options().background == Background::kThreads),
       queues_(&log_->front().reader_slots(), &log_->front().append_lock()),
       catalogue_(&queues_),
+      planner_(log_.get(), &queues_, &catalogue_),
       totals_(&catalogue_),
       files_(&log_->directory(), &log_->cache()),
       seal_observer_(&totals_),
@@ -51,72 +52,43 @@ absl::Status Engine::Start() {
     log_->health().Raise(Condition::kDamage, range.reason);
     recovery.damage.push_back(std::move(range));
   }
+  ReportLeftOut();
   return absl::OkStatus();
+}
+
+// What recovery knows by queue numbers, in the words of who reads the report.
+void Engine::ReportLeftOut() {
+  std::map<uint32_t, std::pair<uint64_t, uint64_t>> queues;
+  for (const SeenOffset& seen : log_->left_out()) {
+    const auto [queue, is_new] =
+        queues.try_emplace(seen.queue_number, seen.queue_offset, seen.queue_offset + 1);
+    queue->second.first = std::min(queue->second.first, seen.queue_offset);
+    queue->second.second = std::max(queue->second.second, seen.queue_offset + 1);
+  }
+  for (const auto& [number, offsets] : queues) {
+    const Topic::Entry* const topic = catalogue_.OfQueue(number);
+    log_->report().dropped_offsets.push_back(
+        {.topic = topic == nullptr ? "" : std::string(topic->name),
+         .queue_id = topic == nullptr ? number : number - topic->first_queue,
+         .first = QueueOffset(offsets.first),
+         .end = QueueOffset(offsets.second)});
+  }
 }
 
 // --- Topics
 
-absl::StatusOr<const Topic::Entry*> Engine::AddTopic(absl::string_view name, uint32_t queue_count,
-                                                     LogPosition* record_end) {
-  RETURN_IF_ERROR(CheckTopicName(name));
-  if (queue_count == 0 || queue_count > kMaxQueuesPerTopic) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(queue_count, " queues; 1 to ", kMaxQueuesPerTopic));
-  }
-  MutexLock lock(topic_lock_);
-  if (const Topic::Entry* const known = catalogue_.Find(name)) return known;
-  const uint32_t first_queue = catalogue_.next_queue();
-  // Whatever can fail for want of memory or numbers fails before the record is in the log.
-  RETURN_IF_ERROR(queues_.Add(first_queue, queue_count));
-  const std::string body = EncodeTopic(name, first_queue, queue_count);
-  const auto body_bytes = static_cast<uint32_t>(body.size());
-  const auto second = static_cast<uint32_t>(RecordBytes(0, body_bytes));
-  const uint32_t first = std::max(kTwinBytes, second);
-  const uint32_t total = kRecordHeaderBytes + first + second;
-  ASSIGN_OR_RETURN(
-      const Reservation reservation,
-      log_->Claim(total, log_->clock().WallNanos(), log_->DeadlineIn(absl::InfiniteDuration()),
-                  [&](LogPosition, char* memory, int64_t time) {
-                    WriteStamp(memory,
-                               {.bytes = total, .type = RecordType::kGroup, .store_time = time});
-                    uint32_t at = kRecordHeaderBytes;
-                    for (const uint32_t bytes : {first, second}) {
-                      WriteStamp(memory + at, {.bytes = bytes,
-                                               .type = RecordType::kCatalogue,
-                                               .store_time = time,
-                                               .group_distance = at / kRecordAlignment});
-                      at += bytes;
-                    }
-                  }));
-  uint32_t at = kRecordHeaderBytes;
-  for (const uint32_t bytes : {first, second}) {
-    char* const record = reservation.bytes + at;
-    char* const to = WriteParts(record, {}, 0, body_bytes);
-    std::memset(to, 0, static_cast<size_t>(record + bytes - to));
-    std::memcpy(to, body.data(), body.size());
-    Publish(record, Seal(record, reservation.position + at, log_->incarnation()));
-    at += bytes;
-  }
-  const int32_t word = Seal(reservation.bytes, reservation.position, log_->incarnation());
-  absl::StatusOr<const Topic::Entry*> added =
-      catalogue_.Add(name, first_queue, queue_count, reservation.position + kRecordHeaderBytes);
-  log_->Publish(reservation, word);
-  log_->doorbell().RingLog();
-  *record_end = reservation.end();
-  return added;
-}
-
 absl::StatusOr<Topic> Engine::CreateTopic(absl::string_view name, uint32_t queue_count) {
-  LogPosition end;
-  ASSIGN_OR_RETURN(const Topic::Entry* const topic, AddTopic(name, queue_count, &end));
+  Reservation record;
+  const Deadline never = log_->DeadlineIn(absl::InfiniteDuration());
+  ASSIGN_OR_RETURN(const Topic::Entry* const topic,
+                   planner_.AddTopic(name, queue_count, never, &record));
   if (topic->queue_count != queue_count) {
     return absl::AlreadyExistsError(
         absl::StrCat("topic ", name, " has ", topic->queue_count, " queues"));
   }
-  if (end > LogPosition(0)) {
-    ASSIGN_OR_RETURN(
-        const Durability reached,
-        log_->WaitFor(end, end, Durability::kDisk, log_->DeadlineIn(absl::InfiniteDuration())));
+  if (record.size > 0) {
+    ASSIGN_OR_RETURN(const Durability reached,
+                     log_->WaitFor(record.position, record.end(), Durability::kDisk, never));
     if (reached != Durability::kDisk) {
       const absl::Status why = log_->health().WhyNoAppend();
       return why.ok() ? absl::DeadlineExceededError(
@@ -127,82 +99,13 @@ absl::StatusOr<Topic> Engine::CreateTopic(absl::string_view name, uint32_t queue
   return Topic(topic);
 }
 
-absl::StatusOr<const Topic::Entry*> Engine::Resolve(const TopicRef& topic) {
-  if (topic.topic()) {
-    const Topic::Entry* const entry = topic.topic().entry();
-    if (entry->owner != &catalogue_) {
-      return absl::InvalidArgumentError("the topic's handle belongs to another store");
-    }
-    return entry;
-  }
-  if (const Topic::Entry* const known = catalogue_.Find(topic.name())) return known;
-  RETURN_IF_ERROR(CheckTopicName(topic.name()));
-  if (log_->options().default_queue_count == 0) {
-    return absl::NotFoundError(absl::StrCat("there is no topic ", topic.name()));
-  }
-  LogPosition end;
-  return AddTopic(topic.name(), log_->options().default_queue_count, &end);
-}
-
 absl::StatusOr<Topic> Engine::OpenTopic(absl::string_view name) {
-  ASSIGN_OR_RETURN(const Topic::Entry* const entry, Resolve(name));
+  ASSIGN_OR_RETURN(const Topic::Entry* const entry,
+                   planner_.Resolve(name, log_->DeadlineIn(absl::InfiniteDuration())));
   return Topic(entry);
 }
 
 // --- Append
-
-absl::Status Engine::AddFurtherQueues(const Message& message, MessagePlan* plan) {
-  if (message.further_queues.size() > kMaxFurtherQueues) {
-    return absl::InvalidArgumentError(absl::StrCat(message.further_queues.size(),
-                                                   " further queues; at most ", kMaxFurtherQueues));
-  }
-  for (const QueueRef& queue : message.further_queues) {
-    ASSIGN_OR_RETURN(const Topic::Entry* const topic, Resolve(queue.topic));
-    if (queue.queue_id >= topic->queue_count) {
-      return absl::NotFoundError(
-          absl::StrCat("topic ", topic->name, " has no queue ", queue.queue_id));
-    }
-    const uint32_t number = topic->first_queue + queue.queue_id;
-    plan->further.push_back({number, topic, &queues_.queue(number)});
-  }
-  std::sort(plan->further.begin(), plan->further.end(),
-            [](const auto& a, const auto& b) { return a.number < b.number; });
-  for (size_t i = 0; i < plan->further.size(); ++i) {
-    const MessagePlan::Target& target = plan->further[i];
-    if (target.number == plan->target.number ||
-        (i > 0 && target.number == plan->further[i - 1].number)) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("topic ", target.topic->name, ": a queue is named twice"));
-    }
-  }
-  return absl::OkStatus();
-}
-
-absl::Status Engine::Plan(const Message& message, uint64_t body_bytes, MessagePlan* plan) {
-  plan->message = &message;
-  // Nothing is created for a message that is refused: what can be measured now is.
-  if (body_bytes > log_->options().max_body_bytes) {
-    return absl::InvalidArgumentError(absl::StrCat("the body has ", body_bytes, " bytes; at most ",
-                                                   log_->options().max_body_bytes));
-  }
-  ASSIGN_OR_RETURN(plan->topic, Resolve(message.topic));
-  const Topic::Entry& topic = *plan->topic;
-  if (message.queue_id) {
-    plan->queue_id = *message.queue_id;
-    if (plan->queue_id >= topic.queue_count) {
-      return absl::NotFoundError(
-          absl::StrCat("topic ", topic.name, " has no queue ", plan->queue_id));
-    }
-  } else if (!message.ordering_key.empty()) {
-    plan->queue_id = static_cast<uint32_t>(Checksum(message.ordering_key) % topic.queue_count);
-  } else if (topic.queue_count > 1) {
-    plan->queue_id = topic.next_queue.fetch_add(1, std::memory_order_relaxed) % topic.queue_count;
-  }
-  const uint32_t number = topic.first_queue + plan->queue_id;
-  plan->target = {number, plan->topic, &queues_.queue(number)};
-  if (!message.further_queues.empty()) RETURN_IF_ERROR(AddFurtherQueues(message, plan));
-  return MeasureMessage(body_bytes, log_->options().max_body_bytes, log_->record_bytes_max(), plan);
-}
 
 void Engine::RingFor(const MessagePlan& plan) {
   log_->doorbell().RingQueue(plan.target.number);
@@ -227,8 +130,8 @@ absl::StatusOr<Receipt> Engine::Finish(const MessagePlan& plan, const Reservatio
 
 absl::StatusOr<Receipt> Engine::Append(const Message& message, const AppendOptions& options) {
   MessagePlan plan;
-  RETURN_IF_ERROR(Plan(message, message.body.size(), &plan));
   const Deadline deadline = log_->DeadlineIn(options.timeout);
+  RETURN_IF_ERROR(planner_.Plan(message, message.body.size(), deadline, &plan));
   ASSIGN_OR_RETURN(const Reservation reservation,
                    log_->Claim(plan.record_bytes, log_->clock().WallNanos(), deadline,
                                SingleStamp{plan, queues_, *log_}));
@@ -243,7 +146,8 @@ absl::StatusOr<Receipt> Engine::Append(const Message& message, const AppendOptio
 absl::Status Engine::AppendAsync(const Message& message, const AppendOptions& options,
                                  AppendCallback callback) {
   MessagePlan plan;
-  RETURN_IF_ERROR(Plan(message, message.body.size(), &plan));
+  const Deadline deadline = log_->DeadlineIn(options.timeout);
+  RETURN_IF_ERROR(planner_.Plan(message, message.body.size(), deadline, &plan));
   auto completion = std::make_unique<Completion>();
   auto receipt = std::make_unique<Receipt>();
   Receipt* const filled = receipt.get();
@@ -270,11 +174,10 @@ absl::Status Engine::AppendAsync(const Message& message, const AppendOptions& op
       receipt->queue_offset = QueueOffset(stamp.plan.queue_offset);
     }
   };
-  const absl::StatusOr<Reservation> claimed =
-      log_->Claim(plan.record_bytes, log_->clock().WallNanos(), log_->DeadlineIn(options.timeout),
-                  FillingStamp{stamp, filled});
+  const absl::StatusOr<Reservation> claimed = log_->Claim(
+      plan.record_bytes, log_->clock().WallNanos(), deadline, FillingStamp{stamp, filled});
   if (!claimed.ok()) return claimed.status();
-  completion.release();
+  static_cast<void>(completion.release());
   char* const body = WriteParts(claimed->bytes, plan.parts, plan.filter, plan.body_bytes);
   if (plan.body_bytes > 0) std::memcpy(body, message.body.data(), plan.body_bytes);
   log_->Publish(*claimed, Seal(claimed->bytes, claimed->position, log_->incarnation()));
@@ -293,19 +196,14 @@ absl::Status Engine::AppendAsync(const Message& message, const AppendOptions& op
 absl::StatusOr<std::vector<Receipt>> Engine::AppendAll(absl::Span<const Message> messages,
                                                        const AppendOptions& options) {
   if (messages.empty()) return absl::InvalidArgumentError("a batch without messages");
+  const Deadline deadline = log_->DeadlineIn(options.timeout);
   std::vector<MessagePlan> plans(messages.size());
+  uint32_t bytes = 0;
+  RETURN_IF_ERROR(planner_.PlanAll(messages, deadline, absl::MakeSpan(plans), &bytes));
   std::vector<std::pair<uint32_t, uint32_t>> demand;
-  uint64_t total = kRecordHeaderBytes;
-  for (size_t i = 0; i < messages.size(); ++i) {
-    RETURN_IF_ERROR(Plan(messages[i], messages[i].body.size(), &plans[i]));
-    total += plans[i].record_bytes;
-    demand.emplace_back(plans[i].target.number, 1);
-    for (const MessagePlan::Target& target : plans[i].further)
-      demand.emplace_back(target.number, 1);
-  }
-  if (total > log_->group_bytes_max()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the batch has ", total, " bytes; at most ", log_->group_bytes_max()));
+  for (const MessagePlan& plan : plans) {
+    demand.emplace_back(plan.target.number, 1);
+    for (const MessagePlan::Target& target : plan.further) demand.emplace_back(target.number, 1);
   }
   std::sort(demand.begin(), demand.end());
   size_t distinct = 0;
@@ -317,8 +215,6 @@ absl::StatusOr<std::vector<Receipt>> Engine::AppendAll(absl::Span<const Message>
     }
   }
   demand.resize(distinct);
-  const Deadline deadline = log_->DeadlineIn(options.timeout);
-  const auto bytes = static_cast<uint32_t>(total);
   ASSIGN_OR_RETURN(const Reservation reservation,
                    log_->Claim(bytes, log_->clock().WallNanos(), deadline,
                                GroupStamp{plans, demand, queues_, bytes}));
@@ -357,11 +253,11 @@ absl::StatusOr<std::vector<Receipt>> Engine::AppendAll(absl::Span<const Message>
 absl::StatusOr<Engine::Claimed> Engine::Claim(const Message& message, size_t body_bytes,
                                               absl::Duration timeout) {
   Claimed claimed;
-  RETURN_IF_ERROR(Plan(message, body_bytes, &claimed.plan));
-  ASSIGN_OR_RETURN(
-      claimed.reservation,
-      log_->Claim(claimed.plan.record_bytes, log_->clock().WallNanos(), log_->DeadlineIn(timeout),
-                  SingleStamp{claimed.plan, queues_, *log_}));
+  const Deadline deadline = log_->DeadlineIn(timeout);
+  RETURN_IF_ERROR(planner_.Plan(message, body_bytes, deadline, &claimed.plan));
+  ASSIGN_OR_RETURN(claimed.reservation,
+                   log_->Claim(claimed.plan.record_bytes, log_->clock().WallNanos(), deadline,
+                               SingleStamp{claimed.plan, queues_, *log_}));
   claimed.body = WriteParts(claimed.reservation.bytes, claimed.plan.parts, claimed.plan.filter,
                             claimed.plan.body_bytes);
   // The message's parts are in the log now; what they pointed to may go.

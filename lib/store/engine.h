@@ -19,6 +19,7 @@
 #include "log/commit_log.h"
 #include "log/own_log_view.h"
 #include "store/message_plan.h"
+#include "store/message_planner.h"
 #include "store/message_reader.h"
 #include "store/topic_catalogue.h"
 #include "store/topic_totals.h"
@@ -87,13 +88,8 @@ class Engine {
 
   explicit Engine(std::unique_ptr<CommitLog> log);
   absl::Status Start();
+  void ReportLeftOut();
 
-  // Finds or creates the topic, chooses the queue, and measures.
-  absl::Status Plan(const Message& message, uint64_t body_bytes, MessagePlan* plan);
-  absl::StatusOr<const Topic::Entry*> Resolve(const TopicRef& topic);
-  absl::Status AddFurtherQueues(const Message& message, MessagePlan* plan);
-  absl::StatusOr<const Topic::Entry*> AddTopic(absl::string_view name, uint32_t queue_count,
-                                               LogPosition* record_end);
   void RingFor(const MessagePlan& plan);
   absl::StatusOr<Receipt> Finish(const MessagePlan& plan, const Reservation& reservation,
                                  const AppendOptions& options, Deadline deadline);
@@ -102,14 +98,12 @@ class Engine {
   OwnLogView view_;
   ConsumeQueues queues_;
   TopicCatalogue catalogue_;
+  MessagePlanner planner_;
   TopicTotals totals_;
   IndexFiles files_;
   SealObserver seal_observer_;
   Indexer indexer_;
   MessageReader reader_;
-
-  // Topics are created one at a time.
-  Mutex topic_lock_;
 };
 
 }  // namespace weir::internal

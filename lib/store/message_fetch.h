@@ -36,6 +36,8 @@ class MessageFetch {
   uint32_t record_bytes() const { return bytes_; }
   // Of the last kDamaged.
   DamagedRange& damage() { return damage_; }
+  // Lets go of the front until the next Get().
+  void Rest() { front_->Rest(); }
 
  private:
   bool IsThere(LogPosition position);

@@ -17,8 +17,8 @@ absl::Status MeasureMessage(uint64_t body_bytes, uint64_t body_bytes_max, uint64
   const Message& message = *plan->message;
   // The plain message, which is most of them, has nothing but its body to be measured.
   if (message.tag.empty() && message.ordering_key.empty() && message.keys.empty() &&
-      message.properties.empty() && plan->further.empty() && body_bytes <= body_bytes_max &&
-      RecordBytes(0, body_bytes) <= record_bytes_max) {
+      message.properties.empty() && message.further_queues.empty() &&
+      body_bytes <= body_bytes_max && RecordBytes(0, body_bytes) <= record_bytes_max) {
     plan->body_bytes = static_cast<uint32_t>(body_bytes);
     plan->record_bytes = static_cast<uint32_t>(RecordBytes(0, body_bytes));
     return absl::OkStatus();
@@ -48,7 +48,11 @@ absl::Status MeasureMessage(uint64_t body_bytes, uint64_t body_bytes_max, uint64
       bytes > kMaxPropertiesBytes) {
     return TooLarge("properties", bytes, kMaxPropertiesBytes);
   }
-  plan->parts = {.further_queues = static_cast<uint32_t>(plan->further.size()),
+  if (message.further_queues.size() > kMaxFurtherQueues) {
+    return absl::InvalidArgumentError(absl::StrCat(message.further_queues.size(),
+                                                   " further queues; at most ", kMaxFurtherQueues));
+  }
+  plan->parts = {.further_queues = static_cast<uint32_t>(message.further_queues.size()),
                  .tag = message.tag,
                  .ordering_key = message.ordering_key,
                  .keys = message.keys,

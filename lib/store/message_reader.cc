@@ -91,6 +91,7 @@ absl::Status MessageReader::ReadInto(const Topic::Entry& topic, uint32_t queue_i
   for (size_t looked_at = 0; looked_at < kEntriesLookedAtMax; ++looked_at, cursor.Next()) {
     if (result.messages_.size() >= options.max_messages) break;
     QueueEntry entry;
+    if (!cursor.is_at_hand()) fetch.Rest();
     ASSIGN_OR_RETURN(const QueueCursor::Outcome at, cursor.Get(&entry));
     if (at == QueueCursor::Outcome::kEnd) break;
     if (at == QueueCursor::Outcome::kTooSmall) {
@@ -169,6 +170,7 @@ absl::Status MessageReader::ReadBackwardsInto(const Topic::Entry& topic, uint32_
     if (result.messages_.size() >= options.max_messages) break;
     cursor.MoveTo(next - 1);
     QueueEntry entry;
+    if (!cursor.is_at_hand()) fetch.Rest();
     ASSIGN_OR_RETURN(const QueueCursor::Outcome at, cursor.Get(&entry));
     if (at != QueueCursor::Outcome::kEntry) break;
     ASSIGN_OR_RETURN(const Got got, fetch.Get(entry, topic, number, cursor.offset()));
@@ -272,6 +274,7 @@ absl::Status MessageReader::ReadTopicInto(const Topic::Entry& topic, LogPosition
       // The same record in another queue of the topic.
       ways.pop();
       cursor.Next();
+      if (!cursor.is_at_hand()) fetch.Rest();
       RETURN_IF_ERROR(push(way.cursor));
       continue;
     }
@@ -299,6 +302,7 @@ absl::Status MessageReader::ReadTopicInto(const Topic::Entry& topic, LogPosition
     last = way.position;
     result.next_position_ = way.position + kRecordAlignment;
     cursor.Next();
+    if (!cursor.is_at_hand()) fetch.Rest();
     RETURN_IF_ERROR(push(way.cursor));
   }
   if (!result.messages_.empty()) {

@@ -17,6 +17,46 @@
 
 namespace weir::internal {
 
+// Writes the stamp of one message at `memory` and enters it in its queues, which have room.
+inline void StampMessage(MessagePlan& plan, LogPosition position, char* memory, int64_t time,
+                         uint32_t group_distance) {
+  const QueueEntry entry{
+      .position = position, .filter = plan.filter, .record_bytes = plan.record_bytes};
+  const MessagePlan::Target& first = plan.target;
+  plan.queue_offset = first.queue->Enter(entry);
+  first.topic->CountMessage(plan.record_bytes);
+  WriteStamp(memory, {.bytes = plan.record_bytes,
+                      .type = RecordType::kMessage,
+                      .flags = plan.flags,
+                      .queue_number = first.number,
+                      .queue_offset = plan.queue_offset,
+                      .store_time = time,
+                      .group_distance = group_distance});
+  if (plan.parts.further_queues == 0) return;
+  WriteFurtherQueueCount(memory, plan.parts.further_queues);
+  for (uint32_t i = 0; i < plan.parts.further_queues; ++i) {
+    const MessagePlan::Target& target = plan.further[i];
+    const uint64_t offset = target.queue->Enter(entry);
+    target.topic->CountMessage(plan.record_bytes);
+    WriteFurtherQueue(memory, i, {target.number, offset});
+  }
+}
+
+// Makes the queues ready for the stamp of one message, or looks whether they are.
+inline void MakeRoomFor(const MessagePlan& plan, ConsumeQueues& queues) {
+  if (plan.target.queue->room() == 0) queues.MakeRoom(plan.target.number, 1);
+  for (const MessagePlan::Target& target : plan.further) {
+    if (target.queue->room() == 0) queues.MakeRoom(target.number, 1);
+  }
+}
+inline bool HasRoomFor(const MessagePlan& plan) {
+  if (plan.target.queue->room() == 0) return false;
+  for (const MessagePlan::Target& target : plan.further) {
+    if (target.queue->room() == 0) return false;
+  }
+  return true;
+}
+
 // The stamp of one message.
 struct SingleStamp {
   MessagePlan& plan;

@@ -11,7 +11,7 @@ namespace weir::internal {
 void QueueCursor::MoveTo(uint64_t offset) { offset_ = offset; }
 
 absl::StatusOr<QueueCursor::Outcome> QueueCursor::Get(QueueEntry* entry) {
-  if (offset_ >= batch_first_ && offset_ < batch_first_ + batch_count_) {
+  if (is_at_hand()) {
     *entry = batch_[offset_ - batch_first_];
     return Outcome::kEntry;
   }

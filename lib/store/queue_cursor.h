@@ -38,6 +38,11 @@ class QueueCursor {
   // The entry at offset(). kTooSmall: it was dropped. kEnd: there is none yet.
   absl::StatusOr<Outcome> Get(QueueEntry* entry);
   void Next() { MoveTo(offset_ + 1); }
+  // Whether Get() has the entry at hand. Else it may read a file: nobody waits for the disk with a
+  // reader slot in his hand.
+  bool is_at_hand() const {
+    return offset_ >= batch_first_ && offset_ < batch_first_ + batch_count_;
+  }
 
   // The smallest offset whose message begins at `position` or behind it; the end if there is none.
   absl::StatusOr<uint64_t> SeekPosition(LogPosition position);

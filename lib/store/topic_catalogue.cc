@@ -64,6 +64,57 @@ std::string EncodeTopic(absl::string_view name, uint32_t first_queue, uint32_t q
   return body;
 }
 
+namespace {
+
+struct TwinBytes {
+  uint32_t first;
+  uint32_t second;
+};
+
+// Under the append lock, too: nothing is encoded to be measured.
+TwinBytes TwinBytesOf(absl::string_view name) {
+  const auto second = static_cast<uint32_t>(RecordBytes(0, 4 + 4 + 1 + name.size()));
+  return {std::max(kTwinBytes, second), second};
+}
+
+}  // namespace
+
+uint32_t TopicGroupBytes(absl::string_view name) {
+  const TwinBytes twins = TwinBytesOf(name);
+  return kRecordHeaderBytes + twins.first + twins.second;
+}
+
+void StampTopicGroup(char* memory, absl::string_view name, int64_t time) {
+  const TwinBytes twins = TwinBytesOf(name);
+  WriteStamp(memory, {.bytes = kRecordHeaderBytes + twins.first + twins.second,
+                      .type = RecordType::kGroup,
+                      .store_time = time});
+  uint32_t at = kRecordHeaderBytes;
+  for (const uint32_t bytes : {twins.first, twins.second}) {
+    WriteStamp(memory + at, {.bytes = bytes,
+                             .type = RecordType::kCatalogue,
+                             .store_time = time,
+                             .group_distance = at / kRecordAlignment});
+    at += bytes;
+  }
+}
+
+int32_t FillTopicGroup(char* memory, LogPosition position, uint64_t incarnation,
+                       absl::string_view name, uint32_t first_queue, uint32_t queue_count) {
+  const std::string body = EncodeTopic(name, first_queue, queue_count);
+  const TwinBytes twins = TwinBytesOf(name);
+  uint32_t at = kRecordHeaderBytes;
+  for (const uint32_t bytes : {twins.first, twins.second}) {
+    char* const record = memory + at;
+    char* const to = WriteParts(record, {}, 0, static_cast<uint32_t>(body.size()));
+    std::memset(to, 0, static_cast<size_t>(record + bytes - to));
+    std::memcpy(to, body.data(), body.size());
+    Publish(record, Seal(record, position + at, incarnation));
+    at += bytes;
+  }
+  return Seal(memory, position, incarnation);
+}
+
 const Topic::Entry* TopicCatalogue::Find(absl::string_view name) const {
   MutexLock lock(mutex_);
   const auto found = by_name_.find(name);

@@ -48,6 +48,14 @@ absl::Status CheckTopicName(absl::string_view name);
 // The body of a catalogue record.
 std::string EncodeTopic(absl::string_view name, uint32_t first_queue, uint32_t queue_count);
 
+// A topic's records as they are appended: an atomic group of two copies, because without it every
+// message of the topic would be unreadable. The stamp is written under the append lock; filling
+// the group returns the word to publish it with.
+uint32_t TopicGroupBytes(absl::string_view name);
+void StampTopicGroup(char* memory, absl::string_view name, int64_t time);
+int32_t FillTopicGroup(char* memory, LogPosition position, uint64_t incarnation,
+                       absl::string_view name, uint32_t first_queue, uint32_t queue_count);
+
 class TopicCatalogue final : public LogIndex {
  public:
   // Queues are created in `queues` with their topic.

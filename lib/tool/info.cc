@@ -50,6 +50,9 @@ std::string AsText(const MessageStore& store) {
   for (const DamagedRange& range : recovery.damage) {
     absl::StrAppend(&text, "  ", DescribeDamage(range), "\n");
   }
+  for (const DroppedOffsets& dropped : recovery.dropped_offsets) {
+    absl::StrAppend(&text, "  ", DescribeDropped(dropped), "\n");
+  }
   for (const std::string& note : recovery.notes) absl::StrAppend(&text, "  ", note, "\n");
   absl::StrAppend(&text, "log       begin ", info.begin.value(), ", durable ", info.durable.value(),
                   ", written ", info.written.value(), ", end ", info.end.value(), "\n");
@@ -90,6 +93,16 @@ void WriteRecovery(const RecoveryReport& report, JsonWriter& json) {
   json.Number("end", report.end.value());
   json.Number("dropped_bytes", report.dropped_bytes);
   json.Number("dropped_records", report.dropped_records);
+  json.BeginArray("dropped_offsets");
+  for (const DroppedOffsets& dropped : report.dropped_offsets) {
+    json.BeginObject();
+    json.String("topic", dropped.topic);
+    json.Number("queue", uint64_t{dropped.queue_id});
+    json.Number("first", dropped.first.value());
+    json.Number("end", dropped.end.value());
+    json.EndObject();
+  }
+  json.EndArray();
   json.Number("voided_claims", report.voided_claims);
   json.Number("bytes_read", report.bytes_read);
   json.Number("seconds", absl::ToDoubleSeconds(report.duration));

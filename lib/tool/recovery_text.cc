@@ -23,13 +23,20 @@ std::string DescribeRecovery(const RecoveryReport& report) {
   if (report.dropped_bytes > 0) {
     absl::StrAppend(
         &text, ", ", report.dropped_records, " records in ", report.dropped_bytes,
-        " bytes behind the cut put into quarantine, last sync ",
+        " bytes behind a hole left out, last sync ",
         report.last_sync == absl::InfinitePast() ? "never" : FormatTimeUtc(report.last_sync));
   }
   if (!report.damage.empty()) {
     absl::StrAppend(&text, ", ", report.damage.size(), " damaged ranges");
   }
   return text;
+}
+
+std::string DescribeDropped(const DroppedOffsets& dropped) {
+  return absl::StrCat(
+      "left out: ", dropped.topic.empty() ? "a topic that was left out itself" : dropped.topic,
+      ", queue ", dropped.queue_id, ", offsets ", dropped.first.value(), " to ",
+      dropped.end.value() - 1);
 }
 
 std::string DescribeDamage(const DamagedRange& range) {

@@ -12,6 +12,9 @@ namespace weir::tool {
 // "clean", or "recovered in 2.31 ms: ..." with everything that was left out or given up.
 std::string DescribeRecovery(const RecoveryReport& report);
 
+// "left out: orders, queue 3, offsets 10 to 14"
+std::string DescribeDropped(const DroppedOffsets& dropped);
+
 // "damaged 262144 to 524288: ..."
 std::string DescribeDamage(const DamagedRange& range);
 

@@ -56,6 +56,37 @@ TEST_CASE("with visibility on_durable nothing is seen before its sync, else all 
   CHECK(Read(*store, "t", 0, 0).size() == 5);
 }
 
+TEST_CASE("after a hole left by a power loss Open says which offsets of which queues it left out") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  auto store = OpenStore(SmallOptions(disk, clock));
+  REQUIRE(store->CreateTopic("orders", 2).ok());
+  AppendNumbered(*store, "orders", 0, 2, 20);
+  Flush(*store);
+  const Receipt hole = Append(*store, {.topic = "orders", .queue_id = 0, .body = "hole"});
+  AppendNumbered(*store, "orders", 3, 3, 20);
+  Append(*store, {.topic = "orders", .queue_id = 1, .body = "other"});
+  // Written and not synced: all of it happens to reach the disk but one record.
+  store->RunOnce();
+  FaultFileSystem after(disk.PowerLoss(LossPlan::KeepEverything()));
+  disk.Kill();
+  FlipBit(after, hole.position + 20);
+
+  auto again = OpenStore(SmallOptions(after, clock));
+  const RecoveryReport& report = again->recovery();
+  CHECK(report.damage.empty());
+  CHECK(report.dropped_records >= 4);
+  REQUIRE(report.dropped_offsets.size() == 2);
+  CHECK(report.dropped_offsets[0].topic == "orders");
+  CHECK(report.dropped_offsets[0].queue_id == 0);
+  CHECK(report.dropped_offsets[0].first == QueueOffset(3));  // 2 was not found
+  CHECK(report.dropped_offsets[0].end == QueueOffset(6));
+  CHECK(report.dropped_offsets[1].queue_id == 1);
+  CHECK(report.dropped_offsets[1].first == QueueOffset(0));
+  CHECK(report.dropped_offsets[1].end == QueueOffset(1));
+  CHECK(AllOf(*again, "orders", 0) == NumberedBodies(0, 2, 20));
+}
+
 // Lets no sync of a segment end before Open().
 class SyncGate {
  public:
