@@ -1,6 +1,10 @@
 // The file system: one of the two objects through which a store sees the world. Every durable byte
 // and every byte of shared memory passes through it. Who swaps it can cut the power at any byte.
 //
+//   class CountingFileSystem final : public weir::FileSystem { ... };  // counts, and passes on to
+//   CountingFileSystem counting(weir::FileSystem::Posix());            // the real one
+//   weir::MessageStore::Open({.directory = "data", .file_system = &counting});
+//
 // Errors. Implementations answer with these codes, and the text names the file and the reason:
 //   kNotFound            there is no such file or directory
 //   kAlreadyExists       kCreate, Rename or MakeDirectory found the name taken
@@ -26,6 +30,7 @@
 
 namespace weir {
 
+// What stat() says of a file or a directory.
 struct FileStatus {
   uint64_t size = 0;
   uint64_t links = 0;  // hard links; 0: unlinked while open
@@ -59,6 +64,7 @@ class File {
 
   // Makes the file `size` bytes long with space for all of them; new bytes read as zero.
   virtual absl::Status Allocate(uint64_t size) = 0;
+  // Makes the file `size` bytes long; space behind it is given back.
   virtual absl::Status Truncate(uint64_t size) = 0;
   virtual absl::StatusOr<FileStatus> Stat() = 0;
 
@@ -74,6 +80,7 @@ class Directory {
  public:
   virtual ~Directory() = default;
 
+  // Only regular files: kFailedPrecondition for anything else of that name.
   virtual absl::StatusOr<std::unique_ptr<File>> Open(absl::string_view name, OpenMode mode) = 0;
   // Regular files, in no order. Directories and special files are left out.
   virtual absl::StatusOr<std::vector<std::string>> List() = 0;
@@ -81,6 +88,7 @@ class Directory {
   virtual absl::Status Rename(absl::string_view from, absl::string_view to) = 0;
   // Moves a file into another directory of the same file system. Never replaces.
   virtual absl::Status MoveTo(absl::string_view from, Directory& target, absl::string_view to) = 0;
+  // Removes the name; who has the file open keeps it.
   virtual absl::Status Remove(absl::string_view name) = 0;
   // Makes creations, renames and removals of before the call survive power loss.
   virtual absl::Status Sync() = 0;
@@ -141,15 +149,18 @@ class FileSystem {
                                                                    absl::string_view name,
                                                                    size_t header_bytes,
                                                                    OpenMode mode) = 0;
+  // Removes the name; the memory stays for those who have it mapped.
   virtual absl::Status RemoveShared(const std::string& directory, absl::string_view name) = 0;
+  // Memory of this process alone: kUnavailable if there is not so much.
   virtual absl::StatusOr<std::unique_ptr<SharedMemory>> CreatePrivate(SharedMemorySize size) = 0;
 
   // Why shared memory of the default place would not outlive this process (not the initial pid
   // namespace, ...), or OK.
   virtual absl::Status SharedMemoryOutlivesProcess() = 0;
 
-  // Names this boot of the machine, 16 bytes.
+  // Names this boot of the machine, 16 bytes; 16 zeros if it is not known.
   virtual std::string BootId() = 0;
+  // As others see it: it is told to who finds the store taken.
   virtual uint64_t ProcessId() = 0;
   // Bits that nobody can guess: uuids, incarnations, hash seeds.
   virtual uint64_t RandomBits() = 0;

@@ -17,14 +17,16 @@
 
 namespace weir {
 
-// A store is always in one of these.
+// A store is always in one of these. Full disks degrade it and heal; read-only is for what space
+// does not cure.
 enum class StoreState : uint8_t {
   kHealthy,
   kDegraded,  // it works, but not as it should: disk full, damage found, front gone, ...
   kReadOnly,  // appends are refused until the store is opened again; reads go on
-  kClosed,
+  kClosed,    // closed, or a forked child's copy of a store
 };
 
+// "healthy", "degraded", "read-only", "closed".
 absl::string_view StoreStateName(StoreState state);
 
 // Called on a worker or inside RunOnce(), Open() or Close(), one call at a time, with no lock of
@@ -32,6 +34,9 @@ absl::string_view StoreStateName(StoreState state);
 class StateListener {
  public:
   virtual ~StateListener() = default;
+  // The state is `state` now, for that reason (empty if healthy). Called once for each change of
+  // the two; of changes that came and went between two looks only the last is told. A store that
+  // opens healthy says nothing.
   virtual void OnState(StoreState state, const std::string& reason) = 0;
 };
 
@@ -43,7 +48,8 @@ struct DroppedOffsets {
   QueueOffset end;  // one behind the last one that was found
 };
 
-// What Open() found and did.
+// What Open() found and did. In a process that only reads: what the next writer would find, and
+// with a live writer nothing but `last_sync` and `end`.
 struct RecoveryReport {
   bool was_clean = false;      // the store was closed, or is new
   bool front_adopted = false;  // the front of a dead process was there: nothing is lost
@@ -56,8 +62,9 @@ struct RecoveryReport {
   uint64_t dropped_records = 0;
   std::vector<DroppedOffsets> dropped_offsets;  // by topic and queue
   uint64_t voided_claims = 0;                   // claims that died with their process
-  uint64_t bytes_read = 0;
-  absl::Duration duration;
+  uint64_t bytes_read = 0;                      // of segments and index files
+  absl::Duration duration;                      // of the whole open
+  // Ranges that should hold records and do not. Everything else stays readable.
   std::vector<DamagedRange> damage;
   std::vector<std::string> notes;  // rebuilt index files, foreign fronts left alone, ...
 };

@@ -74,12 +74,21 @@ enum class Durability : uint8_t {
   kNone = 0,
   // The message survives the death of this process by any signal. After a power loss the store
   // opens to a contiguous prefix of the log: what was appended since the last completed sync may
-  // be missing, and Open() reports what it left out and the time of the last sync.
+  // be missing, and Open() reports what it found behind the cut and left out (bytes, records,
+  // queue offsets) and the time of the last sync; of what never reached the disk there is no
+  // trace. A sync is begun every StoreOptions::sync_interval (100 ms) while the disk answers (with
+  // Background::kManual: while the host calls RunOnce()), and never are more than
+  // unsynced_bytes_max (256 MiB) unsynced: then appends wait for room.
+  //
+  // With the front in shared memory this holds as soon as the message is published. Where shared
+  // memory is not to be had, or would not outlive the process, the front is private and kProcess
+  // waits for the pwritev. The promise is the same.
   kProcess = 1,
   // fdatasync returned 0 for it: the message survives power loss.
   kDisk = 2,
 };
 
+// "none", "process", "disk".
 absl::string_view DurabilityName(Durability durability);
 
 // Limits that the format sets. The limit of the body is StoreOptions::max_body_bytes.
@@ -100,6 +109,7 @@ class Topic {
 
   // The name, valid as long as the store object lives. Empty for the default handle.
   absl::string_view name() const;
+  // Queue ids are 0 to queue_count() - 1; it never changes. 0 for the default handle.
   uint32_t queue_count() const;
   explicit operator bool() const { return entry_ != nullptr; }
   friend bool operator==(const Topic&, const Topic&) = default;
@@ -148,14 +158,16 @@ struct Property {
 // A message to append. Only views: what they point to must live until the append returns.
 struct Message {
   TopicRef topic;
-  // The queue: this one; else by hash of `ordering_key`; else round-robin.
+  // The queue: this one (kNotFound if the topic has none such); else by hash of `ordering_key`;
+  // else round-robin.
   std::optional<uint32_t> queue_id = std::nullopt;
   // A word to filter by, as RocketMQ's tag. At most kMaxTagBytes.
   absl::string_view tag = {};
-  // Up to kMaxKeys keys to find the message by.
+  // Up to kMaxKeys keys of 1 to kMaxKeyBytes bytes to find the message by.
   absl::InlinedVector<absl::string_view, 2> keys = {};
   // Messages with the same key stay in one queue, in their order. At most kMaxOrderingKeyBytes.
   absl::string_view ordering_key = {};
+  // At most kMaxPropertiesBytes together. Kept in this order; a name may occur twice.
   absl::InlinedVector<Property, 2> properties = {};
   // Further queues, of this or of other topics, in which the same body shall appear; it is stored
   // once. At most kMaxFurtherQueues, no queue twice.
@@ -166,14 +178,14 @@ struct Message {
 // What an append achieved.
 struct Receipt {
   LogPosition position;                    // where the record begins
-  LogPosition end;                         // where it ends: what WaitFor() waits for
+  LogPosition end;                         // where it (its batch) ends: what WaitFor() waits for
   uint32_t queue_id = 0;                   // of the message's topic
   QueueOffset queue_offset;                // in that queue
   Durability reached = Durability::kNone;  // may be lower than asked if a deadline passed
 };
 
 // A message as it was read: a view of a verified record. Valid as long as the ReadResult that it
-// came from lives. Parts are decoded when asked for.
+// came from lives. Parts are decoded when asked for. Any number of threads may read one.
 class MessageView {
  public:
   LogPosition position() const;
@@ -183,12 +195,14 @@ class MessageView {
   absl::string_view topic() const { return topic_.name(); }
   uint32_t queue_id() const { return queue_id_; }
   QueueOffset queue_offset() const { return queue_offset_; }
-  // Nanoseconds since the epoch; never smaller than that of an earlier message of the log.
+  // When it was appended, to the nanosecond, by the store's clock; never before that of an earlier
+  // message of the log, whatever the clock did.
   absl::Time store_time() const;
   // Empty if the message has none.
   absl::string_view tag() const;
   absl::string_view ordering_key() const;
   absl::InlinedVector<absl::string_view, 2> keys() const;
+  // In the order in which they were given.
   absl::InlinedVector<Property, 2> properties() const;
   // Value of the first property of that name; nullopt if there is none.
   std::optional<absl::string_view> property(absl::string_view name) const;
@@ -212,7 +226,8 @@ class MessageView {
   QueueOffset queue_offset_;
 };
 
-// How a read ended; RocketMQ's outcomes. `next` is ReadResult::next_offset().
+// How a read ended; RocketMQ's outcomes. `next` is ReadResult::next_offset(), of ReadTopic()
+// next_position(). Reading backwards turns "behind" round; see MessageStore::ReadBackwards.
 enum class ReadOutcome : uint8_t {
   kFound,           // at least one message; next: behind the last one looked at
   kNoMatch,         // messages were there but none matched the tags; next: behind them
@@ -224,6 +239,7 @@ enum class ReadOutcome : uint8_t {
   kDamaged,         // the record is damaged (see damage()); next: behind the damage
 };
 
+// "found", "no match", ...
 absl::string_view ReadOutcomeName(ReadOutcome outcome);
 
 // Bytes of the log that hold no readable record although they should.
@@ -234,7 +250,8 @@ struct DamagedRange {
 };
 
 // What a read gives: an outcome, where to go on, and views of messages with the memory that they
-// lie in. Movable; holding it never blocks a producer and never keeps a file from being removed.
+// lie in. Movable; holding it never blocks a producer and never keeps a file from being removed,
+// only the memory. Of its views, topic() needs the store object, and nothing else does.
 class ReadResult {
  public:
   ReadOutcome outcome() const { return outcome_; }
@@ -262,11 +279,13 @@ class ReadResult {
 
 // Which offsets of a queue can be read.
 struct QueueBounds {
-  QueueOffset first;  // of the oldest message that is still there
-  QueueOffset end;    // one behind the newest visible one
+  QueueOffset first;  // of the oldest message that is still there; `end` if there is none
+  QueueOffset end;    // one behind the newest visible one; 0 in a queue that never had one
 };
 
-// Called when an asynchronous append has reached its durability, or never will.
+// Called when an asynchronous append has reached its durability, or never will: then with the
+// reason (kDataLoss; kFailedPrecondition if the store was closed first), and Receipt::reached tells
+// how far it came. Must be callable. An exception that it throws is caught and forgotten.
 using AppendCallback = std::function<void(const absl::Status&, const Receipt&)>;
 
 }  // namespace weir

@@ -19,48 +19,69 @@ namespace weir {
 
 // Who does the background work (writing, syncing, preparing segments, sealing, callbacks).
 enum class Background : uint8_t {
-  kThreads,  // workers of the library
-  kManual,   // the host, with RunOnce(); and callers that must wait do what they wait for
+  // Workers of the library, one for each job, named "weir-...". They take no signals of the host.
+  kThreads,
+  // The host, with RunOnce(); and callers that must wait do what they wait for. There are no
+  // threads of the library, and deadlines are looked at between system calls: a call may be late by
+  // one write or sync.
+  kManual,
 };
 
-// When a message can be read. Offsets kept outside the store want kOnDurable: after a power loss
-// numbers that only lost messages had are given again, and a reader that was ahead would skip.
+// When a message can be read. Who keeps queue offsets outside the store wants kOnDurable: a power
+// loss may take messages that were read already; their numbers are given again, to others, and a
+// reader that remembers a higher offset would never see those.
 enum class Visibility : uint8_t {
-  kOnAppend,   // as soon as kProcess holds for it
-  kOnDurable,  // as soon as kDisk holds for everything up to it
+  // As soon as kProcess holds for it. With a shared front that is when the message itself is
+  // published, queue by queue, whatever is still unfinished before it in the log; with a private
+  // front, when everything up to it is written. Who reads the log as a whole (CommitLog::Read,
+  // Dump, Verify, processes that read) sees the contiguous part: all that stands before the first
+  // unfinished append.
+  kOnAppend,
+  // As soon as kDisk holds for it and for everything before it: the durable end, which is
+  // contiguous for everybody.
+  kOnDurable,
 };
 
 struct StoreOptions {
   // The store's directory; its parent must exist. One store, one directory, nothing else in it.
   std::string directory;
+  // False: kNotFound if there is no store. Made with permissions 0700, files with 0600.
   bool create_if_missing = true;
-  // Opens a store that another process writes (or wrote) for reading; nothing is changed.
+  // Opens a store that another process writes (or wrote) for reading; nothing is changed, nothing
+  // is created, and nothing runs in the background. CommitLog refuses it.
   bool read_only = false;
   Background background = Background::kThreads;
-  // The processor that the workers run on; negative: any. kInvalidArgument if there is none such.
+  // The processor that the workers run on, from 0; negative: any. kInvalidArgument if there is none
+  // such. Without effect with Background::kManual.
   int worker_core = -1;
 
   // Bytes per segment file, a power of two from 4 KiB to 1 GiB. Set when the store is created; the
   // stored value wins afterwards.
   uint64_t segment_bytes = uint64_t{64} << 20;
-  // Bytes of the ring in which the newest part of the log lies; a power of two.
+  // Bytes of the ring in which the newest part of the log lies, a power of two from 8 KiB to 4 GiB.
+  // If shared memory has not so much room, halves are tried down to 1 MiB, then private memory of
+  // the full size; recovery().notes says so.
   uint64_t front_bytes = uint64_t{32} << 20;
-  // Where the shared front lies. Empty: /dev/shm if it outlives this process, else the front is
-  // private. A path: there, and the caller vouches that it outlives the process. "private": the
-  // front is private memory and kProcess waits for the write.
+  // Where the shared front lies. Empty: /dev/shm if it outlives this process (not in a container
+  // with process ids of its own), else the front is private. A path: there, and the caller vouches
+  // that it outlives the process. "private": the front is private memory and kProcess waits for
+  // the write.
   std::string front_directory;
 
-  // A sync is begun this long after the first unsynced append at the latest (background work
-  // permitting), and at most this many bytes are ever unsynced (or one record, if it is larger).
+  // A sync is begun this long after the first unsynced append at the latest (while the disk
+  // answers and, with Background::kManual, the host calls RunOnce()), and at most this many bytes
+  // are ever unsynced (or one record, if it is larger): then appends wait.
   absl::Duration sync_interval = absl::Milliseconds(100);
   uint64_t unsynced_bytes_max = uint64_t{256} << 20;
-  // Bytes of the cache for reads below the front.
+  // Bytes of the cache for reads below the front. Views that somebody holds do not count.
   uint64_t read_cache_bytes = uint64_t{64} << 20;
 
   Visibility visibility = Visibility::kOnAppend;
-  // Appending to an unknown topic creates it with this many queues; 0: kNotFound instead.
+  // Appending to an unknown topic creates it with this many queues, at most kMaxQueuesPerTopic; 0:
+  // kNotFound instead, from OpenTopic() too.
   uint32_t default_queue_count = 8;
-  // At most a quarter of the smaller of front and segment counts, whatever is said here.
+  // Bytes of a body. At most a quarter of the smaller of front and segment counts, for a message
+  // with all its parts, whatever is said here.
   uint64_t max_body_bytes = uint64_t{4} << 20;
   // Refuse to open (kDataLoss) if recovery finds corruption, instead of opening degraded.
   bool strict_recovery = false;
@@ -74,19 +95,22 @@ struct StoreOptions {
 struct AppendOptions {
   // What to wait for before returning.
   Durability durability = Durability::kProcess;
-  // How long the call may wait: for room in the front, and for `durability`. Zero: try.
+  // How long the call may wait: for room in the front, and for `durability`. Zero or less: try.
+  // Passed before the message has a place: kDeadlineExceeded, and nothing was written. Passed
+  // afterwards: OK, and Receipt::reached says how far it came.
   absl::Duration timeout = absl::InfiniteDuration();
 };
 
 struct ReadOptions {
+  // 0: kInvalidArgument.
   uint32_t max_messages = 32;
   // Bytes of records; at least one message is returned whatever its size.
   uint64_t max_bytes = uint64_t{1} << 20;
-  // Tags that match: "A", "A || B", or "*" (all).
+  // Tags that match: "A", "A || B", or "*" (all). kInvalidArgument for an empty one.
   absl::string_view tags = "*";
   // How long to wait for the first message. Zero: do not wait.
   absl::Duration wait = absl::ZeroDuration();
-  // How much of `wait` is spent spinning before the thread blocks.
+  // How much of `wait` is spent spinning before the thread blocks: wakes sooner, and takes a core.
   absl::Duration spin = absl::ZeroDuration();
 };
 

@@ -13,7 +13,8 @@
 //  * The library never aborts, exits, throws out of its API, installs a signal handler, logs, or
 //    opens a socket. A store is always in one of the four states of weir::StoreState.
 //  * Every read verifies the checksum of what it returns.
-//  * A forked child gets kFailedPrecondition from every call of the parent's store.
+//  * A forked child gets kFailedPrecondition from every call of the parent's store, or what is
+//    empty from those that return no status; it may destroy the object.
 //
 // Codes
 //   kInvalidArgument     a name, size or option breaks a documented limit; nothing was done
@@ -49,7 +50,8 @@
 
 namespace weir {
 
-// How something is distributed, since the store was opened. Percentiles are at most 1 % off.
+// How something is distributed, since the store was opened. Percentiles are at most 1 % off. All
+// zero while nothing was counted.
 struct Distribution {
   uint64_t count = 0;
   double mean = 0;
@@ -59,38 +61,40 @@ struct Distribution {
   uint64_t max = 0;
 };
 
-// A moment of the store's counters. Reading them stops nobody.
+// A moment of the store's counters, which count from its opening on. Reading them stops nobody. In
+// a process that only reads, those of appending and writing stay 0.
 struct StoreStats {
-  uint64_t appends = 0;       // messages
-  uint64_t append_bytes = 0;  // bytes of records
-  uint64_t reads = 0;         // messages returned
-  uint64_t writes = 0;        // write calls
-  uint64_t written_bytes = 0;
-  uint64_t syncs = 0;
-  uint64_t sync_waiters = 0;  // appends that a sync confirmed; by syncs: acks per sync
-  uint64_t marks = 0;
-  uint64_t segments_prepared = 0;
-  uint64_t segments_recycled = 0;
+  uint64_t appends = 0;            // messages
+  uint64_t append_bytes = 0;       // bytes of records
+  uint64_t reads = 0;              // messages returned
+  uint64_t writes = 0;             // write calls
+  uint64_t written_bytes = 0;      // by them
+  uint64_t syncs = 0;              // of segment files, for durability
+  uint64_t sync_waiters = 0;       // appends that a sync confirmed; by syncs: acks per sync
+  uint64_t marks = 0;              // records that name the durable end, as syncs write them
+  uint64_t segments_prepared = 0;  // files made ready before they were needed
+  uint64_t segments_recycled = 0;  // ... out of dropped ones
   uint64_t replacements = 0;       // files replaced after a failed sync or write
   uint64_t stalls_front_full = 0;  // appends that waited for room in the front
   uint64_t stalls_segment = 0;     // ... for a prepared segment
   uint64_t stalls_unsynced = 0;    // ... because unsynced_bytes_max was reached
   uint64_t stalls_reader = 0;      // ... for a reader inside the front
-  uint64_t front_fill_bytes = 0;   // published and not yet written
-  uint64_t unsynced_bytes = 0;
-  uint64_t index_probes = 0;  // run look-ups in index files
+  uint64_t front_fill_bytes = 0;   // now: reserved and not yet written
+  uint64_t unsynced_bytes = 0;     // now: reserved and not yet durable
+  uint64_t index_probes = 0;       // run look-ups in index files
   uint64_t index_files_rebuilt = 0;
-  uint64_t index_memory_bytes = 0;  // entries and queues in memory
-  uint64_t cache_hits = 0;
-  uint64_t cache_misses = 0;
-  uint64_t doorbell_rings = 0;
+  uint64_t index_memory_bytes = 0;  // now: entries and queues in memory
+  uint64_t cache_hits = 0;          // blocks that reads below the front found in memory
+  uint64_t cache_misses = 0;        // ... and had to read
+  uint64_t doorbell_rings = 0;      // wake-ups of readers that slept
 
   Distribution appends_per_sync;  // how many one sync made durable
   Distribution sync_nanos;        // how long it took
-  Distribution stall_nanos;       // how long appends waited that waited for room
+  Distribution stall_nanos;       // how long appends waited that waited for room and got it
   Distribution write_bytes;       // how much one call wrote
 };
 
+// What there is to say of a topic.
 struct TopicInfo {
   std::string name;
   uint32_t queue_count = 0;
@@ -98,38 +102,41 @@ struct TopicInfo {
   uint64_t bytes = 0;     // of their records
 };
 
+// One file of the log. Files prepared ahead are not among them.
 struct SegmentInfo {
-  std::string file;
+  std::string file;  // its name in the store's directory
   LogPosition begin;
-  LogPosition end;  // of its records
-  bool is_sealed = false;
-  bool has_index = false;
+  LogPosition end;         // of its records
+  bool is_sealed = false;  // nothing is appended to it any more
+  bool has_index = false;  // its index file is there
 };
 
+// A description of the store as it is now.
 struct StoreInfo {
   StoreState state = StoreState::kClosed;
-  std::string reason;  // of a state that is not healthy
-  LogPosition begin;
-  LogPosition end;      // everything reserved
-  LogPosition written;  // handed to the kernel
-  LogPosition durable;  // synced
-  bool front_is_shared = false;
-  std::vector<SegmentInfo> segments;
-  std::vector<TopicInfo> topics;
-  std::vector<std::string> quarantine;
+  std::string reason;                   // of a state that is not healthy
+  LogPosition begin;                    // the oldest segment's
+  LogPosition end;                      // everything reserved
+  LogPosition written;                  // handed to the kernel
+  LogPosition durable;                  // synced
+  bool front_is_shared = false;         // false in a reading process that finds none, too
+  std::vector<SegmentInfo> segments;    // oldest first
+  std::vector<TopicInfo> topics;        // in the order of their creation
+  std::vector<std::string> quarantine;  // names of files that were set aside, for people
 };
 
 // What verify found in one place.
 struct VerifyFinding {
-  std::string file;
-  LogPosition position;
+  std::string file;      // its name in the store's directory
+  LogPosition position;  // where in the log the damage begins
   std::string what;
 };
 
+// What was checked, and what was found.
 struct VerifyReport {
-  uint64_t records = 0;
-  uint64_t messages = 0;
-  uint64_t bytes = 0;
+  uint64_t records = 0;   // messages among them
+  uint64_t messages = 0;  // a message in many queues is one
+  uint64_t bytes = 0;     // of the records
   uint64_t index_files = 0;
   std::vector<VerifyFinding> findings;  // empty: sound
 };
@@ -137,37 +144,47 @@ struct VerifyReport {
 // A record as it lies in the log, for people who look.
 struct RecordInfo {
   LogPosition position;
-  uint32_t bytes = 0;
-  absl::string_view type;  // "message", "void", "filler", "group", "open", "mark", "topic"
-  uint32_t queue_number = 0;
-  QueueOffset queue_offset;
+  uint32_t bytes = 0;  // padding included; of a group, its members too, which follow one by one
+  // "message", "void", "filler", "group", "open", "mark", "catalogue"; "damage" where no valid
+  // record is, and then only position, bytes and text mean something. Lives for ever.
+  absl::string_view type;
+  uint32_t queue_number = 0;  // the store's number of the queue; 4294967295: none
+  QueueOffset queue_offset;   // in that queue
   absl::Time store_time;
-  uint64_t checksum = 0;
-  std::string text;  // what there is to say of it
+  uint64_t checksum = 0;  // as stored
+  std::string text;       // what there is to say of it, in printable characters
 };
 
 // A place reserved in the log to encode a message's body into. Until it is committed nothing
-// behind it becomes durable: hold it for microseconds. A thread that holds a claim must not wait
-// for its store (kFailedPrecondition). Destruction without Commit() gives the place up: its offset
-// becomes a void. Movable; used by one thread at a time, which holds it from its first look at
-// body() on; must not outlive the store.
+// behind it becomes durable: hold it for microseconds; one that is older than a second degrades the
+// store. A thread that holds a claim must not wait for its store (kFailedPrecondition). Destruction
+// without Commit() gives the place up: its offset becomes a void. So does the death of the process.
+// Movable; used by one thread at a time, which holds it from its first look at body() on; must not
+// outlive the store object. Closing the store does not wait for it: Close() fails then, and what is
+// behind the claim stays in the front for the next open.
 class MessageClaim {
  public:
+  // Holds nothing.
   MessageClaim();
+  // What is moved from holds nothing. Assignment gives up what was held before.
   MessageClaim(MessageClaim&&) noexcept;
   MessageClaim& operator=(MessageClaim&&) noexcept;
   ~MessageClaim();
 
-  // The bytes to fill, as many as were asked for. Their content is arbitrary.
+  // The bytes to fill, as many as were asked for. Their content is arbitrary. Empty if nothing is
+  // held: after Commit(), after a move, in a forked child.
   absl::Span<char> body() const;
-  // Where the message will be, if it is committed.
+  // Where the message will be, if it is committed. 0 if nothing was ever held.
   LogPosition position() const;
   QueueOffset queue_offset() const;
 
-  // Publishes the first `bytes` of the body (at most body().size(), else kInvalidArgument and the
-  // claim stays). Waits as Append() does for `options.durability`.
+  // Publishes the first `bytes` of the body and ends the claim; the message then survives what
+  // Receipt::reached says. Waits as Append() does for `options.durability`, with the same errors.
+  // kInvalidArgument: more bytes than body().size(), and the claim stays. kFailedPrecondition:
+  // nothing is held.
   absl::StatusOr<Receipt> Commit(size_t bytes, const AppendOptions& options = {});
 
+  // For the library itself.
   struct Impl;
   explicit MessageClaim(std::unique_ptr<Impl> impl);
 
@@ -178,10 +195,13 @@ class MessageClaim {
 class MessageStore final {
  public:
   // Opens the store in options.directory, recovers it if it was not closed, and creates it if it
-  // is missing and options allow. Errors: kUnavailable (another writer: the text names its pid),
-  // kInvalidArgument (options; a directory that is not a store; another format or byte order),
-  // kNotFound, kPermissionDenied, kFailedPrecondition (a copied store with hard links), kDataLoss
-  // (strict_recovery). A failed open changes nothing that a later open needs.
+  // is missing and options allow. Errors: kUnavailable (another writer: the text names its pid; no
+  // descriptors, memory or threads left), kInvalidArgument (options; a directory that is not a
+  // store; another format or byte order), kNotFound, kPermissionDenied, kFailedPrecondition (a
+  // copied store with hard links), kResourceExhausted (a full disk), kDataLoss (strict_recovery; a
+  // superblock that is gone). A failed open changes nothing that a later open needs, and who dies
+  // inside an open leaves what the next one can go on with. Any thread; the directory is held until
+  // Close(), against this process too.
   static absl::StatusOr<std::unique_ptr<MessageStore>> Open(const StoreOptions& options);
 
   // Closes the store if Close() did not. No other call may be running.
@@ -190,102 +210,147 @@ class MessageStore final {
   MessageStore& operator=(const MessageStore&) = delete;
 
   // Writes and syncs everything, seals, and closes. Running calls of other threads end with
-  // kFailedPrecondition. The error of the last write, if there is one; then the front stays for the
-  // next open. The second call: kFailedPrecondition.
+  // kFailedPrecondition. OK: everything survives power loss, the next open is clean, and the
+  // directory is free. An error: of the last write or sync, or a claim is still held; then the
+  // store stays as a dead process would leave it, its front waits for the next open, and the
+  // directory is free when this object is gone. Everything acknowledged is there in either case.
+  // The second call: kFailedPrecondition.
   absl::Status Close();
 
   // --- Topics
 
-  // Creates a topic and returns when it survives what kDisk survives. A topic that is there with
-  // the same number of queues: its handle. Names are 1 to 255 bytes without control characters and
-  // '/', and not "." or ".."; they are never used as paths.
+  // Creates a topic of 1 to kMaxQueuesPerTopic queues and returns when it survives what kDisk
+  // survives. A topic that is there with the same number of queues: its handle; with another one:
+  // kAlreadyExists. Names are 1 to 255 bytes without control characters and '/', and not "." or
+  // ".."; they are never used as paths; else kInvalidArgument. Other errors as Append().
   absl::StatusOr<Topic> CreateTopic(absl::string_view name, uint32_t queue_count);
 
-  // The handle of a topic; kNotFound if there is none. Creates nothing.
+  // The handle of a topic; kNotFound if there is none, whatever the name. Creates nothing.
   absl::StatusOr<Topic> FindTopic(absl::string_view name) const;
 
   // The handle of a topic; created with options.default_queue_count if it is missing and the
-  // option allows.
+  // option allows, else kNotFound. Waits for no disk: a topic created so stands in the log before
+  // its first message and survives whatever any message of it survives. Errors as CreateTopic(). In
+  // a store that is open for reading this is FindTopic().
   absl::StatusOr<Topic> OpenTopic(absl::string_view name);
 
   // --- Append
 
-  // Appends one message. Errors before the message has a place: nothing was written. kDataLoss:
-  // it may be in the log and will never be confirmed. If the timeout passes after it has a place:
-  // OK, with a lower `reached`; WaitFor() goes on waiting.
+  // Appends one message. What it survives then is in Receipt::reached, and weir::Durability says
+  // what that means. If the timeout passes after the message has a place: OK, with a lower
+  // `reached`; WaitFor() goes on waiting. Errors before it has a place, when nothing was written:
+  // kInvalidArgument (a limit, a queue named twice, a handle of another store), kNotFound (queue;
+  // topic, if none may be created), kDeadlineExceeded, kResourceExhausted (the disk is full),
+  // kFailedPrecondition. After it: kDataLoss (a write or sync failed for good: the message may be
+  // in the log and will never be confirmed), kFailedPrecondition (closed while waiting; this thread
+  // holds a claim).
   absl::StatusOr<Receipt> Append(const Message& message, const AppendOptions& options = {});
 
   // Appends all or, whatever happens, none of the messages, over any mix of topics and queues. At
-  // most half of the smaller of front and segment, else kInvalidArgument. Receipts in the order of
-  // the messages; all messages have one store time.
+  // most half of the smaller of front and segment (of the front less two headers), else
+  // kInvalidArgument, as for no message at all. Receipts in the order of the messages; all messages
+  // have one store time, one end and one `reached`. Errors as above; a topic that did not exist is
+  // created even if the batch then finds no room.
   absl::StatusOr<std::vector<Receipt>> Append(absl::Span<const Message> messages,
                                               const AppendOptions& options = {});
 
-  // Appends without waiting. An error returned: nothing was written and `callback` is never
-  // called. Else it is called once, on a worker or inside RunOnce() or Close(), in the order of
-  // the log, when options.durability is reached or never will be. An append inside a callback never
-  // waits. options.timeout bounds only the wait for room.
+  // Appends without waiting for durability. An error returned (as Append(), before the message has
+  // a place): nothing was written and `callback` is never called. Else it is called once, on a
+  // worker or inside RunOnce() or Close(), in the order of the log, with no lock of the store held,
+  // when options.durability is reached or never will be. It may call the store; an append or a wait
+  // inside a callback never waits. options.timeout bounds only the wait for room.
   absl::Status AppendAsync(const Message& message, const AppendOptions& options,
                            AppendCallback callback);
 
-  // Reserves room for a message whose body the caller encodes in place; message.body is ignored.
+  // Reserves room for a message with a body of at most `body_bytes`, which the caller encodes in
+  // place; message.body is ignored, and what the other parts point to may go when this returns.
+  // Waits for room until `timeout` has passed (zero: try). Errors as Append() before the message
+  // has a place; kFailedPrecondition, too, if it would have to wait while this thread holds another
+  // claim.
   absl::StatusOr<MessageClaim> Claim(const Message& message, size_t body_bytes,
                                      absl::Duration timeout = absl::InfiniteDuration());
 
-  // Waits until everything up to receipt.end is durable as asked. Returns the level reached when
-  // it or the timeout is; kDataLoss if it never will be.
+  // Waits until everything up to receipt.end is durable as asked. Returns the level reached, lower
+  // than asked if `timeout` passed first (zero: how far is it?). kDataLoss: it never will be.
+  // kFailedPrecondition: closed meanwhile, open for reading, or this thread holds a claim. The
+  // receipt must be one of this store.
   absl::StatusOr<Durability> WaitFor(const Receipt& receipt, Durability durability,
                                      absl::Duration timeout = absl::InfiniteDuration());
 
-  // Waits until everything appended before the call is on disk. kDeadlineExceeded if not in time.
+  // Waits until everything appended before the call survives power loss. kDeadlineExceeded if not
+  // in time (the text names a claim that is in the way), kResourceExhausted if the disk is full,
+  // else as WaitFor().
   absl::Status Flush(absl::Duration timeout = absl::InfiniteDuration());
 
   // --- Read
 
   // Reads messages of one queue from `offset` on. Reading an unknown topic or queue is an outcome,
-  // not an error, and creates nothing. Errors: kInvalidArgument (tags), kFailedPrecondition, and
-  // what the file system says.
+  // not an error, and creates nothing; it is not waited for. Errors: kInvalidArgument (tags,
+  // max_messages, a handle of another store), kFailedPrecondition (closed, also while waiting), and
+  // what the file system says. One call looks at a bounded number of entries: kNoMatch may come
+  // although matching messages stand further behind.
   absl::StatusOr<ReadResult> Read(TopicRef topic, uint32_t queue_id, QueueOffset offset,
                                   const ReadOptions& options = {});
 
   // Reads a topic's messages of all queues in the order of the log, from `position` on (any
   // number: reading starts at the first message that begins there or behind it). A message in
-  // several queues of the topic is seen once.
+  // several queues of the topic is seen once. At the end: kAtEnd, for a position beyond it too.
+  // next_position() is where to go on; next_offset() means nothing. Errors as Read().
   absl::StatusOr<ReadResult> ReadTopic(TopicRef topic, LogPosition position,
                                        const ReadOptions& options = {});
 
-  // Reads backwards: messages below `offset`, newest first. next_offset() is where to go on.
+  // Reads backwards: messages below `offset`, newest first. next_offset() is where to go on: the
+  // offset of the last message given. At the first message of the queue: kAtEnd. Below it:
+  // kOffsetTooSmall, next the queue's first offset. Above the queue's end: kBeyondEnd, next that
+  // end. Unknown topic or queue id: kNoSuchQueue. options.wait is ignored. Errors as Read().
   absl::StatusOr<ReadResult> ReadBackwards(TopicRef topic, uint32_t queue_id, QueueOffset offset,
                                            const ReadOptions& options = {});
 
-  // The last `count` messages of a queue, oldest first.
+  // The last `count` messages of a queue, oldest first; fewer if there are not so many or damage
+  // stands before them. next_offset() is the queue's end: Read() goes on there. kAtEnd if there is
+  // none, kDamaged if the last one is, kNoSuchQueue for an unknown topic or queue id. Errors as
+  // Read(); kInvalidArgument for a count of 0.
   absl::StatusOr<ReadResult> ReadLast(TopicRef topic, uint32_t queue_id, uint32_t count);
 
-  // The message whose record begins at `position`. kNotFound if none begins there, kOutOfRange
-  // if the position was dropped or is beyond the end, kDataLoss if it is damaged.
+  // The message whose record begins at `position`, of whatever topic. kNotFound if none begins
+  // there, kOutOfRange if the position was dropped or is beyond the end of what is visible,
+  // kDataLoss if it is damaged.
   absl::StatusOr<ReadResult> ReadAt(LogPosition position);
 
-  // kNotFound for an unknown topic or queue id.
+  // Which offsets of a queue can be read now. kNotFound for an unknown topic or queue id.
   absl::StatusOr<QueueBounds> Bounds(TopicRef topic, uint32_t queue_id) const;
 
   // --- Work and state
 
   // Does a bounded piece of each background job. Returns how long the host may wait before it
   // calls again: zero means that there is more to do now. With Background::kThreads it may be
-  // called too and helps.
+  // called too and helps. In a store that is open for reading it looks for what is new, as every
+  // read does. Infinite after Close(). Any number of threads; each piece is done by one.
   absl::Duration RunOnce();
 
+  // The state now. kClosed after Close() and in a forked child.
   StoreState state() const;
+  // The counters now; after Close(), as they were then.
   StoreStats Stats() const;
+  // A description of the store as it is now, its directory read for it: not for hot paths. After
+  // Close(), what is known.
   StoreInfo Info() const;
+  // What Open() found. Never changes in a writer; in a store that is open for reading it is written
+  // anew when a writer dies or appears, so look at it before other threads read. Lives as long as
+  // the store object.
   const RecoveryReport& recovery() const;
 
-  // Reads and checks every record and every index file. Findings are not errors.
+  // Reads and checks every record and every index file, as they are now; appends and reads go on
+  // meanwhile. Findings are not errors; an error is that it could not look (kFailedPrecondition,
+  // what the file system says).
   absl::StatusOr<VerifyReport> Verify();
 
-  // Up to `max` records from `position` on (the first one that begins there or behind it).
+  // Up to `max` records from `position` on (the first one that begins there or behind it), up to
+  // the end of what is visible. Empty at the end. Dropped positions are stepped over. Errors as
+  // Verify().
   absl::StatusOr<std::vector<RecordInfo>> Dump(LogPosition position, size_t max);
 
+  // For the library itself.
   struct Impl;
   explicit MessageStore(std::unique_ptr<Impl> impl);
 

@@ -161,8 +161,8 @@ absl::Status FollowedLog::FindFront(const Superblock& superblock, bool has_write
   }
   if (!status.ok()) {
     if (!has_writer) {
-      report_.possible_loss = true;
-      report_.notes.push_back(absl::StrCat("no front: ", status.message()));
+      ReportOfOpen().possible_loss = true;
+      ReportOfOpen().notes.push_back(absl::StrCat("no front: ", status.message()));
     }
     MutexLock lock(mutex_);
     front_ = nullptr;
@@ -175,20 +175,32 @@ absl::Status FollowedLog::FindFront(const Superblock& superblock, bool has_write
                                     {.header_bytes = kFrontHeaderBytes, .ring_bytes = ring}));
     std::memcpy(copy->header(), found->memory->header(), kFrontHeaderBytes);
     std::memcpy(copy->ring(), found->memory->ring(), ring);
+    // A writer that came meanwhile goes on in this front: its open claims are no voids.
+    ASSIGN_OR_RETURN(const bool is_held, DirectoryLock::IsHeld(*directory_));
+    if (is_held) {
+      has_writer_.store(true, std::memory_order_release);
+      ASSIGN_OR_RETURN(const Superblock again, LoadSuperblock());
+      return FindFront(again, /*has_writer=*/true);
+    }
     const auto& ends = *reinterpret_cast<const FrontHeader*>(copy->header());
     const uint64_t begin = ends.front_begin.load(std::memory_order_acquire);
     const uint64_t written = ends.written_end.load(std::memory_order_acquire);
     const uint64_t claimed = ends.claimed_end.load(std::memory_order_acquire);
     if (begin > written || written > claimed || claimed - begin > ring) {
-      report_.possible_loss = true;
-      report_.notes.push_back("no front: the ends in its header contradict each other");
+      ReportOfOpen().possible_loss = true;
+      ReportOfOpen().notes.push_back("no front: the ends in its header contradict each other");
       MutexLock lock(mutex_);
       front_ = nullptr;
       return absl::OkStatus();
     }
     Front settled(std::move(copy), superblock.segment_bytes, superblock.incarnation);
-    report_.voided_claims = SettleClaims(settled, health_, lost_);
-    report_.front_adopted = true;
+    std::vector<DamagedRange> overwritten;
+    ReportOfOpen().voided_claims = SettleClaims(settled, &overwritten);
+    for (DamagedRange& range : overwritten) {
+      health_.Raise(Condition::kDamage, range.reason);
+      ReportOfOpen().damage.push_back(std::move(range));
+    }
+    ReportOfOpen().front_adopted = true;
     found->memory = settled.ReleaseMemory();
     found->header = reinterpret_cast<FrontHeader*>(found->memory->header());
     found->is_copy = true;
@@ -232,7 +244,7 @@ absl::Status FollowedLog::JudgeFiles(const Superblock& superblock) {
   ASSIGN_OR_RETURN(const TailScan scan,
                    ScanTail(*segments_, superblock.durable_end, superblock.durable_incarnation,
                             superblock.incarnation));
-  report_.bytes_read += scan.bytes_read;
+  ReportOfOpen().bytes_read += scan.bytes_read;
   const bool same_boot =
       options_.file_system->BootId() ==
       std::string(reinterpret_cast<const char*>(superblock.boot.data()), superblock.boot.size());
@@ -240,8 +252,8 @@ absl::Status FollowedLog::JudgeFiles(const Superblock& superblock) {
   for (const Gap& gap : scan.gaps) {
     if (gap.begin >= scan.watermark && !same_boot) {
       end = gap.begin;
-      report_.dropped_bytes = scan.end - gap.begin;
-      report_.dropped_records = static_cast<uint64_t>(
+      ReportOfOpen().dropped_bytes = scan.end - gap.begin;
+      ReportOfOpen().dropped_records = static_cast<uint64_t>(
           std::count_if(scan.records.begin(), scan.records.end(),
                         [&](LogPosition record) { return record >= gap.begin; }));
       break;
@@ -256,6 +268,15 @@ absl::Status FollowedLog::JudgeFiles(const Superblock& superblock) {
 
 absl::Status FollowedLog::Refresh() {
   MutexLock lock(refresh_lock_);
+  return RefreshLocked(/*is_forced=*/false);
+}
+
+bool FollowedLog::LookAgain() {
+  MutexLock lock(refresh_lock_);
+  return RefreshLocked(/*is_forced=*/true).ok();
+}
+
+absl::Status FollowedLog::RefreshLocked(bool is_forced) {
   ASSIGN_OR_RETURN(const bool has_writer, DirectoryLock::IsHeld(*directory_));
   ASSIGN_OR_RETURN(const Superblock superblock, LoadSuperblock());
   const bool is_news = superblock.sequence != seen_sequence_ ||
@@ -265,7 +286,7 @@ absl::Status FollowedLog::Refresh() {
   const std::shared_ptr<FollowedFront> before = front();
   if (is_news) RETURN_IF_ERROR(FindFront(superblock, has_writer));
   const std::shared_ptr<FollowedFront> now = front();
-  const bool needs_files = is_news ||
+  const bool needs_files = is_forced || is_news ||
                            (now != nullptr && now->claimed_end() > segments_->prepared_end()) ||
                            (now == nullptr && has_writer);
   if (needs_files) {

@@ -21,7 +21,6 @@
 #include "log/block_cache.h"
 #include "log/health.h"
 #include "log/log_view.h"
-#include "log/lost_ranges.h"
 #include "log/reader_slots.h"
 #include "log/segments.h"
 #include "weir/hooks.h"
@@ -69,6 +68,7 @@ class FollowedLog final : public LogView {
   Doorbell& doorbell() override;
   void HelpReader() override {}
   absl::Status WhyNoRead() const override { return absl::OkStatus(); }
+  bool LookAgain() override;
 
   LogPosition durable_end() const;
   LogPosition written_end() const;
@@ -94,6 +94,11 @@ class FollowedLog final : public LogView {
   absl::StatusOr<FrontIdentity> Identity(const Superblock& superblock);
   absl::Status FindFront(const Superblock& superblock, bool has_writer)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(refresh_lock_);
+  absl::Status RefreshLocked(bool is_forced) ABSL_EXCLUSIVE_LOCKS_REQUIRED(refresh_lock_);
+  // What is found after Open() is no part of its report, which others may be reading.
+  RecoveryReport& ReportOfOpen() ABSL_EXCLUSIVE_LOCKS_REQUIRED(refresh_lock_) {
+    return seen_sequence_ == 0 ? report_ : later_;
+  }
   absl::Status JudgeFiles(const Superblock& superblock)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(refresh_lock_);
   void OpenDoorbell(const Superblock& superblock) ABSL_EXCLUSIVE_LOCKS_REQUIRED(refresh_lock_);
@@ -102,7 +107,6 @@ class FollowedLog final : public LogView {
   const std::unique_ptr<Directory> directory_;
   BlockCache cache_;
   Health health_;
-  LostRanges lost_;
   ReaderSlots reader_slots_;
   RecoveryReport report_;
   std::unique_ptr<Segments> segments_;
@@ -113,6 +117,7 @@ class FollowedLog final : public LogView {
   std::atomic<uint64_t> published_hint_{0};
 
   Mutex refresh_lock_ ABSL_ACQUIRED_BEFORE(mutex_);
+  RecoveryReport later_ ABSL_GUARDED_BY(refresh_lock_);  // for nobody
   uint64_t seen_sequence_ ABSL_GUARDED_BY(refresh_lock_) = 0;
   bool judged_ ABSL_GUARDED_BY(refresh_lock_) = false;
 

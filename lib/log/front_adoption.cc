@@ -37,6 +37,16 @@ bool CanBeVoided(const char* record, const RecordHeader& header) {
   return true;
 }
 
+// How far it is from `at`, where no length can be believed, to the next published record that
+// verifies; else to the end. Claims between the two cannot be told from rubbish.
+uint64_t LostBytes(const Front& front, LogPosition at, uint64_t available) {
+  for (uint64_t skip = kRecordHeaderBytes; skip + kRecordHeaderBytes <= available;
+       skip += kRecordAlignment) {
+    if (Verify(front.At(at + skip), available - skip, at + skip, front.incarnation())) return skip;
+  }
+  return available;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<SharedMemory>> TakeFront(FileSystem& file_system,
@@ -62,7 +72,7 @@ absl::StatusOr<std::unique_ptr<SharedMemory>> TakeFront(FileSystem& file_system,
   return memory;
 }
 
-uint64_t SettleClaims(Front& front, Health& health, LostRanges& lost) {
+uint64_t SettleClaims(Front& front, std::vector<DamagedRange>* damage) {
   uint64_t voided = 0;
   const LogPosition claimed = front.claimed_end();
   for (LogPosition end = front.written_end(); end < claimed;) {
@@ -72,14 +82,15 @@ uint64_t SettleClaims(Front& front, Health& health, LostRanges& lost) {
     const uint64_t available = std::min(claimed - at, front.segment_bytes() - in_segment);
     char* const record = front.At(at);
     const RecordHeader header = LoadHeader(record);
-    if (!LengthFits(header, available) || (header.word < 0 && !CanBeVoided(record, header))) {
-      const std::string reason = absl::StrCat("front at ", at.value(), ": ", available,
-                                              " bytes were overwritten by somebody");
-      WriteFiller(record, at, static_cast<uint32_t>(available), kIsLost, front.last_store_time(),
+    const bool has_length = LengthFits(header, available);
+    if (!has_length || (header.word < 0 && !CanBeVoided(record, header))) {
+      const uint64_t lost = has_length ? header.bytes() : LostBytes(front, at, available);
+      WriteFiller(record, at, static_cast<uint32_t>(lost), kIsLost, front.last_store_time(),
                   front.incarnation());
-      lost.Add({at, at + available, reason});
-      health.Raise(Condition::kDamage, reason);
-      end = at + available;
+      damage->push_back({at, at + lost,
+                         absl::StrCat("front at ", at.value(), ": ", lost,
+                                      " bytes were overwritten by somebody")});
+      end = at + lost;
       continue;
     }
     if (header.word < 0) {

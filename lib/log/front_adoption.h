@@ -6,13 +6,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "format/front_layout.h"
 #include "log/front.h"
-#include "log/health.h"
-#include "log/lost_ranges.h"
 #include "weir/file_system.h"
+#include "weir/message.h"
 
 namespace weir::internal {
 
@@ -24,9 +24,10 @@ absl::StatusOr<std::unique_ptr<SharedMemory>> TakeFront(FileSystem& file_system,
                                                         const std::string& name,
                                                         FrontIdentity identity);
 
-// Walks what the dead process claimed: each unpublished claim becomes a void; an unreadable
-// stretch is covered by a lost filler and reported. Returns how many claims were voided.
-uint64_t SettleClaims(Front& front, Health& health, LostRanges& lost);
+// Walks what the dead process claimed: each unpublished claim becomes a void; a stretch that
+// somebody overwrote, up to the next record that verifies, is covered by a lost filler and told in
+// `damage`. Returns how many claims were voided.
+uint64_t SettleClaims(Front& front, std::vector<DamagedRange>* damage);
 
 }  // namespace weir::internal
 

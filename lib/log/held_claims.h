@@ -17,11 +17,32 @@ namespace weir::internal {
 
 // All functions may be called from any thread.
 class HeldClaims {
+  struct Held {
+    int64_t since = 0;
+    const void* thread = nullptr;
+  };
+
  public:
+  // What Add() needs, made before the claim: behind it nothing may fail for want of memory.
+  class Ticket {
+   public:
+    Ticket() {
+      std::map<LogPosition, Held> one;
+      one.emplace(LogPosition(0), Held{});
+      node_ = one.extract(one.begin());
+    }
+
+   private:
+    friend class HeldClaims;
+    std::map<LogPosition, Held>::node_type node_;
+  };
+
   // The calling thread holds a claim since `now`.
-  void Add(LogPosition position, int64_t now) {
+  void Add(Ticket ticket, LogPosition position, int64_t now) {
+    ticket.node_.key() = position;
+    ticket.node_.mapped() = {now, ThisThread()};
     MutexLock lock(mutex_);
-    claims_.emplace(position, Held{now, ThisThread()});
+    claims_.insert(std::move(ticket.node_));
     any_.store(true, std::memory_order_release);
   }
 
@@ -53,11 +74,6 @@ class HeldClaims {
   }
 
  private:
-  struct Held {
-    int64_t since;
-    const void* thread;
-  };
-
   // An address that no other living thread has.
   static const void* ThisThread() {
     thread_local const char place = 0;

@@ -29,8 +29,7 @@ absl::StatusOr<bool> LogScanner::LeaveRecord(LogPosition inside) {
     if (!step.ok() && !IsUnreadable(step.status())) return step.status();
     if (step.ok() && *step == SegmentScanner::Step::kEnd) break;
     if (!step.ok() || *step == SegmentScanner::Step::kInvalid) {
-      const absl::StatusOr<bool> goes_on =
-          step.ok() ? scanner_->Resync(scanner_->resync_from()) : absl::StatusOr<bool>(false);
+      const absl::StatusOr<bool> goes_on = scanner_->Resync(scanner_->resync_from());
       // The damage takes in the place where we began.
       if (!goes_on.ok() || !*goes_on || scanner_->position() > inside) break;
     }
@@ -78,6 +77,7 @@ absl::StatusOr<LogScanner::Step> LogScanner::Next(ScannedRecord* record, Damaged
     if (step.ok() && *step == SegmentScanner::Step::kRecord) {
       position_ = scanner_->position();
       may_begin_inside_ = false;
+      has_looked_again_ = false;
       return Step::kRecord;
     }
     if (step.ok() && *step == SegmentScanner::Step::kEnd) {
@@ -87,6 +87,11 @@ absl::StatusOr<LogScanner::Step> LogScanner::Next(ScannedRecord* record, Damaged
     }
     if (!step.ok() && !IsUnreadable(step.status())) return step.status();
     const LogPosition begin = scanner_->position();
+    if (!std::exchange(has_looked_again_, true) && log_.LookAgain()) {
+      position_ = begin;
+      scanner_.reset();
+      continue;
+    }
     if (!file_->incarnations_are_complete() && step.ok()) {
       // Perhaps an open record lies before the place where this scan began.
       const uint64_t before = file_->IncarnationAt(begin);
@@ -97,8 +102,7 @@ absl::StatusOr<LogScanner::Step> LogScanner::Next(ScannedRecord* record, Damaged
       ASSIGN_OR_RETURN(const bool left, LeaveRecord(begin));
       if (left) continue;
     }
-    const absl::StatusOr<bool> goes_on =
-        step.ok() ? scanner_->Resync(begin + kRecordAlignment) : absl::StatusOr<bool>(false);
+    const absl::StatusOr<bool> goes_on = scanner_->Resync(begin + kRecordAlignment);
     const bool found = goes_on.ok() && *goes_on;
     const LogPosition end = found ? scanner_->position() : segment_end_;
     *damage = {begin, end,

@@ -40,6 +40,7 @@ class LogScanner {
   std::shared_ptr<SegmentFile> file_;
   std::optional<SegmentScanner> scanner_;
   LogPosition segment_end_;
+  bool has_looked_again_ = false;
   bool may_begin_inside_ = true;  // a record: until the first one is seen
   uint64_t bytes_read_ = 0;
 };

@@ -24,15 +24,21 @@ void LogSyncer::PlaceMark() {
   // While a claim holds the durable end up, each try would add a mark until the front is full.
   if (durable == marked_) return;
   constexpr uint32_t kMarkBytes = kRecordHeaderBytes + kMarkBodyBytes;
+  struct MarkStamp {
+    const Front& front;
+    // Under the append lock, so the end stands still. A mark begins no segment.
+    bool Ready() const {
+      const uint64_t used = front.claimed_end().value() & (front.segment_bytes() - 1);
+      const uint64_t left = front.segment_bytes() - used;
+      return used != 0 && (left == kMarkBytes || left >= kMarkBytes + kRecordHeaderBytes);
+    }
+    void operator()(LogPosition, char* memory, int64_t time) const {
+      WriteStamp(memory, {.bytes = kMarkBytes, .type = RecordType::kMark, .store_time = time});
+    }
+  };
   Reservation mark;
   // No room: then there is no mark. Nothing ever waits for one.
-  const bool has_room = front_->TryClaim(
-      kMarkBytes, 0,
-      [&](LogPosition, char* memory, int64_t time) {
-        WriteStamp(memory, {.bytes = kMarkBytes, .type = RecordType::kMark, .store_time = time});
-      },
-      &mark);
-  if (!has_room) return;
+  if (!front_->TryClaim(kMarkBytes, 0, MarkStamp{*front_}, &mark)) return;
   WriteParts(mark.bytes, {}, 0, kMarkBodyBytes);
   ByteWriter body(mark.bytes + kRecordHeaderBytes);
   body.Put(durable.value());

@@ -36,6 +36,9 @@ class LogView {
   // Does what a waiting reader without workers must do himself.
   virtual void HelpReader() = 0;
   virtual absl::Status WhyNoRead() const = 0;
+  // What was read makes no sense. True: the files may have been replaced or recycled under us, they
+  // were looked up anew, and reading once more may help.
+  virtual bool LookAgain() = 0;
 };
 
 }  // namespace weir::internal

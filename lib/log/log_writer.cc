@@ -55,19 +55,23 @@ absl::Status LogWriter::WriteSome(bool* progressed) {
   // Whole records of this segment that are published, up to the piece's size.
   LogPosition end = start;
   LogPosition write_end = start;  // a filler's bytes are nobody's: only its header is written
-  while (end < claimed && end < file.limit() && end - start < kWriteBytesMax) {
+  while (end < claimed && end < file.limit()) {
     const char* const record = front_->At(end);
     const RecordHeader header = LoadHeader(record);
     if (header.word < 0) break;
-    if (header.bytes() < kRecordHeaderBytes || header.bytes() > claimed - end ||
-        header.bytes() > file.limit() - end) {
+    if (header.bytes() < kRecordHeaderBytes || header.bytes() % kRecordAlignment != 0 ||
+        header.bytes() > claimed - end || header.bytes() > file.limit() - end) {
       const std::string reason = absl::StrCat(
           "front at ", end.value(), ": the length of a record was overwritten by somebody");
       health_->Raise(Condition::kFailed, reason);
       return absl::InternalError(reason);
     }
+    // One record may be longer than a piece; then it is one by itself.
+    const uint64_t covered =
+        header.type == RecordType::kFiller ? kRecordHeaderBytes : header.bytes();
+    if (end != start && end - start + covered > kWriteBytesMax) break;
     VerifyPublished(end, header, file);
-    write_end = end + (header.type == RecordType::kFiller ? kRecordHeaderBytes : header.bytes());
+    write_end = end + covered;
     end += header.bytes();
     if (header.type == RecordType::kFiller) break;
   }

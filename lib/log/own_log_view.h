@@ -42,6 +42,7 @@ class OwnLogView final : public LogView {
     log_.WriteStep();
     if (log_.visible_only_durable()) log_.SyncStep();
   }
+  bool LookAgain() override { return false; }
   absl::Status WhyNoRead() const override {
     return log_.is_stopped() ? absl::FailedPreconditionError("closed") : absl::OkStatus();
   }

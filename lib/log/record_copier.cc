@@ -22,6 +22,7 @@ absl::Status RecordCopier::CopyTo(
   SegmentScanner scanner(
       source_.file, [this](LogPosition at, absl::Span<char> out) { return Read(at, out); },
       source_.begin, source_.end, Groups::kMembers);
+  LogPosition group_end;  // of the last group that was met
   for (;;) {
     ScannedRecord record;
     const absl::StatusOr<SegmentScanner::Step> step = scanner.Next(&record);
@@ -29,6 +30,7 @@ absl::Status RecordCopier::CopyTo(
     if (step.ok() && *step == SegmentScanner::Step::kEnd) return absl::OkStatus();
     if (step.ok() && *step == SegmentScanner::Step::kRecord) {
       last_store_time_ = std::max(last_store_time_, record.header.store_time);
+      if (record.header.type == RecordType::kGroup) group_end = record.end();
       // Of a group only the header: its members follow. Of a filler only the header: nothing else
       // of it means anything.
       const uint64_t bytes =
@@ -38,10 +40,17 @@ absl::Status RecordCopier::CopyTo(
       continue;
     }
     const LogPosition gap = scanner.position();
-    const absl::StatusOr<bool> goes_on =
-        step.ok() ? scanner.Resync(scanner.resync_from()) : absl::StatusOr<bool>(false);
-    const bool found = goes_on.ok() && *goes_on;
-    RETURN_IF_ERROR(on_gap(gap, found ? scanner.position() : source_.end));
+    ASSIGN_OR_RETURN(bool found, scanner.Resync(scanner.resync_from()));
+    // A disk that does not answer is passed over page by page, and the front begins anywhere.
+    if (source_.front != nullptr && gap < source_.ring_begin && source_.ring_begin < source_.end &&
+        (!found || scanner.position() > source_.ring_begin)) {
+      ASSIGN_OR_RETURN(found, scanner.Resync(source_.ring_begin));
+    }
+    const LogPosition gap_end = found ? scanner.position() : source_.end;
+    // What covers the gap must not reach over the end of a group that begins before it.
+    const LogPosition border = gap < group_end && group_end < gap_end ? group_end : gap_end;
+    RETURN_IF_ERROR(on_gap(gap, border));
+    if (border < gap_end) RETURN_IF_ERROR(on_gap(border, gap_end));
     if (!found) return absl::OkStatus();
   }
 }

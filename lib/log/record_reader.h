@@ -65,6 +65,11 @@ class RecordReader {
   // Reads and verifies the record that begins at `position`. An error is what the file system
   // said. After kDamaged, why() says what is wrong.
   absl::StatusOr<Found> Read(LogPosition position, const char** record);
+  // Files are looked up anew.
+  void Forget() {
+    file_ = nullptr;
+    block_ = nullptr;
+  }
   const std::string& why() const { return why_; }
 
  private:

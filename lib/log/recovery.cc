@@ -30,7 +30,8 @@ class Recoverer {
         segments_(context.segments),
         saved_(context.superblock.current()),
         boot_(ToUuid(context.file_system.BootId())),
-        same_boot_(saved_.boot == boot_) {}
+        // A machine that does not say which boot it is may have lost its power since.
+        same_boot_(saved_.boot == boot_ && boot_ != Uuid{}) {}
 
   absl::StatusOr<RecoveredLog> Run();
 
@@ -196,7 +197,9 @@ absl::Status Recoverer::Adopt(std::unique_ptr<SharedMemory> memory) {
   if (file.ok() && (*file)->header().incarnation != incarnation_) {
     RETURN_IF_ERROR(CompleteIncarnations(**file));
   }
-  log_.report.voided_claims = SettleClaims(*front, context_.health, context_.lost);
+  std::vector<DamagedRange> overwritten;
+  log_.report.voided_claims = SettleClaims(*front, &overwritten);
+  for (DamagedRange& range : overwritten) RETURN_IF_ERROR(Damage(std::move(range)));
   RETURN_IF_ERROR(WriteAgain(watermark, front->written_end(), front.get()));
   // The writer goes on here, in this object.
   const absl::StatusOr<std::shared_ptr<SegmentFile>> active =

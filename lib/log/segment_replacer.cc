@@ -38,10 +38,14 @@ absl::Status SegmentReplacer::CopyRecords(SegmentFile& failed, LogPosition ring_
     const std::string reason =
         absl::StrCat(failed.Describe(gap), ": ", gap_end - gap,
                      " bytes are neither in the front nor readable from the file that failed");
-    if (gap >= synced) return CoverLost(target, gap, gap_end, failed.IncarnationAt(gap), reason);
+    const LogPosition lost = std::min(std::max(gap, synced), gap_end);
+    if (lost < gap_end) {
+      RETURN_IF_ERROR(CoverLost(target, lost, gap_end, failed.IncarnationAt(lost), reason));
+    }
+    if (lost == gap) return absl::OkStatus();
     // Old damage: it stays what it was, and the quarantined file keeps the bytes.
     health_->Raise(Condition::kDamage, reason);
-    lost_->Add({gap, gap_end, reason});
+    lost_->Add({gap, lost, reason});
     return absl::OkStatus();
   }));
   // The walk has met every open record.

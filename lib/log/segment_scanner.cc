@@ -11,6 +11,10 @@ namespace {
 // Small reads first: many scans look at a few records only.
 constexpr uint64_t kFirstWindowBytes = uint64_t{16} << 10;
 constexpr uint64_t kWindowBytesMax = uint64_t{1} << 20;
+constexpr uint64_t kPageBytes = 4096;
+// How much is checked in vain before only short records are.
+constexpr uint64_t kResyncBytesMax = uint64_t{4} << 30;
+constexpr uint64_t kShortRecordBytes = 1024;
 
 }  // namespace
 
@@ -50,19 +54,22 @@ SegmentScanner::SegmentScanner(SegmentFile& file, ReadBytes read, LogPosition fr
       position_(std::max(from, file.begin() + kSegmentHeaderBytes)) {}
 
 absl::StatusOr<const char*> SegmentScanner::Window(LogPosition position, uint64_t bytes) {
-  if (position < window_begin_ || position + bytes > window_begin_ + window_.size()) {
-    const uint64_t ahead =
-        std::clamp<uint64_t>(window_.size() * 2, kFirstWindowBytes, kWindowBytesMax);
-    const uint64_t wanted = std::min(std::max(bytes, ahead), to_ - position);
-    window_.resize(wanted);
+  if (position >= window_begin_ && position + bytes <= window_begin_ + window_.size()) {
+    return window_.data() + (position - window_begin_);
+  }
+  const uint64_t ahead =
+      std::clamp<uint64_t>(window_.size() * 2, kFirstWindowBytes, kWindowBytesMax);
+  const uint64_t wanted = std::min(std::max(bytes, ahead), to_ - position);
+  // What cannot be read further on is not in the way of what is asked for.
+  for (const uint64_t size : {wanted, bytes}) {
+    window_.resize(size);
     window_begin_ = position;
     const absl::Status status = read_(position, absl::MakeSpan(window_));
-    if (!status.ok()) {
-      window_.clear();
-      return status;
-    }
+    if (status.ok()) return window_.data();
+    window_.clear();
+    if (size == bytes || !IsUnreadable(status)) return status;
   }
-  return window_.data() + (position - window_begin_);
+  return absl::InternalError("unreachable");
 }
 
 absl::StatusOr<bool> SegmentScanner::IsValidAt(LogPosition position, uint64_t incarnation) {
@@ -122,14 +129,24 @@ absl::StatusOr<bool> SegmentScanner::Resync(LogPosition from) {
   candidates.erase(std::unique(candidates.begin(), candidates.end()), candidates.end());
   for (LogPosition at = from; at + kRecordHeaderBytes <= to_; at += kRecordAlignment) {
     // The cheap look first: this loop runs over megabytes of zeros.
-    ASSIGN_OR_RETURN(const char* const head, Window(at, kRecordHeaderBytes));
-    if (Load<int32_t>(head) < static_cast<int32_t>(kRecordHeaderBytes) ||
-        !HeaderIsPlausible(LoadHeader(head), to_ - at)) {
+    const absl::StatusOr<const char*> head = Window(at, kRecordHeaderBytes);
+    if (!head.ok()) {
+      if (!IsUnreadable(head.status())) return head.status();
+      // Each try may take a disk seconds: on with the next page.
+      at = LogPosition((at.value() | (kPageBytes - 1)) + 1) - kRecordAlignment;
       continue;
     }
+    if (Load<int32_t>(*head) < static_cast<int32_t>(kRecordHeaderBytes)) continue;
+    const RecordHeader header = LoadHeader(*head);
+    if (!HeaderIsPlausible(header, to_ - at)) continue;
+    // A body full of headers could keep us busy for hours: then only short ones are looked at.
+    const uint64_t covered = CoveredBytes(header.type, header.bytes());
+    if (covered > kShortRecordBytes && resync_bytes_ > kResyncBytesMax) continue;
     for (const uint64_t incarnation : candidates) {
-      ASSIGN_OR_RETURN(const bool is_valid, IsValidAt(at, incarnation));
-      if (!is_valid) continue;
+      resync_bytes_ += covered;
+      const absl::StatusOr<bool> is_valid = IsValidAt(at, incarnation);
+      if (!is_valid.ok() && !IsUnreadable(is_valid.status())) return is_valid.status();
+      if (!is_valid.ok() || !*is_valid) continue;
       if (file_.IncarnationAt(at) != incarnation) file_.ChangeIncarnation(at, incarnation);
       position_ = at;
       return true;
@@ -144,9 +161,10 @@ absl::Status CompleteIncarnations(SegmentFile& file) {
       file.begin(), file.limit(), Groups::kMembers);
   for (;;) {
     ScannedRecord record;
-    ASSIGN_OR_RETURN(const SegmentScanner::Step step, scanner.Next(&record));
-    if (step == SegmentScanner::Step::kEnd) break;
-    if (step == SegmentScanner::Step::kRecord) continue;
+    const absl::StatusOr<SegmentScanner::Step> step = scanner.Next(&record);
+    if (!step.ok() && !IsUnreadable(step.status())) return step.status();
+    if (step.ok() && *step == SegmentScanner::Step::kEnd) break;
+    if (step.ok() && *step == SegmentScanner::Step::kRecord) continue;
     ASSIGN_OR_RETURN(const bool goes_on, scanner.Resync(scanner.resync_from()));
     if (!goes_on) break;
   }

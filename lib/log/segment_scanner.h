@@ -60,7 +60,8 @@ class SegmentScanner {
   // After kInvalid: where looking for something valid may begin. Inside a group whose tail is
   // torn, the members before the tear are not "something behind it".
   LogPosition resync_from() const { return resync_from_; }
-  // Goes to the first record that verifies at or behind `from`. False: there is none before `to`.
+  // Goes to the first record that verifies at or behind `from`; what cannot be read is passed over.
+  // False: there is none before `to`.
   absl::StatusOr<bool> Resync(LogPosition from);
 
  private:
@@ -74,6 +75,7 @@ class SegmentScanner {
   const Groups groups_;
   LogPosition position_;
   LogPosition resync_from_;
+  uint64_t resync_bytes_ = 0;
   std::vector<uint64_t> more_incarnations_;
   LogPosition window_begin_;
   std::vector<char> window_;

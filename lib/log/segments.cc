@@ -67,6 +67,7 @@ absl::Status Segments::Load(LogPosition log_begin, LogPosition durable_end,
   ASSIGN_OR_RETURN(const std::vector<SegmentName> names, ListNewestGenerations());
   MutexLock lock(mutex_);
   slots_.clear();
+  spares_.clear();
   LogPosition expected = log_begin;
   for (const SegmentName& name : names) {
     if (name.begin < log_begin) {
@@ -162,25 +163,37 @@ bool Segments::IsCutAt(LogPosition position) const {
 }
 
 absl::StatusOr<std::shared_ptr<SegmentFile>> Segments::Find(LogPosition position) {
-  MutexLock lock(mutex_);
-  const auto found = slots_.find(BeginOf(position).value());
-  if (found == slots_.end()) {
-    if (position < begin()) {
-      return absl::OutOfRangeError(absl::StrCat(
-          "position ", position.value(), " was dropped; the log begins at ", begin().value()));
+  SegmentName name;
+  {
+    MutexLock lock(mutex_);
+    const auto found = slots_.find(BeginOf(position).value());
+    if (found == slots_.end()) {
+      if (position < begin()) {
+        return absl::OutOfRangeError(absl::StrCat(
+            "position ", position.value(), " was dropped; the log begins at ", begin().value()));
+      }
+      return absl::NotFoundError(absl::StrCat("no segment holds position ", position.value()));
     }
-    return absl::NotFoundError(absl::StrCat("no segment holds position ", position.value()));
+    Slot& slot = found->second;
+    slot.last_use = ++use_;
+    if (slot.file != nullptr) return slot.file;
+    name = slot.entry.name;
   }
+  // Without the lock: a slow disk must not stop those whose files are open, the writer among them.
+  const std::string file_name = SegmentFileName(name);
+  ASSIGN_OR_RETURN(std::shared_ptr<SegmentFile> file,
+                   SegmentFile::Open(*directory_, file_name, mode_, cache_->NewFile()));
+  if (file->header().store != store_ || file->header().segment_bytes != segment_bytes_) {
+    return absl::DataLossError(absl::StrCat("segment ", file_name, " belongs to another store"));
+  }
+  MutexLock lock(mutex_);
+  const auto found = slots_.find(name.begin.value());
+  // Dropped or replaced meanwhile: good for this caller, not to be kept.
+  if (found == slots_.end() || found->second.entry.name.generation != name.generation) return file;
   Slot& slot = found->second;
-  slot.last_use = ++use_;
   if (slot.file == nullptr) {
-    const std::string name = SegmentFileName(slot.entry.name);
-    ASSIGN_OR_RETURN(std::shared_ptr<SegmentFile> file,
-                     SegmentFile::Open(*directory_, name, mode_, cache_->NewFile()));
-    if (file->header().store != store_ || file->header().segment_bytes != segment_bytes_) {
-      return absl::DataLossError(absl::StrCat("segment ", name, " belongs to another store"));
-    }
     slot.file = std::move(file);
+    slot.last_use = ++use_;
     CloseIdleFiles();
   }
   return slot.file;
@@ -252,6 +265,11 @@ absl::StatusOr<Segments::Preparation> Segments::StartPreparation(LogPosition beg
       }
     }
     if (status.ok() && status->links != 1) RETURN_IF_ERROR(directory_->Remove(*spare));
+    // Not today: another time, or it is removed at the end.
+    if (preparation.file == nullptr && !absl::IsNotFound(status.status()) &&
+        (!status.ok() || status->links == 1)) {
+      AddSpare(*spare);
+    }
   }
   if (preparation.file == nullptr) {
     ASSIGN_OR_RETURN(preparation.file,

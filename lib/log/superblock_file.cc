@@ -39,7 +39,7 @@ absl::StatusOr<std::unique_ptr<SuperblockFile>> SuperblockFile::Load(Directory& 
     return newest;
   }
   MutexLock lock(newest->mutex_);
-  newest->generation_ = furthest_generation;
+  newest->furthest_generation_ = furthest_generation;
   return newest;
 }
 
@@ -62,7 +62,13 @@ absl::StatusOr<std::unique_ptr<File>> SuperblockFile::WriteAnew(Directory& direc
   RETURN_IF_ERROR(
       file->Write((superblock.sequence % 2) * kSuperblockSlotBytes, {absl::string_view(slot)}));
   RETURN_IF_ERROR(file->Sync());
-  RETURN_IF_ERROR(directory.Rename(temporary, name));
+  absl::Status renamed = directory.Rename(temporary, name);
+  if (absl::IsAlreadyExists(renamed)) {
+    // Left by a try that failed at its end. Its sequence is smaller than this one's.
+    RETURN_IF_ERROR(directory.Remove(name));
+    renamed = directory.Rename(temporary, name);
+  }
+  RETURN_IF_ERROR(renamed);
   RETURN_IF_ERROR(directory.Sync());
   return file;
 }
@@ -91,10 +97,14 @@ absl::Status SuperblockFile::Update(const std::function<void(Superblock&)>& chan
     // Nothing is known of either slot of this file any more, and a later sync would prove nothing.
     is_poisoned_ = true;
   }
-  ASSIGN_OR_RETURN(std::unique_ptr<File> file, WriteAnew(directory_, generation_ + 1, next));
+  // Whatever became of this try, the next one is newer: what stands on the disk in part must never
+  // beat what is written whole.
+  current_.sequence = next.sequence;
+  ASSIGN_OR_RETURN(std::unique_ptr<File> file,
+                   WriteAnew(directory_, furthest_generation_ + 1, next));
   const std::string failed = SuperblockFileName(generation_);
   file_ = std::move(file);
-  ++generation_;
+  generation_ = ++furthest_generation_;
   current_ = std::move(next);
   is_poisoned_ = false;
   // The newer sequence wins whether or not the failed file goes.

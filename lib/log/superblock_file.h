@@ -49,6 +49,7 @@ class SuperblockFile {
       : directory_(directory),
         file_(std::move(file)),
         generation_(generation),
+        furthest_generation_(generation),
         current_(std::move(current)) {}
 
   static absl::StatusOr<std::unique_ptr<File>> WriteAnew(Directory& directory, uint64_t generation,
@@ -58,6 +59,7 @@ class SuperblockFile {
   mutable Mutex mutex_;
   std::unique_ptr<File> file_ ABSL_GUARDED_BY(mutex_);
   uint64_t generation_ ABSL_GUARDED_BY(mutex_);
+  uint64_t furthest_generation_ ABSL_GUARDED_BY(mutex_);  // of all files that there are
   Superblock current_ ABSL_GUARDED_BY(mutex_);
   bool is_poisoned_ ABSL_GUARDED_BY(mutex_) = false;
 };

@@ -108,8 +108,7 @@ absl::StatusOr<TailScan> ScanTail(Segments& segments, LogPosition durable_end,
       // An unreadable stretch is a gap like any other.
       if (!in_gap) gap = scanner.position() == start ? scan.end : scanner.position();
       in_gap = true;
-      const absl::StatusOr<bool> goes_on =
-          step.ok() ? scanner.Resync(scanner.resync_from()) : absl::StatusOr<bool>(false);
+      const absl::StatusOr<bool> goes_on = scanner.Resync(scanner.resync_from());
       if (!goes_on.ok() || !*goes_on) break;
     }
   }

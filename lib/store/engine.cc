@@ -78,23 +78,21 @@ void Engine::ReportLeftOut() {
 // --- Topics
 
 absl::StatusOr<Topic> Engine::CreateTopic(absl::string_view name, uint32_t queue_count) {
-  Reservation record;
   const Deadline never = log_->DeadlineIn(absl::InfiniteDuration());
-  ASSIGN_OR_RETURN(const Topic::Entry* const topic,
-                   planner_.AddTopic(name, queue_count, never, &record));
+  ASSIGN_OR_RETURN(const Topic::Entry* const topic, planner_.AddTopic(name, queue_count, never));
   if (topic->queue_count != queue_count) {
     return absl::AlreadyExistsError(
         absl::StrCat("topic ", name, " has ", topic->queue_count, " queues"));
   }
-  if (record.size > 0) {
-    ASSIGN_OR_RETURN(const Durability reached,
-                     log_->WaitFor(record.position, record.end(), Durability::kDisk, never));
-    if (reached != Durability::kDisk) {
-      const absl::Status why = log_->health().WhyNoAppend();
-      return why.ok() ? absl::DeadlineExceededError(
-                            absl::StrCat("topic ", name, " is created and not yet durable"))
-                      : why;
-    }
+  // It may have come with a message, and be in memory only. Its group is durable as a whole.
+  const LogPosition begin = topic->created;
+  ASSIGN_OR_RETURN(const Durability reached,
+                   log_->WaitFor(begin, begin + kRecordHeaderBytes, Durability::kDisk, never));
+  if (reached != Durability::kDisk) {
+    const absl::Status why = log_->health().WhyNoAppend();
+    return why.ok() ? absl::DeadlineExceededError(
+                          absl::StrCat("topic ", name, " is created and not yet durable"))
+                    : why;
   }
   return Topic(topic);
 }
@@ -253,6 +251,7 @@ absl::StatusOr<std::vector<Receipt>> Engine::AppendAll(absl::Span<const Message>
 absl::StatusOr<Engine::Claimed> Engine::Claim(const Message& message, size_t body_bytes,
                                               absl::Duration timeout) {
   Claimed claimed;
+  HeldClaims::Ticket ticket;
   const Deadline deadline = log_->DeadlineIn(timeout);
   RETURN_IF_ERROR(planner_.Plan(message, body_bytes, deadline, &claimed.plan));
   ASSIGN_OR_RETURN(claimed.reservation,
@@ -262,7 +261,8 @@ absl::StatusOr<Engine::Claimed> Engine::Claim(const Message& message, size_t bod
                             claimed.plan.body_bytes);
   // The message's parts are in the log now; what they pointed to may go.
   claimed.plan.message = nullptr;
-  log_->held_claims().Add(claimed.reservation.position, log_->clock().MonotonicNanos());
+  log_->held_claims().Add(std::move(ticket), claimed.reservation.position,
+                          log_->clock().MonotonicNanos());
   return claimed;
 }
 

@@ -43,7 +43,11 @@ absl::StatusOr<MessageFetch::Got> MessageFetch::Get(const QueueEntry& entry,
   if (entry.position >= visible_end_) return Got::kNotYet;
   if (!tags_.MayMatch(entry.filter)) return IsThere(entry.position) ? Got::kSkip : Got::kNotYet;
   const char* record = nullptr;
-  ASSIGN_OR_RETURN(const Found found, records_.Read(entry.position, &record));
+  ASSIGN_OR_RETURN(Found found, records_.Read(entry.position, &record));
+  if (found == Found::kDamaged && log_.LookAgain()) {
+    records_.Forget();
+    ASSIGN_OR_RETURN(found, records_.Read(entry.position, &record));
+  }
   if (found == Found::kUnpublished) return Got::kNotYet;
   if (found == Found::kDropped) return Got::kRemoved;
   if (found != Found::kRecord) return Damaged(entry.position, records_.why());

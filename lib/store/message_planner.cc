@@ -26,8 +26,7 @@ absl::Status NoSuchQueue(absl::string_view topic, uint32_t queue_id) {
 
 absl::StatusOr<const Topic::Entry*> MessagePlanner::AddTopic(absl::string_view name,
                                                              uint32_t queue_count,
-                                                             Deadline deadline,
-                                                             Reservation* record) {
+                                                             Deadline deadline) {
   RETURN_IF_ERROR(CheckTopicName(name));
   if (queue_count == 0 || queue_count > kMaxQueuesPerTopic) {
     return absl::InvalidArgumentError(
@@ -52,7 +51,6 @@ absl::StatusOr<const Topic::Entry*> MessagePlanner::AddTopic(absl::string_view n
         // Published before anybody can append to it: a message is never without its topic.
         log_->Publish(*place, word);
         log_->doorbell().RingLog();
-        *record = *place;
         return catalogue_->Add(name, first_queue, queue_count,
                                place->position + kRecordHeaderBytes);
       }
@@ -76,8 +74,7 @@ absl::StatusOr<const Topic::Entry*> MessagePlanner::Resolve(const TopicRef& topi
   if (log_->options().default_queue_count == 0) {
     return absl::NotFoundError(absl::StrCat("there is no topic ", topic.name()));
   }
-  Reservation record;
-  return AddTopic(topic.name(), log_->options().default_queue_count, deadline, &record);
+  return AddTopic(topic.name(), log_->options().default_queue_count, deadline);
 }
 
 absl::StatusOr<const Topic::Entry*> MessagePlanner::CheckQueue(
@@ -115,7 +112,10 @@ absl::Status MessagePlanner::Check(const Message& message, uint64_t body_bytes,
   if (all_known) return absl::OkStatus();
   // A topic would be created for it: not for one that SettleFurther() refuses.
   std::set<std::pair<absl::string_view, uint32_t>> places;
-  if (message.queue_id) places.emplace(message.topic.name(), *message.queue_id);
+  const bool has_one_queue = plan->topic == nullptr && log_->options().default_queue_count == 1;
+  if (message.queue_id || has_one_queue) {
+    places.emplace(message.topic.name(), message.queue_id.value_or(0));
+  }
   for (const QueueRef& queue : message.further_queues) {
     if (!places.emplace(queue.topic.name(), queue.queue_id).second) {
       return NamedTwice(queue.topic.name());

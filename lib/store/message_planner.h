@@ -33,10 +33,9 @@ class MessagePlanner {
   absl::Status PlanAll(absl::Span<const Message> messages, Deadline deadline,
                        absl::Span<MessagePlan> plans, uint32_t* group_bytes);
 
-  // The topic of that name; created if it is missing, then `record` says where. Waits for room at
-  // most until the deadline.
+  // The topic of that name; created if it is missing. Waits for room at most until the deadline.
   absl::StatusOr<const Topic::Entry*> AddTopic(absl::string_view name, uint32_t queue_count,
-                                               Deadline deadline, Reservation* record);
+                                               Deadline deadline);
   // The same if the options allow topics to come with their first message.
   absl::StatusOr<const Topic::Entry*> Resolve(const TopicRef& topic, Deadline deadline);
 

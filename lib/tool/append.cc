@@ -56,7 +56,10 @@ absl::Status AppendLines(LineReader& lines, Appender& appender, const Output& ou
     if (!lines.Next(line)) break;
     if (const absl::Status status = appender.Add(line); !status.ok()) return status;
     progress.Show(appender.messages(), appender.bytes());
-    if (output.is_closed()) return absl::CancelledError("nobody reads the positions any more");
+    if (output.is_closed()) {
+      return output.status().ok() ? absl::CancelledError("nobody reads the positions any more")
+                                  : output.status();
+    }
   }
   if (!lines.status().ok()) return lines.status();
   return appender.Finish();

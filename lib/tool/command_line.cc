@@ -86,8 +86,9 @@ absl::StatusOr<Arguments> ParseArguments(const Command& command,
     }
   }
 
-  if (plain_words.empty() || plain_words[0].empty()) {
-    return absl::InvalidArgumentError("which directory?");
+  if (plain_words.empty()) return absl::InvalidArgumentError("which directory?");
+  if (plain_words[0].empty()) {
+    return absl::InvalidArgumentError("there is no store in \"\": which directory?");
   }
   if (plain_words.size() > 1) {
     return absl::InvalidArgumentError(
@@ -102,8 +103,10 @@ std::string HelpText(const Command& command) {
       absl::StrCat("weir ", command.name, " ", command.synopsis, "\n\n", command.about);
   if (!command.flags.empty()) absl::StrAppend(&text, "\nFlags\n");
   for (const absl::string_view name : command.flags) {
-    const absl::CommandLineFlag* flag = absl::FindCommandLineFlag(name);
-    absl::StrAppendFormat(&text, "  --%-15s %s\n", name, flag->Help());
+    const auto own = command.own_help.find(name);
+    absl::StrAppendFormat(&text, "  --%-15s %s\n", name,
+                          own != command.own_help.end() ? std::string(own->second)
+                                                        : absl::FindCommandLineFlag(name)->Help());
   }
   absl::StrAppend(&text, "\nExit status: 0 done, 1 failed, 2 called wrongly.\n");
   return text;

@@ -7,6 +7,7 @@
 #ifndef WEIR_TOOL_COMMAND_LINE_H_
 #define WEIR_TOOL_COMMAND_LINE_H_
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,8 @@ struct Command {
   absl::string_view summary;             // one line for the list of commands
   absl::string_view about;               // paragraphs for --help
   std::vector<absl::string_view> flags;  // names of the flags that it takes
+  // What --help says of flags that mean less here than elsewhere.
+  std::map<absl::string_view, absl::string_view> own_help = {};
   int (*run)(const std::string& directory);
 };
 

@@ -14,11 +14,13 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/time.h"
+#include "absl/types/optional.h"
 #include "tool/commands.h"
 #include "tool/diagnostics.h"
 #include "tool/flags.h"
 #include "tool/json_writer.h"
 #include "tool/message_format.h"
+#include "tool/open_store.h"
 #include "tool/output.h"
 #include "tool/recovery_text.h"
 #include "weir/store.h"
@@ -40,13 +42,22 @@ std::vector<std::pair<uint32_t, QueueBounds>> UsedQueues(const MessageStore& sto
   return queues;
 }
 
-std::string AsText(const MessageStore& store) {
+// Only a process has a private front.
+absl::string_view FrontOf(const StoreInfo& info, bool has_writer) {
+  if (info.front_is_shared) return "shared";
+  return has_writer ? "private" : "none";
+}
+
+std::string AsText(const MessageStore& store, const absl::optional<std::string>& writer) {
   const StoreInfo info = store.Info();
   const RecoveryReport& recovery = store.recovery();
   std::string text;
   absl::StrAppend(&text, "state     ", StoreStateName(info.state), info.reason.empty() ? "" : ": ",
                   info.reason, "\n");
-  absl::StrAppend(&text, "opening   ", DescribeRecovery(recovery), "\n");
+  absl::StrAppend(&text, "opening   ",
+                  writer ? absl::StrCat("live: process ", *writer, " writes the store")
+                         : DescribeRecovery(recovery),
+                  "\n");
   for (const DamagedRange& range : recovery.damage) {
     absl::StrAppend(&text, "  ", DescribeDamage(range), "\n");
   }
@@ -56,7 +67,7 @@ std::string AsText(const MessageStore& store) {
   for (const std::string& note : recovery.notes) absl::StrAppend(&text, "  ", note, "\n");
   absl::StrAppend(&text, "log       begin ", info.begin.value(), ", durable ", info.durable.value(),
                   ", written ", info.written.value(), ", end ", info.end.value(), "\n");
-  absl::StrAppend(&text, "front     ", info.front_is_shared ? "shared" : "private", "\n");
+  absl::StrAppend(&text, "front     ", FrontOf(info, writer.has_value()), "\n");
 
   absl::StrAppend(&text, "segments  ", info.segments.size(), "\n");
   for (const SegmentInfo& segment : info.segments) {
@@ -137,7 +148,7 @@ void WriteTopic(const MessageStore& store, const TopicInfo& topic, JsonWriter& j
   json.EndObject();
 }
 
-std::string AsJson(const MessageStore& store) {
+std::string AsJson(const MessageStore& store, const absl::optional<std::string>& writer) {
   const StoreInfo info = store.Info();
   std::string text;
   JsonWriter json(&text);
@@ -148,7 +159,8 @@ std::string AsJson(const MessageStore& store) {
   json.Number("durable", info.durable.value());
   json.Number("written", info.written.value());
   json.Number("end", info.end.value());
-  json.Boolean("front_is_shared", info.front_is_shared);
+  json.Boolean("has_writer", writer.has_value());
+  json.String("front", FrontOf(info, writer.has_value()));
   WriteRecovery(store.recovery(), json);
   json.BeginArray("segments");
   for (const SegmentInfo& segment : info.segments) {
@@ -172,11 +184,11 @@ std::string AsJson(const MessageStore& store) {
 }
 
 int RunInfo(const std::string& directory) {
-  const absl::StatusOr<std::unique_ptr<MessageStore>> store =
-      MessageStore::Open({.directory = directory, .read_only = true});
+  const absl::StatusOr<std::unique_ptr<MessageStore>> store = OpenForReading(directory);
   if (!store.ok()) return Failed(kName, store.status());
   Output output(STDOUT_FILENO);
-  output.Write(absl::GetFlag(FLAGS_json) ? AsJson(**store) : AsText(**store));
+  const absl::optional<std::string> writer = WriterOf(directory);
+  output.Write(absl::GetFlag(FLAGS_json) ? AsJson(**store, writer) : AsText(**store, writer));
   output.Flush();
   return output.status().ok() ? kSuccess : Failed(kName, output.status());
 }
@@ -190,7 +202,9 @@ const Command kInfoCommand = {
     .about =
         "Prints the state of a store, what opening it found, the ends of its log, its\n"
         "segments, and its topics with their queues. Works on a store that another process\n"
-        "writes, and on one whose writer died: then it says what the next writer will find.\n",
+        "writes: `opening` names it then. Of one whose writer died it says what the next writer\n"
+        "will find. The front is where the newest messages are: `none` if nobody writes and\n"
+        "nothing is left of who did.\n",
     .flags = {"json"},
     .run = RunInfo,
 };

@@ -52,7 +52,11 @@ bool LineReader::Fill() {
   do {
     count = ::read(descriptor_, buffer_.data() + end_, buffer_.size() - end_);
   } while (count < 0 && errno == EINTR);
-  if (count < 0) status_ = absl::ErrnoToStatus(errno, "standard input");
+  if (count < 0 && errno == EBADF) {
+    status_ = absl::FailedPreconditionError("standard input is closed");
+  } else if (count < 0) {
+    status_ = absl::ErrnoToStatus(errno, "standard input");
+  }
   if (count <= 0) {
     is_at_end_ = true;
     return false;

@@ -1,5 +1,8 @@
 // weir: looks at stores and fills them, from the command line.
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <csignal>
 #include <cstdio>
 #include <exception>
@@ -57,7 +60,24 @@ int Run(absl::Span<const char* const> words) {
 }  // namespace
 }  // namespace weir::tool
 
+namespace {
+
+// A descriptor that the caller closed would be given to the next file that is opened, and what is
+// printed would land in the store. The other way round than it is used, so that using it fails.
+bool FillStandardDescriptors() {
+  for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(descriptor, F_GETFD) >= 0) continue;
+    const int opened =
+        ::open("/dev/null", descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY);  // the lowest free
+    if (opened != descriptor) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
 int main(int argc, char* argv[]) {
+  if (!FillStandardDescriptors()) return weir::tool::kFailure;
   // Who reads our output may go away at any time (`weir read ... | head`). Then a write fails, and
   // the command ends in order instead of dying with the store open.
   std::signal(SIGPIPE, SIG_IGN);

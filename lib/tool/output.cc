@@ -30,6 +30,8 @@ void Output::Flush() {
       ::poll(&room, 1, -1);
     } else if (errno == EPIPE) {
       is_reader_gone_ = true;
+    } else if (errno == EBADF) {
+      status_ = absl::FailedPreconditionError("standard output is closed");
     } else if (errno != EINTR) {
       status_ = absl::ErrnoToStatus(errno, "standard output");
     }

@@ -18,6 +18,7 @@
 #include "tool/diagnostics.h"
 #include "tool/flags.h"
 #include "tool/message_format.h"
+#include "tool/open_store.h"
 #include "tool/output.h"
 #include "tool/recovery_text.h"
 #include "weir/store.h"
@@ -106,8 +107,7 @@ int RunRead(const std::string& directory) {
   const uint64_t max =
       absl::GetFlag(FLAGS_max).value.value_or(std::numeric_limits<uint64_t>::max());
 
-  const absl::StatusOr<std::unique_ptr<MessageStore>> store =
-      MessageStore::Open({.directory = directory, .read_only = true});
+  const absl::StatusOr<std::unique_ptr<MessageStore>> store = OpenForReading(directory);
   if (!store.ok()) return Failed(kName, store.status());
   for (const DamagedRange& range : (*store)->recovery().damage) Note(kName, DescribeDamage(range));
   Output output(STDOUT_FILENO);
@@ -118,6 +118,11 @@ int RunRead(const std::string& directory) {
   if (queue && *queue >= topic->queue_count()) {
     return Failed(kName, absl::StrCat("there is no queue ", *queue, ": `", topic->name(), "` has ",
                                       topic->queue_count()));
+  }
+
+  const LogPosition end = (*store)->Info().end;
+  if (!queue && LogPosition(from) > end) {
+    return Failed(kName, absl::StrCat("position ", from, " is beyond the end (", end.value(), ")"));
   }
 
   Cursor cursor(store->get(), *topic, queue, from);
@@ -144,7 +149,7 @@ const Command kReadCommand = {
         "of all queues in the order of the log. Works on a store that another process writes.\n"
         "\n"
         "--from is an offset if --queue is given. Else it is a position in the log, and reading\n"
-        "begins with the first message there or behind it.\n"
+        "begins with the first message there or behind it. What is beyond the end is an error.\n"
         "\n"
         "Formats: `body` is the body and nothing else. `tsv` has the columns position, queue,\n"
         "offset, store time, tag, ordering key, keys (with commas), body, in which tab, newline,\n"

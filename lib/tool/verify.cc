@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "tool/commands.h"
 #include "tool/diagnostics.h"
+#include "tool/open_store.h"
 #include "tool/output.h"
 #include "weir/store.h"
 
@@ -20,8 +21,7 @@ namespace {
 constexpr absl::string_view kName = "verify";
 
 int RunVerify(const std::string& directory) {
-  const absl::StatusOr<std::unique_ptr<MessageStore>> store =
-      MessageStore::Open({.directory = directory, .read_only = true});
+  const absl::StatusOr<std::unique_ptr<MessageStore>> store = OpenForReading(directory);
   if (!store.ok()) return Failed(kName, store.status());
   const absl::StatusOr<VerifyReport> report = (*store)->Verify();
   if (!report.ok()) return Failed(kName, report.status());
