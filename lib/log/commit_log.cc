@@ -287,6 +287,15 @@ absl::Status CommitLog::MakeRoom(uint32_t bytes, Deadline deadline) {
   }
 }
 
+// Whether a step that a waiting thread did itself brought anything: then everybody is told. A claim
+// in the way or a full disk is looked at again after a rest.
+bool CommitLog::IsDone(bool progressed, const absl::Status& status) {
+  const bool rests = status.ok() || (absl::IsResourceExhausted(status) && has_workers_);
+  if (!progressed && rests) return false;
+  Progressed();
+  return true;
+}
+
 absl::Status CommitLog::HelpOrSleep(bool wants_sync, bool leads, Deadline deadline) {
   const uint64_t seen = progress_count_.load(std::memory_order_seq_cst);
   if (leads && wants_sync && syncer_->step().TryLock()) {
@@ -294,20 +303,13 @@ absl::Status CommitLog::HelpOrSleep(bool wants_sync, bool leads, Deadline deadli
     const absl::Status status = syncer_->Sync();
     const bool progressed = front_->durable_end() != before;
     syncer_->step().Unlock();
-    Progressed();
-    // A full disk is tried again after a rest, and by whoever does that anyway.
-    if (progressed || (!status.ok() && !(absl::IsResourceExhausted(status) && has_workers_))) {
-      return status;
-    }
+    if (IsDone(progressed, status)) return status;
   } else if (leads && !wants_sync && writer_->step().TryLock()) {
     bool progressed = false;
     const absl::Status status = writer_->WriteSome(&progressed);
     writer_->step().Unlock();
-    Progressed();
     if (absl::IsDataLoss(status)) return HelpOrSleep(true, leads, deadline);  // to be replaced
-    if (progressed || (!status.ok() && !(absl::IsResourceExhausted(status) && has_workers_))) {
-      return status;
-    }
+    if (IsDone(progressed, status)) return status;
   } else if (has_workers_) {
     if (wants_sync) {
       if (!wants_sync_.exchange(true, std::memory_order_acq_rel)) wakeups_.syncer();

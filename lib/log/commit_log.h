@@ -167,6 +167,7 @@ class CommitLog {
   // Does what somebody who waits needs, or sleeps until there is progress. `leads`: this thread
   // may do the work.
   absl::Status HelpOrSleep(bool wants_sync, bool leads, Deadline deadline);
+  bool IsDone(bool progressed, const absl::Status& status);
   void Progressed();
   // Behind a publication: wakes workers at the end of idleness and when a quarter is full.
   void Nudge(LogPosition end);

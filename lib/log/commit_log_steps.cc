@@ -151,7 +151,8 @@ absl::Duration CommitLog::CallbackStep() {
           absl::StrCat("it may be in the log and will never be confirmed: ", health_.reason()));
       return true;
     }
-    if (is_stopped()) {
+    // While the log is being closed there is still a sync to come.
+    if (health_.Has(Condition::kClosed)) {
       *status = absl::FailedPreconditionError("closed while waiting");
       return true;
     }

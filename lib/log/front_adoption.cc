@@ -42,7 +42,14 @@ bool CanBeVoided(const char* record, const RecordHeader& header) {
 uint64_t LostBytes(const Front& front, LogPosition at, uint64_t available) {
   for (uint64_t skip = kRecordHeaderBytes; skip + kRecordHeaderBytes <= available;
        skip += kRecordAlignment) {
-    if (Verify(front.At(at + skip), available - skip, at + skip, front.incarnation())) return skip;
+    const char* const record = front.At(at + skip);
+    if (!Verify(record, available - skip, at + skip, front.incarnation())) continue;
+    // A member of a group whose header is lost was perhaps never published.
+    if (uint64_t{LoadHeader(record).group_distance} * kRecordAlignment <= skip &&
+        LoadHeader(record).group_distance != 0) {
+      continue;
+    }
+    return skip;
   }
   return available;
 }

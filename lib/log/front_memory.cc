@@ -33,7 +33,6 @@ absl::StatusOr<FrontMemory> CreateFrontMemory(const StoreOptions& options, FileS
   SharedMemorySize size{.header_bytes = kFrontHeaderBytes,
                         .ring_bytes = static_cast<size_t>(options.front_bytes)};
   if (directory.ok()) {
-    front.directory = *directory;
     file_system.RemoveShared(*directory, name).IgnoreError();  // creating it tells
     for (;;) {
       auto created = file_system.CreateShared(*directory, name, size);
@@ -47,6 +46,7 @@ absl::StatusOr<FrontMemory> CreateFrontMemory(const StoreOptions& options, FileS
     }
   }
   if (front.memory != nullptr) {
+    front.directory = *directory;
     RETURN_IF_ERROR(front.memory->TryLock());
     return front;
   }

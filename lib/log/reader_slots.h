@@ -31,7 +31,7 @@ class ReaderSlots {
  public:
   class Guard {
    public:
-    explicit Guard(ReaderSlots& slots) : held_(FindHeld(slots)) {
+    explicit Guard(ReaderSlots& slots) : held_(FindHeld(slots, own_)) {
       if (held_.depth++ > 0) return;
       held_.owner = &slots;
       held_.slot = &slots.Enter();
@@ -46,6 +46,7 @@ class ReaderSlots {
     Guard& operator=(const Guard&) = delete;
 
    private:
+    Held own_;  // for a thread that is inside very many stores at once
     Held& held_;
   };
 
@@ -65,17 +66,16 @@ class ReaderSlots {
     std::atomic<uint64_t> moment{0};  // 0: free
   };
   static constexpr size_t kSlots = 64;
-  // No code of ours is inside more stores than this at once.
   static constexpr size_t kOwnersPerThread = 4;
 
-  static Held& FindHeld(const ReaderSlots& slots) {
+  static Held& FindHeld(const ReaderSlots& slots, Held& fallback) {
     thread_local std::array<Held, kOwnersPerThread> held;
-    size_t free = 0;
-    for (size_t i = 0; i < held.size(); ++i) {
-      if (held[i].owner == &slots) return held[i];
-      if (held[i].owner == nullptr) free = i;
+    Held* free = &fallback;
+    for (Held& one : held) {
+      if (one.owner == &slots) return one;
+      if (one.owner == nullptr) free = &one;
     }
-    return held[free];
+    return *free;
   }
 
   // The exchange orders the slot before everything that the reader looks at afterwards: either

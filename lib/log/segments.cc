@@ -265,9 +265,11 @@ absl::StatusOr<Segments::Preparation> Segments::StartPreparation(LogPosition beg
       }
     }
     if (status.ok() && status->links != 1) RETURN_IF_ERROR(directory_->Remove(*spare));
-    // Not today: another time, or it is removed at the end.
-    if (preparation.file == nullptr && !absl::IsNotFound(status.status()) &&
-        (!status.ok() || status->links == 1)) {
+    // Not today: another time, or it is removed at the end. But not what has the new segment's
+    // name: it makes room for it, and from then on the name is that of a segment in use.
+    const bool is_usable = !status.ok() || status->links == 1;
+    if (preparation.file == nullptr && is_usable && !absl::IsNotFound(status.status()) &&
+        *spare != SegmentFileName({.begin = begin})) {
       AddSpare(*spare);
     }
   }

@@ -1,0 +1,347 @@
+// The log as another process reads it: beside a live writer, behind a dead one, without any. It
+// never changes anything.
+
+#include "log/followed_log.h"
+
+#include <catch2/catch.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "log/small_log.h"
+
+namespace weir::testing {
+namespace {
+
+// The same store as another process opens it.
+StoreOptions In(FileSystem& process, StoreOptions options) {
+  options.file_system = &process;
+  return options;
+}
+
+std::unique_ptr<FollowedLog> Follow(const StoreOptions& options) {
+  auto log = FollowedLog::Open(options);
+  INFO(log.status());
+  REQUIRE(log.ok());
+  return *std::move(log);
+}
+
+// Everything that is visible now, marks and fillers left out.
+Words Seen(FollowedLog& log) {
+  LogScanner scanner(log, log.segments().begin(), log.ContiguousVisibleEnd());
+  Words words;
+  for (;;) {
+    ScannedRecord record;
+    DamagedRange damage;
+    const auto step = scanner.Next(&record, &damage);
+    INFO(step.status());
+    REQUIRE(step.ok());
+    if (*step == LogScanner::Step::kEnd) return words;
+    if (*step == LogScanner::Step::kDamage) {
+      words.push_back("damage");
+    } else if (record.header.type == RecordType::kMessage) {
+      words.emplace_back(DecodeParts(record.bytes)->body);
+    } else if (record.header.type == RecordType::kVoid) {
+      words.push_back("void");
+    }
+  }
+}
+
+Words Refreshed(FollowedLog& log) {
+  const absl::Status refreshed = log.Refresh();
+  INFO(refreshed);
+  REQUIRE(refreshed.ok());
+  return Seen(log);
+}
+
+// A writer, and another process on the same machine.
+class Machine {
+ public:
+  StoreOptions options() { return SmallLog(disk, clock); }
+  StoreOptions following() { return In(*other, options()); }
+  FaultFileSystem disk;
+  ManualClock clock;
+  std::unique_ptr<FaultFileSystem> other = disk.AnotherProcess();
+};
+
+TEST_CASE("beside a live writer a record is seen as soon as it is published, before any write") {
+  Machine machine;
+  auto writer = OpenLog(machine.options());
+  Append(*writer, "before");
+  auto reader = Follow(machine.following());
+  CHECK(reader->has_writer());
+  CHECK(reader->front_is_shared());
+
+  Append(*writer, "after");
+
+  REQUIRE(writer->front().written_end() < writer->front().claimed_end());
+  CHECK(Seen(*reader) == Words{"before", "after"});
+  CHECK(reader->durable_end() == LogPosition(0));
+  SyncNow(*writer);
+  CHECK(reader->durable_end() == writer->front().durable_end());
+}
+
+TEST_CASE(
+    "beside a live writer the walk stops before an open claim and goes on when it is settled") {
+  Machine machine;
+  auto writer = OpenLog(machine.options());
+  auto reader = Follow(machine.following());
+  Append(*writer, "one");
+  const Reservation open = Claim(*writer, 3);
+  Append(*writer, "three");
+
+  CHECK(Seen(*reader) == Words{"one"});
+  CHECK(reader->ContiguousVisibleEnd() == open.position);
+  CHECK(reader->claimed_end() == writer->front().claimed_end());
+  writer->Abandon(open);
+  CHECK(Seen(*reader) == Words{"one", "void", "three"});
+}
+
+TEST_CASE("what left the front is read from the files, over any number of segments") {
+  Machine machine;
+  auto writer = OpenLog(machine.options());
+  auto reader = Follow(machine.following());
+  Words expected;
+  for (size_t i = 0; i < 100; ++i) {
+    expected.push_back(Numbered(i, 500));
+    Append(*writer, expected.back());
+    if (i % 10 == 0) CHECK(Refreshed(*reader) == expected);
+  }
+  REQUIRE(writer->front().front_begin() > LogPosition(2 * kSegment));
+  CHECK(Refreshed(*reader) == expected);
+}
+
+TEST_CASE("a reader of durable messages sees none that is not, beside whatever writer") {
+  Machine machine;
+  auto writer = OpenLog(machine.options());
+  Append(*writer, "durable");
+  SyncNow(*writer);
+  StoreOptions options = machine.following();
+  options.visibility = Visibility::kOnDurable;
+  auto reader = Follow(options);
+  Append(*writer, "not yet");
+  writer->WriteStep();
+
+  CHECK(Seen(*reader) == Words{"durable"});
+  SyncNow(*writer);
+  CHECK(Seen(*reader) == Words{"durable", "not yet"});
+}
+
+TEST_CASE("a live writer with a private front is followed by what it has written") {
+  Machine machine;
+  StoreOptions options = machine.options();
+  options.front_directory = "private";
+  auto writer = OpenLog(options);
+  Append(*writer, "one");
+  writer->WriteStep();
+  auto reader = Follow(machine.following());
+  CHECK(reader->has_writer());
+  CHECK_FALSE(reader->front_is_shared());
+  CHECK(Seen(*reader) == Words{"one"});
+
+  Append(*writer, "two");
+  CHECK(Refreshed(*reader) == Words{"one"});
+  Words expected = {"one", "two"};
+  for (size_t i = 0; i < 30; ++i) {
+    expected.push_back(Numbered(i, 500));
+    Append(*writer, expected.back());
+    while (writer->WriteStep() == absl::ZeroDuration()) {
+    }
+    REQUIRE(Refreshed(*reader) == expected);
+  }
+}
+
+TEST_CASE("behind a dead writer its front is settled in a copy; on the machine nothing changes") {
+  Machine machine;
+  auto writer = OpenLog(machine.options());
+  Append(*writer, "written");
+  writer->WriteStep();
+  const Reservation open = Claim(*writer, 20);
+  const Reservation last = Append(*writer, "in the front only");
+  FaultFileSystem after(machine.disk.ProcessDeath());
+  machine.disk.Kill();
+  const ImageHash before = after.Freeze().Hash();
+
+  auto reader = Follow(In(after, machine.options()));
+
+  CHECK_FALSE(reader->has_writer());
+  CHECK(Seen(*reader) == Words{"written", "void", "in the front only"});
+  CHECK(reader->report().front_adopted);
+  CHECK(reader->report().voided_claims == 1);
+  CHECK(reader->report().end == last.end());
+  CHECK(Refreshed(*reader).size() == 3);
+  CHECK(after.Freeze().Hash() == before);
+  // What it saw is what an open makes of it.
+  auto next = OpenLog(In(after, machine.options()));
+  CHECK(What(*next) == Words{"message written", "void", "message in the front only"});
+  CHECK(open.position < last.position);
+}
+
+TEST_CASE("a writer that dies under its reader takes nothing away from it") {
+  Machine machine;
+  auto writer = OpenLog(machine.options());
+  auto reader = Follow(machine.following());
+  Words expected;
+  for (size_t i = 0; i < 40; ++i) {
+    expected.push_back(Numbered(i, 500));
+    Append(*writer, expected.back());
+  }
+  CHECK(Refreshed(*reader) == expected);
+
+  machine.disk.Kill();
+
+  CHECK(Refreshed(*reader) == expected);
+  CHECK_FALSE(reader->has_writer());
+  CHECK(reader->front_is_shared());
+}
+
+TEST_CASE("writers come and go under one reader, which misses nothing and sees nothing twice") {
+  Machine machine;
+  StoreOptions options = machine.options();
+  OpenLog(options)->Close().IgnoreError();
+  auto reader = Follow(machine.following());
+  CHECK_FALSE(reader->has_writer());
+  CHECK(Seen(*reader).empty());
+
+  Words expected;
+  for (int life = 0; life < 6; ++life) {
+    const auto process = machine.disk.AnotherProcess();
+    options.file_system = process.get();
+    options.front_directory = life % 3 == 2 ? "private" : "";
+    auto writer = OpenLog(options);
+    CHECK(Refreshed(*reader) == expected);
+    CHECK(reader->has_writer());
+    for (int i = 0; i < 4; ++i) {
+      expected.push_back(absl::StrCat("life ", life, " message ", i, std::string(300, 'x')));
+      Append(*writer, expected.back());
+    }
+    writer->WriteStep();
+    writer->WriteStep();
+    INFO("life " << life);
+    CHECK(Refreshed(*reader) == expected);
+    if (life % 2 == 0) {
+      CHECK(writer->Close().ok());
+    } else {
+      process->Kill();
+    }
+    CHECK(Refreshed(*reader) == expected);
+    CHECK_FALSE(reader->has_writer());
+  }
+}
+
+TEST_CASE("if the front of a dead writer is gone, the files are there and the loss is told") {
+  Machine machine;
+  auto writer = OpenLog(machine.options());
+  Append(*writer, "written");
+  writer->WriteStep();
+  Append(*writer, "in the front only");
+  FaultFileSystem after(machine.disk.ProcessDeath());
+  machine.disk.Kill();
+  for (const std::string& name : after.ListShared()) REQUIRE(after.RemoveShared("", name).ok());
+
+  auto reader = Follow(In(after, machine.options()));
+
+  CHECK(Seen(*reader) == Words{"written"});
+  CHECK(reader->report().possible_loss);
+  CHECK_FALSE(reader->report().notes.empty());
+}
+
+TEST_CASE("a dead writer's front whose ends contradict each other is left alone, as an open does") {
+  Machine machine;
+  auto writer = OpenLog(machine.options());
+  Append(*writer, "written");
+  writer->WriteStep();
+  Append(*writer, "in the front only");
+  auto& header = *reinterpret_cast<FrontHeader*>(writer->front().memory().header());
+  header.written_end.store(header.claimed_end.load() + 8);
+  FaultFileSystem after(machine.disk.ProcessDeath());
+  machine.disk.Kill();
+
+  auto reader = Follow(In(after, machine.options()));
+
+  CHECK(Seen(*reader) == Words{"written"});
+  CHECK_FALSE(reader->front_is_shared());
+  CHECK(reader->report().possible_loss);
+}
+
+TEST_CASE("behind a power loss a reader sees what an open will see, and cuts nothing") {
+  Machine machine;
+  auto writer = OpenLog(machine.options());
+  Append(*writer, "one");
+  SyncNow(*writer);
+  const Reservation hole = Append(*writer, "two");
+  Append(*writer, "three");
+  writer->WriteStep();
+  FaultFileSystem after(machine.disk.PowerLoss(LossPlan::KeepEverything()));
+  machine.disk.Kill();
+  Damage(after, hole.position);
+  const ImageHash before = after.Freeze().Hash();
+
+  auto reader = Follow(In(after, machine.options()));
+
+  CHECK(Seen(*reader) == Words{"one"});
+  CHECK(reader->report().end == hole.position);
+  CHECK(reader->report().dropped_bytes > 0);
+  CHECK(after.Freeze().Hash() == before);
+  auto next = OpenLog(In(after, machine.options()));
+  CHECK(Bodies(*next) == Words{"one"});
+  Append(*next, "four");
+  next->WriteStep();
+  CHECK(Refreshed(*reader) == Words{"one", "four"});
+}
+
+TEST_CASE("a reader goes on in the file that took over from one whose sync failed") {
+  Machine machine;
+  StoreOptions options = machine.options();
+  options.segment_bytes = 65536;
+  options.front_bytes = 8192;
+  auto writer = OpenLog(options);
+  Words expected;
+  const auto append_some = [&] {
+    for (int i = 0; i < 20; ++i) {
+      expected.push_back(Numbered(expected.size(), 700));
+      Append(*writer, expected.back());
+    }
+  };
+  append_some();
+  auto reader = Follow(In(*machine.other, options));
+  CHECK(Seen(*reader) == expected);  // the reader has the file open now
+  machine.disk.Inject(InputOutputError({.kind = OperationKind::kSync, .name_contains = "0000"}));
+  SyncNow(*writer);
+  REQUIRE(writer->counters().replacements == 1);
+
+  append_some();
+
+  CHECK(Refreshed(*reader) == expected);
+}
+
+TEST_CASE("segments that the writer drops are gone for the reader, and that is no damage") {
+  Machine machine;
+  auto writer = OpenLog(machine.options());
+  for (size_t i = 0; i < 20; ++i) Append(*writer, Numbered(i, 900));
+  SyncNow(*writer);
+  auto reader = Follow(machine.following());
+  REQUIRE(Seen(*reader).size() == 20);
+
+  REQUIRE(writer->TrimTo(LogPosition(2 * kSegment)).ok());
+  const Words left = Refreshed(*reader);
+
+  CHECK(reader->segments().begin() == LogPosition(2 * kSegment));
+  CHECK(left == Bodies(*writer));
+  CHECK(absl::IsOutOfRange(reader->segments().Find(LogPosition(kSegment)).status()));
+  CHECK(reader->health().state() == StoreState::kHealthy);
+}
+
+TEST_CASE("what is not a store is not followed, and not made one") {
+  Machine machine;
+  const auto open = [&] { return FollowedLog::Open(machine.following()).status(); };
+  CHECK(absl::IsNotFound(open()));
+  machine.disk.MakeDirectory("/store");
+  CHECK(absl::IsNotFound(open()));
+  machine.disk.WriteFile("/store/" + SegmentFileName({}), "x");
+  CHECK(absl::IsDataLoss(open()));
+  CHECK(machine.disk.ListFiles("/store").size() == 1);
+}
+
+}  // namespace
+}  // namespace weir::testing
