@@ -64,8 +64,10 @@ struct Distribution {
 // A moment of the store's counters, which count from its opening on. Reading them stops nobody. In
 // a process that only reads, those of appending and writing stay 0.
 struct StoreStats {
-  uint64_t appends = 0;            // messages
-  uint64_t append_bytes = 0;       // bytes of records
+  // Messages, alone, in batches and by claims, those given up among them; and the bytes of their
+  // records.
+  uint64_t appends = 0;
+  uint64_t append_bytes = 0;
   uint64_t reads = 0;              // messages returned
   uint64_t writes = 0;             // write calls
   uint64_t written_bytes = 0;      // by them

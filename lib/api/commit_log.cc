@@ -130,20 +130,23 @@ absl::StatusOr<std::vector<Receipt>> CommitLog::Append(absl::Span<const absl::st
         absl::StrCat("the batch has ", total, " bytes; at most ", log.group_bytes_max()));
   }
   const auto group_bytes = static_cast<uint32_t>(total);
+  // Behind the claim nothing may fail for want of memory.
+  std::vector<Receipt> receipts;
+  receipts.reserve(bodies.size());
   const internal::Deadline deadline = log.DeadlineIn(options.timeout);
   ASSIGN_OR_RETURN(const Reservation place,
                    log.Claim(group_bytes, log.clock().WallNanos(), deadline,
-                             [&](LogPosition, char* memory, int64_t time) {
-                               internal::WriteStamp(memory, {.bytes = group_bytes,
-                                                             .type = RecordType::kGroup,
-                                                             .store_time = time});
-                               uint32_t at = kRecordHeaderBytes;
-                               for (const uint32_t bytes : sizes) {
-                                 Impl::Stamp(memory + at, bytes, time, at / kRecordAlignment);
-                                 at += bytes;
-                               }
-                             }));
-  std::vector<Receipt> receipts;
+                             internal::CountedStamp{
+                                 bodies.size(), [&](LogPosition, char* memory, int64_t time) {
+                                   internal::WriteStamp(memory, {.bytes = group_bytes,
+                                                                 .type = RecordType::kGroup,
+                                                                 .store_time = time});
+                                   uint32_t at = kRecordHeaderBytes;
+                                   for (const uint32_t bytes : sizes) {
+                                     Impl::Stamp(memory + at, bytes, time, at / kRecordAlignment);
+                                     at += bytes;
+                                   }
+                                 }}));
   uint32_t at = kRecordHeaderBytes;
   for (size_t i = 0; i < bodies.size(); ++i) {
     char* const record = place.bytes + at;
@@ -215,7 +218,9 @@ absl::Status CommitLog::TrimTo(LogPosition position) {
   return impl_->log->TrimTo(position);
 }
 
-LogPosition CommitLog::begin() const { return impl_->log->segments().begin(); }
+LogPosition CommitLog::begin() const {
+  return impl_->fork_guard.forked() ? LogPosition(0) : impl_->log->segments().begin();
+}
 LogPosition CommitLog::end() const {
   return impl_->fork_guard.forked() ? LogPosition(0) : impl_->log->front().claimed_end();
 }

@@ -15,20 +15,6 @@ namespace {
 
 constexpr int64_t kSleepNanosMax = 10'000'000;
 
-// Counts a waiter for as long as it lives.
-class Waiting {
- public:
-  explicit Waiting(std::atomic<int>& waiters) : waiters_(waiters) {
-    waiters_.fetch_add(1, std::memory_order_seq_cst);
-  }
-  ~Waiting() { waiters_.fetch_sub(1, std::memory_order_seq_cst); }
-  Waiting(const Waiting&) = delete;
-  Waiting& operator=(const Waiting&) = delete;
-
- private:
-  std::atomic<int>& waiters_;
-};
-
 }  // namespace
 
 CommitLog::CommitLog(const StoreOptions& options, std::unique_ptr<Directory> directory,
@@ -182,111 +168,6 @@ absl::Status CommitLog::Close() {
   return status;
 }
 
-// --- Room
-
-LogPosition CommitLog::NeededEnd(uint32_t bytes) const {
-  const uint64_t segment = front_->segment_bytes();
-  const LogPosition end = front_->claimed_end();
-  const LogPosition start = RecordStart(end, segment);
-  const LogPosition segment_end = segments_.BeginOf(end) + segment;
-  const bool fits =
-      start + bytes == segment_end || start + bytes + kRecordHeaderBytes <= segment_end;
-  return (fits ? start : segment_end + kSegmentHeaderBytes) + bytes;
-}
-
-LogPosition CommitLog::Limit(LogPosition needed, std::atomic<uint64_t>** stall) {
-  bool reader_in_the_way = false;
-  const LogPosition ring = front_->Reclaim(needed, front_->written_end(), &reader_in_the_way);
-  // With nothing unsynced anything goes, or a record larger than the limit would never.
-  const LogPosition durable = front_->durable_end();
-  const LogPosition unsynced = front_->claimed_end() == durable
-                                   ? std::max(durable + options_.unsynced_bytes_max, needed)
-                                   : durable + options_.unsynced_bytes_max;
-  const LogPosition prepared = segments_.prepared_end();
-  if (ring < needed) {
-    *stall = reader_in_the_way ? &counters_.stalls_reader : &counters_.stalls_front_full;
-  } else if (prepared < needed) {
-    *stall = &counters_.stalls_segment;
-  } else if (unsynced < needed) {
-    *stall = &counters_.stalls_unsynced;
-  }
-  return std::min({ring, prepared, unsynced});
-}
-
-void CommitLog::AnnounceIncarnation() {
-  if (!must_announce_) return;
-  must_announce_ = false;
-  const LogPosition from = front_->WriteOpenRecords(announced_behind_);
-  const std::shared_ptr<SegmentFile> file = segments_.FindOpen(from);
-  if (file != nullptr && from > file->begin()) {
-    file->ChangeIncarnation(from, front_->incarnation());
-  }
-}
-
-absl::Status CommitLog::MakeRoom(uint32_t bytes, Deadline deadline) {
-  if (bytes > group_bytes_max_) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("a record of ", bytes, " bytes; at most ", group_bytes_max_, " fit"));
-  }
-  const Waiting waiting(waiters_);
-  // Inside a callback nobody waits: the thread is the one that would have to make progress.
-  if (Completions::InCallback()) deadline = 0;
-  const bool leads = LeadsWithout(deadline);
-  int64_t stalled_since = 0;
-  for (bool counted = false;;) {
-    std::atomic<uint64_t>* stall = nullptr;
-    {
-      MutexLock lock(room_lock_);
-      if (is_stopped()) return absl::FailedPreconditionError("closed");
-      if (health_.Has(Condition::kFailed)) {
-        front_->set_limit(LogPosition(0));
-        return health_.WhyNoAppend();
-      }
-      AnnounceIncarnation();
-      const LogPosition needed = NeededEnd(bytes);
-      const LogPosition limit = Limit(needed, &stall);
-      front_->set_limit(limit);
-      if (needed <= limit) {
-        if (counted) {
-          counters_.stall_nanos.Record(
-              static_cast<uint64_t>(options_.clock->MonotonicNanos() - stalled_since));
-        }
-        return absl::OkStatus();
-      }
-    }
-    if (!std::exchange(counted, true)) {
-      Count(*stall);
-      stalled_since = options_.clock->MonotonicNanos();
-    }
-    const bool needs_segment = stall == &counters_.stalls_segment;
-    if (needs_segment && leads) {
-      PrepareStep();
-    } else if (needs_segment) {
-      wakeups_.preparer();
-    }
-    const absl::Status why = health_.WhyNoAppend();
-    if (!why.ok()) {
-      // One more try by whoever has no workers: space may have come back.
-      if (!leads || needs_segment || !HelpOrSleep(true, true, deadline).ok()) return why;
-      if (!health_.WhyNoAppend().ok()) return why;
-      continue;
-    }
-    if (needs_segment && leads) continue;
-    if (held_claims_.HeldByThisThread()) {
-      return absl::FailedPreconditionError(
-          "this thread holds a claim of this log and would wait for itself");
-    }
-    if (options_.clock->MonotonicNanos() >= deadline) {
-      return absl::DeadlineExceededError("no room in the log before the deadline");
-    }
-    const absl::Status helped =
-        HelpOrSleep(stall == &counters_.stalls_unsynced, leads && !needs_segment, deadline);
-    if (!helped.ok() && !absl::IsResourceExhausted(helped) && health_.Has(Condition::kFailed)) {
-      return health_.WhyNoAppend();
-    }
-  }
-}
-
 // Whether a step that a waiting thread did itself brought anything: then everybody is told. A claim
 // in the way or a full disk is looked at again after a rest.
 bool CommitLog::IsDone(bool progressed, const absl::Status& status) {
@@ -360,6 +241,12 @@ Durability CommitLog::Reached(LogPosition end) const {
   return front_->written_end() >= end ? Durability::kProcess : Durability::kNone;
 }
 
+absl::Status CommitLog::CheckMayWait(std::optional<LogPosition> but) const {
+  if (!held_claims_.HeldByThisThread(but)) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      "this thread holds a claim of this log and would wait for itself");
+}
+
 absl::StatusOr<Durability> CommitLog::WaitFor(LogPosition begin, LogPosition end, Durability wanted,
                                               Deadline deadline) {
   if (wanted == Durability::kDisk && !uses_disk_durability_.load(std::memory_order_relaxed)) {
@@ -380,11 +267,8 @@ absl::StatusOr<Durability> CommitLog::WaitFor(LogPosition begin, LogPosition end
           absl::StrCat("it may be in the log and will never be confirmed: ", health_.reason()));
     }
     if (is_stopped()) return absl::FailedPreconditionError("closed while waiting");
-    if (held_claims_.HeldByThisThread()) {
-      return absl::FailedPreconditionError(
-          "this thread holds a claim of this log and would wait for itself");
-    }
     if (options_.clock->MonotonicNanos() >= deadline) return reached;
+    RETURN_IF_ERROR(CheckMayWait());
     const absl::Status helped =
         HelpOrSleep(wanted == Durability::kDisk, LeadsWithout(deadline), deadline);
     // Without workers nobody else would try again: what is reached is the answer.

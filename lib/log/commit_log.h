@@ -11,6 +11,7 @@
 #include <functional>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -89,6 +90,14 @@ class CommitLog {
   }
   // What the log up to `end` has reached now.
   Durability Reached(LogPosition end) const;
+  // Whether this thread may wait: kFailedPrecondition if it holds a claim besides the one at `but`,
+  // and would wait for itself. Who appends asks before anything is written.
+  absl::Status CheckMayWait(std::optional<LogPosition> but = std::nullopt) const;
+  absl::Status CheckMayReach(Durability durability, absl::Duration timeout,
+                             std::optional<LogPosition> but = std::nullopt) const {
+    return durability <= ReachedAtOnce() || timeout <= absl::ZeroDuration() ? absl::OkStatus()
+                                                                            : CheckMayWait(but);
+  }
   // Waits until [begin, end) has reached `wanted`; at the deadline what it has reached. kDataLoss:
   // it never will.
   absl::StatusOr<Durability> WaitFor(LogPosition begin, LogPosition end, Durability wanted,
@@ -156,6 +165,20 @@ class CommitLog {
   Clock& clock() const { return *options_.clock; }
 
  private:
+  // Counts a waiter for as long as it lives.
+  class Waiting {
+   public:
+    explicit Waiting(std::atomic<int>& waiters) : waiters_(waiters) {
+      waiters_.fetch_add(1, std::memory_order_seq_cst);
+    }
+    ~Waiting() { waiters_.fetch_sub(1, std::memory_order_seq_cst); }
+    Waiting(const Waiting&) = delete;
+    Waiting& operator=(const Waiting&) = delete;
+
+   private:
+    std::atomic<int>& waiters_;
+  };
+
   CommitLog(const StoreOptions& options, std::unique_ptr<Directory> directory,
             std::unique_ptr<DirectoryLock> lock, std::unique_ptr<SuperblockFile> superblock);
   absl::Status Start();

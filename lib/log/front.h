@@ -33,6 +33,19 @@ struct Reservation {
   LogPosition end() const { return position + size; }
 };
 
+// A stamp of several messages, or of none.
+template <typename Stamper>
+struct CountedStamp {
+  uint64_t count;
+  Stamper stamp;
+  uint64_t messages() const { return count; }
+  void operator()(LogPosition position, char* memory, int64_t time) const {
+    stamp(position, memory, time);
+  }
+};
+template <typename Stamper>
+CountedStamp(uint64_t, Stamper) -> CountedStamp<Stamper>;
+
 // Where the record behind `end` begins: at a segment's border, behind that segment's header.
 inline LogPosition RecordStart(LogPosition end, uint64_t segment_bytes) {
   return (end.value() & (segment_bytes - 1)) == 0 ? end + kSegmentHeaderBytes : end;
@@ -67,7 +80,8 @@ class Front {
 
   // Claims `bytes` (aligned) for a record. `stamp(position, memory, store_time)` runs under the
   // append lock and writes the record's stamp and enters it where it belongs. If it has a function
-  // Ready(), that is asked first. False: not ready, or no room below the limit; nothing happened.
+  // Ready(), that is asked first; if it has one messages(), that is how many are appended, else
+  // one. False: not ready, or no room below the limit; nothing happened.
   template <typename Stamper>
   bool TryClaim(uint32_t bytes, int64_t now, Stamper&& stamp, Reservation* reservation)
       ABSL_LOCKS_EXCLUDED(append_lock_);
@@ -109,6 +123,20 @@ class Front {
   Mutex& append_lock() ABSL_LOCK_RETURNED(append_lock_) { return append_lock_; }
 
  private:
+  template <typename Stamper>
+  static uint64_t MessagesOf(const Stamper& stamp) {
+    if constexpr (requires { stamp.messages(); }) {
+      return stamp.messages();
+    } else {
+      return 1;
+    }
+  }
+  void CountAppends(uint64_t messages, uint64_t bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(append_lock_) {
+    if (messages == 0) return;  // the log's own
+    appends_.store(appends_.load(std::memory_order_relaxed) + messages, std::memory_order_relaxed);
+    append_bytes_.store(append_bytes_.load(std::memory_order_relaxed) + bytes,
+                        std::memory_order_relaxed);
+  }
   static LogPosition Get(const std::atomic<uint64_t>& end) {
     return LogPosition(end.load(std::memory_order_acquire));
   }
@@ -170,9 +198,7 @@ bool Front::TryClaim(uint32_t bytes, int64_t now, Stamper&& stamp, Reservation* 
   char* const memory = ring_ + (start & mask_);
   stamp(LogPosition(start), memory, time);
   if (time != last) header_->last_store_time.store(time, std::memory_order_relaxed);
-  appends_.store(appends_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-  append_bytes_.store(append_bytes_.load(std::memory_order_relaxed) + bytes,
-                      std::memory_order_relaxed);
+  CountAppends(MessagesOf(stamp), bytes);
   end_ = start + bytes;
   header_->claimed_end.store(end_, std::memory_order_release);
   *reservation = {LogPosition(start), memory, bytes};

@@ -59,11 +59,13 @@ class HeldClaims {
     any_.store(!claims_.empty(), std::memory_order_release);
   }
 
-  bool HeldByThisThread() const {
+  // Whether the calling thread holds a claim, besides the one at `but`.
+  bool HeldByThisThread(std::optional<LogPosition> but = std::nullopt) const {
     if (!any_.load(std::memory_order_acquire)) return false;
     MutexLock lock(mutex_);
-    return std::any_of(claims_.begin(), claims_.end(),
-                       [](const auto& claim) { return claim.second.thread == ThisThread(); });
+    return std::any_of(claims_.begin(), claims_.end(), [&](const auto& claim) {
+      return claim.second.thread == ThisThread() && claim.first != but;
+    });
   }
 
   // The claim with the lowest position, and since when it is held.

@@ -32,6 +32,7 @@ void LogSyncer::PlaceMark() {
       const uint64_t left = front.segment_bytes() - used;
       return used != 0 && (left == kMarkBytes || left >= kMarkBytes + kRecordHeaderBytes);
     }
+    uint64_t messages() const { return 0; }
     void operator()(LogPosition, char* memory, int64_t time) const {
       WriteStamp(memory, {.bytes = kMarkBytes, .type = RecordType::kMark, .store_time = time});
     }

@@ -23,6 +23,8 @@ class OwnLogView final : public LogView {
     return log_.visible_only_durable() || !log_.front().is_shared();
   }
   bool IsPublished(LogPosition position) override {
+    // A queue knows it before it is claimed, and until then the word is that of an earlier lap.
+    if (position >= log_.front().claimed_end()) return false;
     const ReaderSlots::Guard guard(log_.front().reader_slots());
     if (position < log_.front().front_begin()) return true;
     const char* const record = log_.front().At(position);

@@ -40,9 +40,8 @@ absl::StatusOr<const Topic::Entry*> MessagePlanner::AddTopic(absl::string_view n
       const uint32_t first_queue = catalogue_->next_queue();
       // Whatever can fail for want of memory or numbers fails before the record is in the log.
       RETURN_IF_ERROR(queues_->Add(first_queue, queue_count));
-      const auto stamp = [&](LogPosition, char* memory, int64_t time) {
-        StampTopicGroup(memory, name, time);
-      };
+      const CountedStamp stamp{
+          0, [&](LogPosition, char* memory, int64_t time) { StampTopicGroup(memory, name, time); }};
       const absl::StatusOr<Reservation> place = log_->Claim(
           total, log_->clock().WallNanos(), log_->DeadlineIn(absl::ZeroDuration()), stamp);
       if (place.ok()) {

@@ -77,6 +77,8 @@ struct SingleStamp {
 
 // The stamp of an atomic group: the header's and every member's.
 struct GroupStamp {
+  uint64_t messages() const { return plans.size(); }
+
   std::vector<MessagePlan>& plans;
   std::vector<std::pair<uint32_t, uint32_t>>& demand;  // entries wanted, by queue number
   ConsumeQueues& queues;

@@ -1,0 +1,112 @@
+// How appends get room: in the front, in prepared segments, and below what may be unsynced.
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+#include "log/commit_log.h"
+
+namespace weir::internal {
+
+LogPosition CommitLog::NeededEnd(uint32_t bytes) const {
+  const uint64_t segment = front_->segment_bytes();
+  const LogPosition end = front_->claimed_end();
+  const LogPosition start = RecordStart(end, segment);
+  const LogPosition segment_end = segments_.BeginOf(end) + segment;
+  const bool fits =
+      start + bytes == segment_end || start + bytes + kRecordHeaderBytes <= segment_end;
+  return (fits ? start : segment_end + kSegmentHeaderBytes) + bytes;
+}
+
+LogPosition CommitLog::Limit(LogPosition needed, std::atomic<uint64_t>** stall) {
+  bool reader_in_the_way = false;
+  const LogPosition ring = front_->Reclaim(needed, front_->written_end(), &reader_in_the_way);
+  // With nothing unsynced anything goes, or a record larger than the limit would never.
+  const LogPosition durable = front_->durable_end();
+  const LogPosition unsynced = front_->claimed_end() == durable
+                                   ? std::max(durable + options_.unsynced_bytes_max, needed)
+                                   : durable + options_.unsynced_bytes_max;
+  const LogPosition prepared = segments_.prepared_end();
+  if (ring < needed) {
+    *stall = reader_in_the_way ? &counters_.stalls_reader : &counters_.stalls_front_full;
+  } else if (prepared < needed) {
+    *stall = &counters_.stalls_segment;
+  } else if (unsynced < needed) {
+    *stall = &counters_.stalls_unsynced;
+  }
+  return std::min({ring, prepared, unsynced});
+}
+
+void CommitLog::AnnounceIncarnation() {
+  if (!must_announce_) return;
+  must_announce_ = false;
+  const LogPosition from = front_->WriteOpenRecords(announced_behind_);
+  const std::shared_ptr<SegmentFile> file = segments_.FindOpen(from);
+  if (file != nullptr && from > file->begin()) {
+    file->ChangeIncarnation(from, front_->incarnation());
+  }
+}
+
+absl::Status CommitLog::MakeRoom(uint32_t bytes, Deadline deadline) {
+  if (bytes > group_bytes_max_) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a record of ", bytes, " bytes; at most ", group_bytes_max_, " fit"));
+  }
+  const Waiting waiting(waiters_);
+  // Inside a callback nobody waits: the thread is the one that would have to make progress.
+  if (Completions::InCallback()) deadline = 0;
+  const bool leads = LeadsWithout(deadline);
+  int64_t stalled_since = 0;
+  for (bool counted = false;;) {
+    std::atomic<uint64_t>* stall = nullptr;
+    {
+      MutexLock lock(room_lock_);
+      if (is_stopped()) return absl::FailedPreconditionError("closed");
+      if (health_.Has(Condition::kFailed)) {
+        front_->set_limit(LogPosition(0));
+        return health_.WhyNoAppend();
+      }
+      AnnounceIncarnation();
+      const LogPosition needed = NeededEnd(bytes);
+      const LogPosition limit = Limit(needed, &stall);
+      front_->set_limit(limit);
+      if (needed <= limit) {
+        if (counted) {
+          counters_.stall_nanos.Record(
+              static_cast<uint64_t>(options_.clock->MonotonicNanos() - stalled_since));
+        }
+        return absl::OkStatus();
+      }
+    }
+    if (!std::exchange(counted, true)) {
+      Count(*stall);
+      stalled_since = options_.clock->MonotonicNanos();
+    }
+    const bool needs_segment = stall == &counters_.stalls_segment;
+    if (needs_segment && leads) {
+      PrepareStep();
+    } else if (needs_segment) {
+      wakeups_.preparer();
+    }
+    const absl::Status why = health_.WhyNoAppend();
+    if (!why.ok()) {
+      // One more try by whoever has no workers: space may have come back.
+      if (!leads || needs_segment || !HelpOrSleep(true, true, deadline).ok()) return why;
+      if (!health_.WhyNoAppend().ok()) return why;
+      continue;
+    }
+    if (needs_segment && leads) continue;
+    RETURN_IF_ERROR(CheckMayWait());
+    if (options_.clock->MonotonicNanos() >= deadline) {
+      return absl::DeadlineExceededError("no room in the log before the deadline");
+    }
+    const absl::Status helped =
+        HelpOrSleep(stall == &counters_.stalls_unsynced, leads && !needs_segment, deadline);
+    if (!helped.ok() && !absl::IsResourceExhausted(helped) && health_.Has(Condition::kFailed)) {
+      return health_.WhyNoAppend();
+    }
+  }
+}
+
+}  // namespace weir::internal
