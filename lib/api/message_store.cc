@@ -271,6 +271,8 @@ absl::StatusOr<Receipt> MessageClaim::Commit(size_t bytes, const AppendOptions& 
     return absl::InvalidArgumentError(absl::StrCat(
         "commit of ", bytes, " bytes; ", impl_->claimed.plan.body_bytes, " were claimed"));
   }
+  RETURN_IF_ERROR(impl_->engine->log().CheckMayReach(options.durability, options.timeout,
+                                                     impl_->claimed.reservation.position));
   impl_->is_open = false;
   return impl_->engine->Commit(impl_->claimed, bytes, options);
 }
@@ -398,10 +400,10 @@ absl::StatusOr<VerifyReport> MessageStore::Verify() {
   RETURN_IF_ERROR(impl_->Check());
   RETURN_IF_ERROR(impl_->Refresh());
   return impl_->engine != nullptr
-             ? internal::VerifyStore(impl_->log(), impl_->catalogue(), impl_->engine->index_files(),
-                                     impl_->engine->indexer())
-             : internal::VerifyStore(impl_->log(), impl_->catalogue(),
-                                     impl_->follower->index_files(), impl_->follower->indexer());
+             ? internal::VerifyStore(impl_->log(), impl_->catalogue(), impl_->engine->indexer(),
+                                     impl_->engine->log().report())
+             : internal::VerifyStore(impl_->log(), impl_->catalogue(), impl_->follower->indexer(),
+                                     impl_->follower->report());
 }
 
 absl::StatusOr<std::vector<RecordInfo>> MessageStore::Dump(LogPosition position, size_t max) {

@@ -19,10 +19,11 @@ StoreStats StatsOf(Follower& follower);
 StoreInfo InfoOf(Engine& engine);
 StoreInfo InfoOf(Follower& follower);
 
-// Findings of the log and of the index files of what is sealed.
-absl::StatusOr<VerifyReport> VerifyStore(LogView& log, TopicCatalogue& catalogue, IndexFiles& files,
-                                         Indexer& indexer);
+// Findings of the log and of its index files.
+absl::StatusOr<VerifyReport> VerifyStore(LogView& log, TopicCatalogue& catalogue, Indexer& indexer,
+                                         const RecoveryReport& opened);
 
+// Damage is shown where it lies.
 absl::StatusOr<std::vector<RecordInfo>> DumpRecords(LogView& log, TopicCatalogue& catalogue,
                                                     LogPosition position, size_t max);
 

@@ -44,4 +44,13 @@ absl::Status CheckFront(const FrontHeader& header, const FrontIdentity& expected
       absl::StrCat("the front belongs to another store: its ", what, " differs"));
 }
 
+bool EndsMakeSense(const FrontHeader& header, uint64_t ring_bytes) {
+  const uint64_t begin = header.front_begin.load(std::memory_order_acquire);
+  const uint64_t written = header.written_end.load(std::memory_order_acquire);
+  const uint64_t claimed = header.claimed_end.load(std::memory_order_acquire);
+  const uint64_t durable = header.durable_end.load(std::memory_order_acquire);
+  return begin <= written && written <= claimed && durable <= written &&
+         claimed - begin <= ring_bytes && (begin | written | claimed | durable) % 8 == 0;
+}
+
 }  // namespace weir::internal

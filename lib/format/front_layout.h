@@ -66,6 +66,9 @@ void WriteFrontIdentity(FrontHeader& header, const FrontIdentity& identity);
 // expected.ring_bytes is the size of the mapped ring.
 absl::Status CheckFront(const FrontHeader& header, const FrontIdentity& expected);
 
+// Whether the ends, which have no checksum, can be those of a ring of that size.
+bool EndsMakeSense(const FrontHeader& header, uint64_t ring_bytes);
+
 // Doorbells. A waiter sets a word's lowest bit; a producer that finds it set adds 1 and wakes. Word
 // 0 is for those who follow the whole log, the others for queues by their number.
 inline constexpr size_t kDoorbellBytes = 4096;

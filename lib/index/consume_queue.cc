@@ -25,6 +25,11 @@ uint32_t ConsumeQueue::list_capacity() const {
   return list == nullptr ? 0 : list->capacity;
 }
 
+uint32_t ConsumeQueue::chunk_count() const {
+  const ChunkList* const list = list_.load(std::memory_order_relaxed);
+  return list == nullptr ? 0 : list->count.load(std::memory_order_relaxed);
+}
+
 ConsumeQueue::ChunkList* ConsumeQueue::Widen(ChunkList* wider) {
   ChunkList* const old = list_.load(std::memory_order_relaxed);
   const uint32_t count = old == nullptr ? 0 : old->count.load(std::memory_order_relaxed);

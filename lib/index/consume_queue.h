@@ -58,6 +58,7 @@ class ConsumeQueue {
   static ChunkList* NewList(uint32_t capacity);
   ChunkList* Widen(ChunkList* wider);
   uint32_t list_capacity() const;
+  uint32_t chunk_count() const;
   uint32_t last_capacity() const { return last_ == nullptr ? 0 : last_->capacity; }
 
   // Entries below `offset` are in index files now, the newest run of which is `tail`. Takes the
@@ -73,7 +74,13 @@ class ConsumeQueue {
   void Restore(uint64_t first, uint64_t end, RunLink tail);
   // The first message that is known has this offset.
   void BeginAt(uint64_t offset);
-  void set_first(uint64_t first) { first_.store(first, std::memory_order_release); }
+
+  // Any thread: everything below `first` was dropped.
+  void RaiseFirst(uint64_t first) {
+    uint64_t known = first_.load(std::memory_order_relaxed);
+    while (known < first && !first_.compare_exchange_weak(known, first)) {
+    }
+  }
 
   RunLink tail() const {
     return {LogPosition(tail_segment_.load(std::memory_order_acquire)),

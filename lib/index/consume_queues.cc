@@ -8,12 +8,6 @@
 #include "base/status_macros.h"
 
 namespace weir::internal {
-namespace {
-
-// A saved queue: number, first, end, tail's segment, tail's first.
-constexpr size_t kSavedQueueBytes = 4 + 4 * 8;
-
-}  // namespace
 
 ConsumeQueues::~ConsumeQueues() {
   for (auto& block : blocks_) delete[] block.load(std::memory_order_relaxed);
@@ -95,19 +89,27 @@ void ConsumeQueues::ForgetBelow(uint32_t number, uint64_t offset, RunLink tail) 
   std::vector<EntryChunk*> retired;
   for (;;) {
     uint32_t kept = 0;
+    uint32_t count = 0;
+    uint32_t capacity = 0;
     {
+      // Nothing is allocated under the lock that every producer takes.
       MutexLock lock(*append_lock_);
       kept = queue.ChunksKept(offset);
-      if (kept == 0 || (list != nullptr && list->capacity >= kept)) {
+      count = queue.chunk_count();
+      capacity = queue.list_capacity();
+      const bool has_list = kept == 0 || (list != nullptr && list->capacity >= kept);
+      if (has_list && retired.capacity() >= count - kept) {
         old = queue.ForgetBelow(offset, tail, kept == 0 ? nullptr : list,
                                 [&](EntryChunk* chunk) { retired.push_back(chunk); });
         if (kept > 0) list = nullptr;
         break;
       }
     }
+    retired.reserve(count);
+    if (kept == 0 || (list != nullptr && list->capacity >= kept)) continue;
     delete list;
     // As large as it was: a busy queue grows to the same size again before the next seal.
-    list = ConsumeQueue::NewList(std::max<uint32_t>({kept * 2, 4, queue.list_capacity()}));
+    list = ConsumeQueue::NewList(std::max<uint32_t>({kept * 2, 4, capacity}));
   }
   delete list;
   RetireList(old);

@@ -25,6 +25,10 @@ namespace weir::internal {
 class ConsumeQueues {
  public:
   static constexpr uint32_t kQueuesMax = uint32_t{1} << 26;
+  // A stretch of lost log holds no more offsets of one queue than this.
+  static constexpr uint64_t kHolesMax = uint64_t{1} << 24;
+  // What Save() writes of a queue: number, first, end, tail's segment, tail's first.
+  static constexpr size_t kSavedQueueBytes = 4 + 4 * 8;
 
   // `append_lock` is the lock under which entries are made.
   ConsumeQueues(ReaderSlots* readers, Mutex* append_lock)
@@ -69,8 +73,6 @@ class ConsumeQueues {
 
  private:
   static constexpr uint32_t kBlockQueues = 4096;
-  // A stretch of lost log holds no more offsets of one queue than this.
-  static constexpr uint64_t kHolesMax = uint64_t{1} << 24;
 
   absl::Status EnterOne(uint32_t number, uint64_t offset, const QueueEntry& entry);
   void RetireList(ConsumeQueue::ChunkList* list);

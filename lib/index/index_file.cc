@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/bytes.h"
 #include "base/status_macros.h"
+#include "index/bytes_file.h"
 
 namespace weir::internal {
 namespace {
@@ -40,20 +41,48 @@ absl::StatusOr<std::shared_ptr<IndexFile>> IndexFile::Open(Directory& directory,
                                                            BlockCache* cache) {
   ASSIGN_OR_RETURN(std::unique_ptr<File> opened, directory.Open(name, OpenMode::kRead));
   std::shared_ptr<IndexFile> index(new IndexFile(name, std::move(opened), cache));
-  ASSIGN_OR_RETURN(index->header_, index->ReadHeader());
-  const IndexHeader& header = index->header_;
-  if (header.identity != expected) {
+  RETURN_IF_ERROR(index->Enter(expected, /*is_orphan=*/false));
+  return index;
+}
+
+absl::StatusOr<std::shared_ptr<IndexFile>> IndexFile::OpenOrphan(Directory& directory,
+                                                                 const std::string& name,
+                                                                 const IndexIdentity& expected) {
+  ASSIGN_OR_RETURN(std::unique_ptr<File> opened, directory.Open(name, OpenMode::kRead));
+  std::shared_ptr<IndexFile> index(new IndexFile(name, std::move(opened), /*cache=*/nullptr));
+  RETURN_IF_ERROR(index->Enter(expected, /*is_orphan=*/true));
+  return index;
+}
+
+absl::StatusOr<std::shared_ptr<IndexFile>> IndexFile::FromBytes(const std::string& name,
+                                                                std::string bytes,
+                                                                const IndexIdentity& expected) {
+  std::shared_ptr<IndexFile> index(
+      new IndexFile(name, std::make_unique<BytesFile>(std::move(bytes)), /*cache=*/nullptr));
+  RETURN_IF_ERROR(index->Enter(expected, /*is_orphan=*/false));
+  return index;
+}
+
+absl::Status IndexFile::Enter(const IndexIdentity& expected, bool is_orphan) {
+  ASSIGN_OR_RETURN(header_, ReadHeader());
+  IndexIdentity known = expected;
+  if (is_orphan) {
+    known.records_end = header_.identity.records_end;
+    known.incarnation = header_.identity.incarnation;
+    known.incarnations_digest = header_.identity.incarnations_digest;
+  }
+  if (header_.identity != known) {
     return absl::FailedPreconditionError(absl::StrCat(
-        name, ": header at +0: stale: it indexes another content than that of segment ",
+        name_, ": header at +0: stale: it indexes another content than that of segment ",
         expected.segment_begin.value()));
   }
-  ASSIGN_OR_RETURN(const FileStatus status, index->file_->Stat());
-  if (status.size != header.file_bytes()) {
-    return absl::DataLossError(absl::StrCat(name, ": the file has ", status.size,
-                                            " bytes, its header counts ", header.file_bytes()));
+  ASSIGN_OR_RETURN(const FileStatus status, file_->Stat());
+  if (status.size != header_.file_bytes()) {
+    return absl::DataLossError(absl::StrCat(name_, ": the file has ", status.size,
+                                            " bytes, its header counts ", header_.file_bytes()));
   }
-  ASSIGN_OR_RETURN(index->table_, index->ReadTable());
-  return index;
+  ASSIGN_OR_RETURN(table_, ReadTable());
+  return absl::OkStatus();
 }
 
 absl::Status IndexFile::ReadFile(uint64_t offset, absl::Span<char> out) const {

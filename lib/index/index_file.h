@@ -42,6 +42,15 @@ class IndexFile {
                                                          const std::string& name,
                                                          const IndexIdentity& expected,
                                                          BlockCache* cache);
+  // Of a segment that is lost: nobody knows what its incarnation was and where its records ended.
+  static absl::StatusOr<std::shared_ptr<IndexFile>> OpenOrphan(Directory& directory,
+                                                               const std::string& name,
+                                                               const IndexIdentity& expected);
+
+  // One that was made in memory and stands in no directory.
+  static absl::StatusOr<std::shared_ptr<IndexFile>> FromBytes(const std::string& name,
+                                                              std::string bytes,
+                                                              const IndexIdentity& expected);
 
   IndexFile(const IndexFile&) = delete;
   IndexFile& operator=(const IndexFile&) = delete;
@@ -71,6 +80,8 @@ class IndexFile {
         cache_(cache),
         cache_number_(cache == nullptr ? 0 : cache->NewFile()) {}
 
+  // Reads and checks header, size and table.
+  absl::Status Enter(const IndexIdentity& expected, bool is_orphan);
   absl::Status ReadFile(uint64_t offset, absl::Span<char> out) const;
   // The header and the table as they stand on the disk, checked.
   absl::StatusOr<IndexHeader> ReadHeader() const;

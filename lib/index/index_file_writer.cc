@@ -89,18 +89,30 @@ std::string IndexFileWriter::Table() const {
   return table;
 }
 
-absl::Status IndexFileWriter::WriteFile(Directory& directory, const std::string& name) const {
-  const std::string table = Table();
+absl::StatusOr<std::string> IndexFileWriter::Header(absl::string_view table) const {
   IndexHeader header = header_;
   header.table_checksum = IndexChecksum(table);
-  const std::string encoded = EncodeIndexHeader(header);
+  std::string encoded = EncodeIndexHeader(header);
   RETURN_IF_ERROR(DecodeIndexHeader(encoded).status());
+  return encoded;
+}
 
+absl::StatusOr<std::string> IndexFileWriter::Contents() const {
+  const std::string table = Table();
+  ASSIGN_OR_RETURN(std::string contents, Header(table));
+  absl::StrAppend(&contents, table, runs_, entries_, saved_directory_);
+  absl::StrAppend(&contents, saved_bytes_);
+  return contents;
+}
+
+absl::Status IndexFileWriter::WriteFile(Directory& directory, const std::string& name) const {
+  const std::string table = Table();
+  ASSIGN_OR_RETURN(const std::string header, Header(table));
   const auto body = Body();
-  const std::array<absl::string_view, 6> sections = {encoded, table,   body[0],
+  const std::array<absl::string_view, 6> sections = {header,  table,   body[0],
                                                      body[1], body[2], body[3]};
   ASSIGN_OR_RETURN(const std::unique_ptr<File> file, directory.Open(name, OpenMode::kCreate));
-  for (uint64_t at = 0; at < header.file_bytes(); at += kPieceBytes) {
+  for (uint64_t at = 0; at < header_.file_bytes(); at += kPieceBytes) {
     RETURN_IF_ERROR(file->Write(at, Cut(sections, at, kPieceBytes)));
   }
   return file->Sync();

@@ -18,6 +18,7 @@
 
 #include "absl/container/inlined_vector.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "format/index_layout.h"
@@ -43,6 +44,9 @@ class IndexFileWriter {
 
   uint64_t file_bytes() const { return header_.file_bytes(); }
 
+  // The file as it would be written.
+  absl::StatusOr<std::string> Contents() const;
+
   // Writes, syncs and names the file; a damaged or stale one of that name makes way. After an
   // error there is no file of that name as far as could be seen to, and the call may be repeated:
   // it begins with a new file, because what a failed sync left of the old one nobody knows.
@@ -55,6 +59,7 @@ class IndexFileWriter {
   static Pieces Cut(absl::Span<const absl::string_view> sections, uint64_t begin, uint64_t size);
   std::array<absl::string_view, 4> Body() const;
   std::string Table() const;
+  absl::StatusOr<std::string> Header(absl::string_view table) const;
   absl::Status WriteFile(Directory& directory, const std::string& name) const;
 
   IndexHeader header_;

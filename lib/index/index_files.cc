@@ -16,6 +16,16 @@ void IndexFiles::Register(LogPosition segment_begin, const IndexIdentity& identi
   entry.registration = ++registrations_;
 }
 
+void IndexFiles::Keep(LogPosition segment_begin, std::shared_ptr<IndexFile> file) {
+  MutexLock lock(mutex_);
+  Entry& entry = entries_[segment_begin.value()];
+  Close(entry);
+  entry.identity = file->header().identity;
+  entry.registration = ++registrations_;
+  entry.file = std::move(file);
+  entry.is_kept = true;
+}
+
 void IndexFiles::Forget(LogPosition segment_begin) {
   MutexLock lock(mutex_);
   const auto found = entries_.find(segment_begin.value());
@@ -26,7 +36,7 @@ void IndexFiles::Forget(LogPosition segment_begin) {
 
 void IndexFiles::Close(Entry& entry) {
   if (entry.file == nullptr) return;
-  newest_first_.erase(entry.recency);
+  if (!std::exchange(entry.is_kept, false)) newest_first_.erase(entry.recency);
   entry.file = nullptr;
 }
 
@@ -50,6 +60,7 @@ absl::StatusOr<std::shared_ptr<IndexFile>> IndexFiles::Get(LogPosition segment_b
           absl::StrCat(IndexFileName(segment_begin), ": no such index file is in use"));
     }
     const Entry& entry = found->second;
+    if (entry.file != nullptr && entry.is_kept) return entry.file;
     if (entry.file != nullptr) {
       newest_first_.splice(newest_first_.begin(), newest_first_, entry.recency);
       return entry.file;

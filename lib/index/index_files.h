@@ -43,6 +43,8 @@ class IndexFiles {
   // The file of the segment that begins at `segment_begin` exists from now on, or was replaced,
   // and must have this identity. It is not looked at before somebody asks for it.
   void Register(LogPosition segment_begin, const IndexIdentity& identity);
+  // The same, with a file that stands in no directory and stays open.
+  void Keep(LogPosition segment_begin, std::shared_ptr<IndexFile> file);
   // Who knows the identity of files that were not registered: those of before this open.
   using Resolver = std::function<absl::StatusOr<IndexIdentity>(LogPosition)>;
   void SetResolver(Resolver resolver) { resolver_ = std::move(resolver); }
@@ -64,7 +66,8 @@ class IndexFiles {
     IndexIdentity identity;
     uint64_t registration = 0;                 // tells a replaced file from the one before
     std::shared_ptr<IndexFile> file;           // null while closed
-    std::list<LogPosition>::iterator recency;  // only while open
+    bool is_kept = false;                      // it is never closed
+    std::list<LogPosition>::iterator recency;  // only while open and not kept
   };
 
   void Close(Entry& entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -6,17 +6,16 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "format/file_names.h"
+#include "index/segment_runs.h"
 #include "log/log_scanner.h"
 
 namespace weir::internal {
 namespace {
 
-constexpr absl::string_view kQueuesName = "queues";
-constexpr size_t kEntriesPerStep = 4096;
-constexpr uint32_t kQueuesPerStep = 65536;
-// Changes are saved until they outweigh everything by this much: what an open has to read stays
-// in proportion, and so does what sealing writes.
-constexpr uint64_t kChangesPerFull = 4;
+// Something of the segment will not serve, or is not there at all.
+bool IsLost(const absl::Status& status) {
+  return IsUnreadable(status) || absl::IsOutOfRange(status);
+}
 
 }  // namespace
 
@@ -40,7 +39,7 @@ absl::StatusOr<IndexIdentity> Indexer::IdentityOf(LogPosition segment_begin) {
 
 // --- Opening
 
-absl::Status Indexer::Feed(const ScannedRecord& record, Report* report) {
+absl::Status Indexer::Feed(const ScannedRecord& record, LeftOut& left_out) {
   absl::Status first_trouble;
   for (LogIndex* const index : indexes_) {
     const absl::Status status = index->Apply(record);
@@ -48,92 +47,85 @@ absl::Status Indexer::Feed(const ScannedRecord& record, Report* report) {
   }
   const absl::Status entered = queues_->Apply(record);
   if (!entered.ok() && first_trouble.ok()) first_trouble = entered;
-  if (first_trouble.ok()) return absl::OkStatus();
   // A record that verifies and makes no sense: it and nothing else is left out, loudly.
-  if (!absl::IsDataLoss(first_trouble)) return first_trouble;
-  report->damage.push_back({record.position, record.end(), std::string(first_trouble.message())});
-  return absl::OkStatus();
-}
-
-absl::Status Indexer::Load(const std::vector<LogPosition>& segments, Report* report) {
-  // `segments`, oldest first: the first has everything, the later ones have changes.
-  for (const LogPosition begin : segments) {
-    ASSIGN_OR_RETURN(const std::shared_ptr<IndexFile> file, files_->Get(begin));
-    for (LogIndex* const index : indexes_) {
-      ASSIGN_OR_RETURN(const auto saved, file->Saved(index->name()));
-      if (!saved) continue;
-      report->bytes_read += saved->bytes.size();
-      RETURN_IF_ERROR(index->Load(saved->bytes));
-    }
-    ASSIGN_OR_RETURN(const auto queues, file->Saved(kQueuesName));
-    if (queues) {
-      report->bytes_read += queues->bytes.size();
-      RETURN_IF_ERROR(queues_->Load(queues->bytes));
-      continue;
-    }
-    RETURN_IF_ERROR(file->ForEachRun([&](const QueueRun& run) {
-      if (!queues_->has(run.queue_number)) {
-        return absl::DataLossError(
-            absl::StrCat("index file ", file->name(), ": unknown queue ", run.queue_number));
-      }
-      ConsumeQueue& queue = queues_->queue(run.queue_number);
-      const uint64_t first = queue.end() == 0 ? run.first.value() : queue.first();
-      queue.Restore(first, run.end().value(), {begin, run.first});
-      report->bytes_read += kQueueRunBytes;
-      return absl::OkStatus();
-    }));
+  if (absl::IsDataLoss(first_trouble)) {
+    left_out.Add(record, first_trouble.message());
+    return absl::OkStatus();
   }
-  return absl::OkStatus();
+  const RecordType type = record.header.type;
+  const bool is_void = type == RecordType::kVoid;
+  if (is_void || type == RecordType::kMessage || type == RecordType::kCatalogue) {
+    left_out.EndRange();
+  }
+  if (is_void && observer_ != nullptr) voids_.Add({}, record.position);
+  return first_trouble;
 }
 
-absl::Status Indexer::Restore(LogPosition end, Report* report) {
+absl::StatusOr<std::vector<LogPosition>> Indexer::ListFiles(LogPosition end) {
+  ASSIGN_OR_RETURN(const std::vector<std::string> names, log_->segments().directory().List());
   const std::vector<SegmentEntry> entries = log_->segments().entries();
-  queues_->set_knows_begin(entries.empty() || entries.front().begin() == LogPosition(0));
-  // Back from the newest sealed segment with an index file to one that saved everything.
-  std::vector<LogPosition> chain;
-  LogPosition from = entries.empty() ? end : entries.front().begin();
-  for (size_t i = entries.size(); i-- > 0;) {
-    const LogPosition begin = entries[i].begin();
-    if (entries[i].end() > end) continue;
-    const absl::StatusOr<std::shared_ptr<IndexFile>> file = files_->Get(begin);
-    if (absl::IsOutOfRange(file.status())) continue;  // nothing of the segment can be read
-    if (!file.ok() && !IsUnreadable(file.status())) return file.status();
-    if (!file.ok()) {
-      // Where none newer is, it was not written yet.
-      if (!absl::IsNotFound(file.status()) || !chain.empty()) {
-        report->notes.push_back(
-            absl::StrCat("an index file is computed again: ", file.status().message()));
-      }
-      // Everything from here on is read from the log again, and sealed again.
-      chain.clear();
-      continue;
-    }
-    if (chain.empty()) from = entries[i].limit;
-    chain.push_back(begin);
-    const auto queues = (*file)->Saved(kQueuesName);
-    bool has_all = queues.ok() && queues->has_value();
-    for (LogIndex* const index : indexes_) {
-      const auto saved = (*file)->Saved(index->name());
-      if (!saved.ok()) has_all = false;
-      if (saved.ok() && saved->has_value() && (*saved)->kind != SavedKind::kFull) has_all = false;
-    }
-    if (has_all) break;
-    if (i == 0) break;
+  std::vector<LogPosition> named;
+  for (const std::string& name : names) {
+    const std::optional<LogPosition> begin = ParseIndexFileName(name);
+    if (!begin) continue;
+    const auto behind = std::upper_bound(
+        entries.begin(), entries.end(), *begin,
+        [](LogPosition at, const SegmentEntry& entry) { return at < entry.begin(); });
+    const SegmentEntry* const entry = behind == entries.begin() ? nullptr : &*std::prev(behind);
+    const bool is_here = entry != nullptr && entry->begin() == *begin;
+    // Numbers that a cut skips are nobody's. And a segment that is not whole has no index file:
+    // what has its name knows of a log that is gone.
+    if (entry != nullptr && !is_here && entry->cut) continue;
+    const LogPosition whole_at = is_here ? entry->end() : *begin + log_->segments().segment_bytes();
+    if (whole_at <= end) named.push_back(*begin);
   }
-  std::reverse(chain.begin(), chain.end());
-  if (chain.empty()) from = entries.empty() ? end : entries.front().begin();
-  if (!chain.empty()) {
-    const absl::Status loaded = Load(chain, report);
-    if (!loaded.ok() && !IsUnreadable(loaded)) return loaded;
-    if (!loaded.ok()) {
-      // What was loaded stays: it was true, and the log says it again.
-      report->notes.push_back(absl::StrCat("index files are computed again: ", loaded.message()));
-      from = entries.front().begin();
-      for (uint32_t number = 0; number < queues_->count(); ++number) {
-        queues_->queue(number).Restore(0, 0, kNoLink);
-      }
+  std::sort(named.begin(), named.end());
+  return named;
+}
+
+void Indexer::TellMissing(const std::vector<LogPosition>& named, LogPosition end, bool was_clean,
+                          Report* report) {
+  LogPosition once_sealed_end;
+  std::optional<std::pair<LogPosition, LogPosition>> gap;  // begins of its first and last segment
+  const auto tell = [&] {
+    if (!gap) return;
+    report->notes.push_back(gap->first == gap->second
+                                ? absl::StrCat("index file ", IndexFileName(gap->first),
+                                               " is missing and is computed again")
+                                : absl::StrCat("index files ", IndexFileName(gap->first), " to ",
+                                               IndexFileName(gap->second),
+                                               " are missing and are computed again"));
+    gap.reset();
+  };
+  for (const SegmentEntry& entry : log_->segments().entries()) {
+    // A process that dies leaves the newest without. Files are written in the order of the log,
+    // so an older one was there.
+    const bool was_sealed =
+        (!named.empty() && entry.begin() <= named.back()) || (was_clean && entry.limit < end);
+    if (!was_sealed || entry.end() > end) continue;
+    if (!named.empty() && entry.begin() <= named.back()) once_sealed_end = entry.limit;
+    if (std::binary_search(named.begin(), named.end(), entry.begin())) {
+      tell();
+    } else {
+      gap = {gap ? gap->first : entry.begin(), entry.begin()};
     }
   }
+  tell();
+  once_sealed_end_.store(once_sealed_end.value(), std::memory_order_release);
+}
+
+absl::Status Indexer::Restore(LogPosition end, const RecoveryReport& opened, Report* report) {
+  const LogPosition log_begin = log_->segments().begin();
+  const bool has_segments = !log_->segments().entries().empty();
+  queues_->set_knows_begin(!has_segments || log_begin == LogPosition(0));
+  for (const DamagedRange& range : opened.damage) {
+    if (has_segments && range.begin < log_begin) lost_below_.store(log_begin.value());
+  }
+  ASSIGN_OR_RETURN(const std::vector<LogPosition> named, ListFiles(end));
+  TellMissing(named, end, opened.was_clean, report);
+  ASSIGN_OR_RETURN(const Snapshots::Loaded loaded, snapshots_.Load(named, end, &report->notes));
+  report->bytes_read += loaded.bytes_read;
+  const LogPosition from = loaded.is_loaded ? loaded.end : has_segments ? log_begin : end;
   sealed_end_.store(from.value(), std::memory_order_release);
   fed_end_.store(from.value(), std::memory_order_release);
   return CatchUp(end, report);
@@ -141,6 +133,7 @@ absl::Status Indexer::Restore(LogPosition end, Report* report) {
 
 absl::Status Indexer::CatchUp(LogPosition end, Report* report) {
   LogScanner scanner(*log_, fed_end(), end);
+  LeftOut left_out(&report->damage);
   for (;;) {
     ScannedRecord record;
     DamagedRange damage;
@@ -148,241 +141,13 @@ absl::Status Indexer::CatchUp(LogPosition end, Report* report) {
     if (step == LogScanner::Step::kEnd) break;
     if (step == LogScanner::Step::kDamage) {
       report->damage.push_back(std::move(damage));
+      left_out.EndRange();
       continue;
     }
-    RETURN_IF_ERROR(Feed(record, report));
+    RETURN_IF_ERROR(Feed(record, left_out));
   }
   report->bytes_read += scanner.bytes_read();
   fed_end_.store(std::max(fed_end(), end).value(), std::memory_order_release);
-  return absl::OkStatus();
-}
-
-// --- Sealing
-
-absl::StatusOr<size_t> Indexer::SealQueue(Sealing& sealing, uint32_t number) {
-  ConsumeQueue& queue = queues_->queue(number);
-  const uint64_t first = queue.memory_first();
-  if (first == queue.end()) return 0;
-  std::vector<IndexEntry> entries;
-  uint64_t bytes = 0;
-  size_t holes = 0;  // at the end: they belong to the run of the next message
-  for (uint64_t offset = first;;) {
-    QueueEntry batch[256];
-    size_t count = 0;
-    {
-      const ReaderSlots::Guard guard(*queues_->readers());
-      count = queue.CopyEntries(offset, std::size(batch), batch);
-    }
-    size_t taken = 0;
-    for (; taken < count; ++taken) {
-      const QueueEntry& entry = batch[taken];
-      if (entry.is_hole()) {
-        entries.push_back({});
-        ++holes;
-        continue;
-      }
-      if (entry.position >= sealing.segment.limit) break;
-      holes = 0;
-      bytes += entry.record_bytes;
-      entries.push_back(IndexEntry::At(sealing.segment.begin(), entry.position, entry.filter));
-    }
-    offset += taken;
-    if (taken < count || count == 0) break;
-  }
-  entries.resize(entries.size() - holes);
-  if (entries.empty()) return 0;
-  absl::StatusOr<RunLinks> links =
-      LinksForNewRun(*files_, number, queue.tail(), log_->segments().begin());
-  if (absl::IsOutOfRange(links.status())) {
-    // The segment of the run before is missing; those before it need not be.
-    ASSIGN_OR_RETURN(const RunLink older, FindOlderRun(number, sealing.segment.begin()));
-    links = LinksForNewRun(*files_, number, older, log_->segments().begin());
-  }
-  if (!links.ok()) return links.status();
-  RETURN_IF_ERROR(sealing.writer.AddRun(number, QueueOffset(first), *links, entries));
-  sealing.sealed.push_back(
-      {number, first + entries.size(), {sealing.segment.begin(), QueueOffset(first)}});
-  observer_->OnRun(number, entries.size(), bytes);
-  return entries.size();
-}
-
-absl::Status Indexer::AddSavedSections(Sealing& sealing) {
-  const LogPosition from = sealing.segment.begin();
-  const LogPosition to = sealing.segment.limit;
-  for (LogIndex* const index : indexes_) {
-    const std::string name(index->name());
-    const std::string all = index->SaveAll(to);
-    const std::string changes = index->SaveChanges(from, to);
-    uint64_t& since = change_bytes_.try_emplace(name, ~uint64_t{0} / 2).first->second;
-    const bool full = since + changes.size() >= all.size() / kChangesPerFull;
-    since = full ? 0 : since + changes.size();
-    RETURN_IF_ERROR(sealing.writer.AddSaved(name, full ? SavedKind::kFull : SavedKind::kChange,
-                                            full ? all : changes));
-  }
-  // The queues' changes are the runs themselves.
-  const uint64_t run_bytes = sealing.sealed.size() * kQueueRunBytes;
-  uint64_t& since =
-      change_bytes_.try_emplace(std::string(kQueuesName), ~uint64_t{0} / 2).first->second;
-  if (since + run_bytes >= uint64_t{queues_->count()} * kQueueRunBytes / kChangesPerFull) {
-    std::vector<uint64_t> ends(queues_->count());
-    std::vector<RunLink> tails(queues_->count());
-    for (uint32_t number = 0; number < ends.size(); ++number) {
-      ends[number] = queues_->queue(number).memory_first();
-      tails[number] = queues_->queue(number).tail();
-    }
-    for (const auto& sealed : sealing.sealed) {
-      ends[sealed.number] = sealed.end;
-      tails[sealed.number] = sealed.run;
-    }
-    RETURN_IF_ERROR(
-        sealing.writer.AddSaved(kQueuesName, SavedKind::kFull, queues_->Save(ends, tails)));
-    since = 0;
-  } else {
-    since += run_bytes;
-  }
-  return absl::OkStatus();
-}
-
-absl::Status Indexer::FinishSealing(Sealing& sealing) {
-  const LogPosition begin = sealing.segment.begin();
-  RETURN_IF_ERROR(AddSavedSections(sealing));
-  RETURN_IF_ERROR(sealing.writer.WriteTo(log_->segments().directory(), IndexFileName(begin)));
-  ASSIGN_OR_RETURN(const IndexIdentity identity, IdentityOf(begin));
-  files_->Register(begin, identity);
-  for (const auto& sealed : sealing.sealed) {
-    queues_->ForgetBelow(sealed.number, sealed.end, sealed.run);
-  }
-  sealed_end_.store(sealing.segment.limit.value(), std::memory_order_release);
-  return absl::OkStatus();
-}
-
-absl::StatusOr<bool> Indexer::SealSome(LogPosition durable_end) {
-  MutexLock lock(step_);
-  queues_->Reuse();
-  if (!sealing_) {
-    const std::optional<LogPosition> next = log_->segments().GoOn(sealed_end());
-    if (!next) return false;
-    const std::optional<SegmentEntry> entry = log_->segments().EntryAt(*next);
-    // A cut segment is whole below its cut; the next one's begin is durable then.
-    if (!entry || entry->limit > durable_end) return false;
-    ASSIGN_OR_RETURN(const IndexIdentity identity, IdentityOf(entry->begin()));
-    sealing_.emplace(Sealing{.segment = *entry, .writer = IndexFileWriter(identity)});
-    sealing_->writer.SetStoreTimes(0, 0);
-  }
-  Sealing& sealing = *sealing_;
-  const uint32_t queues = queues_->count();
-  size_t entries = 0;
-  uint32_t looked_at = 0;
-  absl::Status status;
-  while (sealing.next_queue < queues && entries < kEntriesPerStep && looked_at++ < kQueuesPerStep) {
-    absl::StatusOr<size_t> sealed = SealQueue(sealing, sealing.next_queue++);
-    if (!sealed.ok()) {
-      status = sealed.status();
-      break;
-    }
-    entries += *sealed;
-  }
-  if (status.ok() && sealing.next_queue < queues) return true;
-  if (status.ok()) status = FinishSealing(sealing);
-  observer_->OnSealed(status.ok());
-  sealing_.reset();
-  if (!status.ok()) {
-    health_->Raise(Condition::kIndex, std::string(status.message()));
-    return status;
-  }
-  health_->Clear(Condition::kIndex);
-  queues_->Reuse();
-  queues_->chunks().Replenish();
-  return true;
-}
-
-// --- Rebuilding
-
-absl::StatusOr<RunLink> Indexer::FindOlderRun(uint32_t number, LogPosition below) {
-  const std::vector<SegmentEntry> entries = log_->segments().entries();
-  for (size_t i = entries.size(); i-- > 0;) {
-    if (entries[i].begin() >= below) continue;
-    const absl::StatusOr<std::optional<FoundRun>> found =
-        files_->FindRun(entries[i].begin(), number);
-    if (absl::IsNotFound(found.status()) || absl::IsOutOfRange(found.status())) continue;
-    if (!found.ok()) return found.status();
-    if (found->has_value()) return RunLink{entries[i].begin(), (*found)->run.first};
-  }
-  return kNoLink;
-}
-
-absl::StatusOr<Indexer::Place> Indexer::FindWithoutLinks(uint32_t number, QueueOffset offset) {
-  Place place{.holes_end = QueueOffset(queues_->queue(number).memory_first())};
-  const std::vector<SegmentEntry> entries = log_->segments().entries();
-  for (size_t i = entries.size(); i-- > 0;) {
-    if (entries[i].limit > sealed_end()) continue;
-    absl::StatusOr<std::optional<FoundRun>> found = files_->FindRun(entries[i].begin(), number);
-    if (absl::IsOutOfRange(found.status()) || IsUnreadable(found.status())) continue;
-    if (!found.ok()) return found.status();
-    if (!found->has_value()) continue;
-    QueueRun& run = (*found)->run;
-    if (offset >= run.end()) break;
-    if (offset >= run.first) {
-      place.run = RunLocation{entries[i].begin(), std::move((*found)->file), run};
-      break;
-    }
-    place.holes_end = run.first;
-  }
-  return place;
-}
-
-absl::Status Indexer::Rebuild(LogPosition segment_begin) {
-  ASSIGN_OR_RETURN(const IndexIdentity identity, IdentityOf(segment_begin));
-  const std::optional<SegmentEntry> entry = log_->segments().EntryAt(segment_begin);
-  if (!entry || entry->limit > sealed_end()) {
-    return absl::NotFoundError("the segment is not sealed");
-  }
-  Runs runs;
-  LogScanner scanner(*log_, entry->begin(), entry->end());
-  const auto enter = [&](uint32_t number, uint64_t offset, const ScannedRecord& record) {
-    runs[number].emplace_back(
-        offset, IndexEntry::At(entry->begin(), record.position, record.header.filter));
-  };
-  for (;;) {
-    ScannedRecord record;
-    DamagedRange damage;
-    ASSIGN_OR_RETURN(const LogScanner::Step step, scanner.Next(&record, &damage));
-    if (step == LogScanner::Step::kEnd) break;
-    if (step == LogScanner::Step::kDamage) continue;
-    if (record.header.type != RecordType::kMessage && record.header.type != RecordType::kVoid) {
-      continue;
-    }
-    if (record.header.queue_number == kNoQueue) continue;
-    enter(record.header.queue_number, record.header.queue_offset, record);
-    if (const auto queues = DecodeQueues(record.bytes)) {
-      for (uint32_t i = 0; i < queues->further_queue_count; ++i) {
-        const FurtherQueue further = queues->further_queue(i);
-        enter(further.number, further.offset, record);
-      }
-    }
-  }
-  std::vector<uint32_t> numbers;
-  for (const auto& [number, entries] : runs) numbers.push_back(number);
-  std::sort(numbers.begin(), numbers.end());
-  IndexFileWriter writer(identity);
-  for (const uint32_t number : numbers) {
-    const auto& found = runs[number];
-    const uint64_t first = found.front().first;
-    ASSIGN_OR_RETURN(const RunLink older, FindOlderRun(number, segment_begin));
-    ASSIGN_OR_RETURN(const RunLinks links,
-                     LinksForNewRun(*files_, number, older, log_->segments().begin()));
-    std::vector<IndexEntry> entries;
-    for (const auto& [offset, index_entry] : found) {
-      if (offset < first || offset - first > (uint64_t{1} << 24)) continue;
-      // Offsets whose record could not be found are holes.
-      if (entries.size() <= offset - first) entries.resize(offset - first + 1);
-      entries[offset - first] = index_entry;
-    }
-    RETURN_IF_ERROR(writer.AddRun(number, QueueOffset(first), links, entries));
-  }
-  RETURN_IF_ERROR(writer.WriteTo(log_->segments().directory(), IndexFileName(segment_begin)));
-  files_->Register(segment_begin, identity);
-  rebuilt_.fetch_add(1, std::memory_order_relaxed);
   return absl::OkStatus();
 }
 
@@ -407,18 +172,154 @@ absl::Status Indexer::ForgetSealed() {
   return absl::OkStatus();
 }
 
-absl::Status Indexer::RebuildDamaged() {
-  if (observer_ == nullptr) {
-    return absl::DataLossError(
-        "an index file is missing or damaged; the store's writer computes it again");
+// --- Sealing
+
+absl::StatusOr<RunLinks> Indexer::LinksFor(uint32_t number, RunLink tail,
+                                           LogPosition segment_begin) {
+  const LogPosition log_begin = log_->segments().begin();
+  absl::StatusOr<RunLinks> links = LinksForNewRun(*files_, number, tail, log_begin);
+  if (IsUnreadable(links.status())) {
+    // No damage of an old file may stop the sealing of all that comes.
+    const absl::Status repaired = Repair(tail.segment_begin);
+    if (!repaired.ok() && !IsLost(repaired)) return repaired;
+    links = LinksForNewRun(*files_, number, tail, log_begin);
   }
+  if (!IsLost(links.status())) return links;
+  // The run before is lost; those before it need not be.
+  ASSIGN_OR_RETURN(const std::optional<RunLocation> older, search_.Newest(number, segment_begin));
+  if (!older) return RunLinks{};
+  links = LinksForNewRun(*files_, number, {older->segment_begin, older->run.first}, log_begin);
+  if (IsLost(links.status())) return RunLinks{};
+  return links;
+}
+
+// False: there is nothing to seal yet.
+absl::StatusOr<bool> Indexer::BeginSeal(LogPosition durable_end) {
+  const std::optional<LogPosition> next = log_->segments().GoOn(sealed_end());
+  if (!next) return false;
+  const std::optional<SegmentEntry> entry = log_->segments().EntryAt(*next);
+  // A cut segment is whole below its cut; the next one's begin is durable then.
+  if (!entry || entry->limit > durable_end) return false;
+  const absl::StatusOr<IndexIdentity> identity = IdentityOf(entry->begin());
+  if (absl::IsOutOfRange(identity.status())) {
+    // Nothing of the segment can be read: its offsets are holes of the next run.
+    sealed_end_.store(entry->limit.value(), std::memory_order_release);
+    return true;
+  }
+  if (!identity.ok()) return identity.status();
+  seal_.emplace(*entry, *identity, queues_, &voids_, observer_,
+                [this, begin = entry->begin()](uint32_t number, RunLink tail) {
+                  return LinksFor(number, tail, begin);
+                });
+  return true;
+}
+
+absl::Status Indexer::FinishSeal(SegmentSeal& seal) {
+  const LogPosition begin = seal.segment().begin();
+  RETURN_IF_ERROR(snapshots_.AddTo(seal));
+  RETURN_IF_ERROR(seal.writer().WriteTo(log_->segments().directory(), IndexFileName(begin)));
+  ASSIGN_OR_RETURN(const IndexIdentity identity, IdentityOf(begin));
+  files_->Register(begin, identity);
+  for (const SegmentSeal::Run& run : seal.runs()) {
+    queues_->ForgetBelow(run.number, run.end, run.link);
+  }
+  sealed_end_.store(seal.segment().limit.value(), std::memory_order_release);
+  voids_.ForgetBelow(seal.segment().limit);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> Indexer::SealSome(LogPosition durable_end) {
+  MutexLock lock(step_);
+  queues_->Reuse();
+  if (!seal_) {
+    ASSIGN_OR_RETURN(const bool has_begun, BeginSeal(durable_end));
+    if (!has_begun) return false;
+    if (!seal_) return true;
+  }
+  const absl::StatusOr<bool> more = seal_->Collect();
+  if (more.ok() && *more) return true;
+  const absl::Status status = more.ok() ? FinishSeal(*seal_) : more.status();
+  observer_->OnSealed(status.ok());
+  seal_.reset();
+  if (!status.ok()) {
+    snapshots_.RequestFull();  // nobody has what this file was to hold
+    health_->Raise(Condition::kIndex, std::string(status.message()));
+    return status;
+  }
+  health_->Clear(Condition::kIndex);
+  queues_->Reuse();
+  queues_->chunks().Replenish();
+  return true;
+}
+
+// --- Rebuilding
+
+absl::StatusOr<Indexer::Place> Indexer::FindWithoutLinks(uint32_t number, QueueOffset offset) {
+  ASSIGN_OR_RETURN(RunSearch::Place place, search_.Find(number, offset, sealed_end()));
+  const LogPosition log_begin = log_->segments().begin();
+  const bool is_whole = log_begin == LogPosition(0) || log_begin.value() == lost_below_.load();
+  return Place{.run = std::move(place.run),
+               .holes_end = place.holes_end,
+               .is_dropped = place.is_oldest && !is_whole};
+}
+
+absl::Status Indexer::Rebuild(LogPosition segment_begin) {
+  MutexLock lock(rebuilding_);
+  return RebuildLocked(segment_begin);
+}
+
+absl::Status Indexer::RebuildLocked(LogPosition segment_begin) {
+  ASSIGN_OR_RETURN(const IndexIdentity identity, IdentityOf(segment_begin));
+  const std::optional<SegmentEntry> entry = log_->segments().EntryAt(segment_begin);
+  if (!entry || entry->limit > sealed_end()) {
+    return absl::NotFoundError("the segment is not sealed");
+  }
+  SegmentRuns runs(segment_begin, queues_, &search_);
+  LogScanner scanner(*log_, entry->begin(), entry->end());
+  for (;;) {
+    ScannedRecord record;
+    DamagedRange damage;
+    ASSIGN_OR_RETURN(const LogScanner::Step step, scanner.Next(&record, &damage));
+    if (step == LogScanner::Step::kEnd) break;
+    if (step == LogScanner::Step::kRecord) RETURN_IF_ERROR(runs.Apply(record));
+  }
+  IndexFileWriter writer(identity);
+  RETURN_IF_ERROR(runs.AddTo(writer, *files_, log_->segments().begin()));
+  const std::string name = IndexFileName(segment_begin);
+  if (observer_ == nullptr) {
+    // Nothing on the disk is changed from here. The writer will see to it.
+    ASSIGN_OR_RETURN(std::string bytes, writer.Contents());
+    ASSIGN_OR_RETURN(std::shared_ptr<IndexFile> file,
+                     IndexFile::FromBytes(name, std::move(bytes), identity));
+    files_->Keep(segment_begin, std::move(file));
+    rebuilt_.fetch_add(1, std::memory_order_relaxed);
+    return absl::OkStatus();
+  }
+  // What was saved at the seal cannot be computed from the segment alone. An open that needs this
+  // file and finds nothing in it reads the log from here; the next file has it all.
+  snapshots_.CopyTo(writer, segment_begin);
+  snapshots_.RequestFull();
+  RETURN_IF_ERROR(writer.WriteTo(log_->segments().directory(), name));
+  files_->Register(segment_begin, identity);
+  rebuilt_.fetch_add(1, std::memory_order_relaxed);
+  return absl::OkStatus();
+}
+
+// Computes the file again if it is missing, stale or damaged.
+absl::Status Indexer::Repair(LogPosition segment_begin) {
+  MutexLock lock(rebuilding_);
+  const absl::StatusOr<std::shared_ptr<IndexFile>> file = files_->Get(segment_begin);
+  const absl::Status status = file.ok() ? (*file)->VerifyAll() : file.status();
+  // Sound, or dropped meanwhile.
+  if (status.ok() || absl::IsOutOfRange(status)) return absl::OkStatus();
+  if (!IsUnreadable(status)) return status;
+  return RebuildLocked(segment_begin);
+}
+
+absl::Status Indexer::RebuildDamaged() {
   for (const SegmentEntry& entry : log_->segments().entries()) {
     if (entry.limit > sealed_end()) break;
-    const absl::StatusOr<std::shared_ptr<IndexFile>> file = files_->Get(entry.begin());
-    absl::Status status = file.ok() ? (*file)->VerifyAll() : file.status();
-    if (status.ok() || absl::IsOutOfRange(status)) continue;  // sound, or dropped meanwhile
-    if (!IsUnreadable(status)) return status;
-    RETURN_IF_ERROR(Rebuild(entry.begin()));
+    RETURN_IF_ERROR(Repair(entry.begin()));
   }
   return absl::OkStatus();
 }

@@ -6,38 +6,33 @@
 
 #include <atomic>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/mutex.h"
 #include "index/consume_queues.h"
-#include "index/index_file_writer.h"
 #include "index/index_files.h"
+#include "index/left_out.h"
 #include "index/log_index.h"
-#include "index/run_chain.h"
+#include "index/run_search.h"
+#include "index/segment_seal.h"
+#include "index/snapshots.h"
+#include "index/void_positions.h"
 #include "log/health.h"
 #include "log/log_view.h"
+#include "weir/hooks.h"
 
 namespace weir::internal {
-
-// Hears of the runs that a segment's index file will hold.
-class RunObserver {
- public:
-  virtual ~RunObserver() = default;
-  virtual void OnRun(uint32_t queue_number, uint64_t messages, uint64_t record_bytes) = 0;
-  virtual void OnSealed(bool succeeded) = 0;
-};
 
 class Indexer {
  public:
   // Nothing is owned. `indexes` in the order in which they are to be fed and loaded. Without an
-  // observer nothing is sealed or rebuilt: the log is another process's.
+  // observer nothing is sealed, and nothing is written: the log is another process's.
   Indexer(LogView* log, ConsumeQueues* queues, IndexFiles* files, std::vector<LogIndex*> indexes,
           RunObserver* observer, Health* health)
       : log_(log),
@@ -45,7 +40,9 @@ class Indexer {
         files_(files),
         indexes_(std::move(indexes)),
         observer_(observer),
-        health_(health) {}
+        health_(health),
+        search_(log, queues, files),
+        snapshots_(log, queues, files, indexes_) {}
 
   struct Report {
     std::vector<std::string> notes;
@@ -53,8 +50,9 @@ class Indexer {
     uint64_t bytes_read = 0;
   };
   // Brings every index up to `end`: from the newest index files that are whole, and from the log
-  // behind them.
-  absl::Status Restore(LogPosition end, Report* report);
+  // behind them. `opened` is what is known of the log since it was opened: after a clean close
+  // every whole segment should have an index file.
+  absl::Status Restore(LogPosition end, const RecoveryReport& opened, Report* report);
   // The same for what was appended since, for processes that only read.
   absl::Status CatchUp(LogPosition end, Report* report);
 
@@ -66,19 +64,26 @@ class Indexer {
   // True: call again.
   absl::StatusOr<bool> SealSome(LogPosition durable_end);
 
+  // The record at `position`, which queues know as a message, is given up. Before it is published.
+  void CountVoid(VoidPositions::Ticket ticket, LogPosition position) {
+    voids_.Add(std::move(ticket), position);
+  }
+
   // Where `offset` of a queue is, found by looking into every index file, newest first: for chains
-  // that lead into a missing segment. No run: up to `holes_end` nothing is left of the queue.
+  // that lead into a missing segment.
   struct Place {
     std::optional<RunLocation> run;
-    QueueOffset holes_end;
+    QueueOffset holes_end;    // no run: up to here nothing is left of the queue
+    bool is_dropped = false;  // and that is as it should be
   };
   absl::StatusOr<Place> FindWithoutLinks(uint32_t number, QueueOffset offset);
 
-  // Writes the index file of an old segment again from the log. kOutOfRange: the segment is gone.
-  absl::Status Rebuild(LogPosition segment_begin);
+  // Computes the index file of an old segment again from the log. kOutOfRange: the segment is gone.
+  // A reading process writes nothing and keeps it in memory.
+  absl::Status Rebuild(LogPosition segment_begin) ABSL_LOCKS_EXCLUDED(rebuilding_);
 
   // Looks at every index file and computes again those that are missing, stale or damaged.
-  absl::Status RebuildDamaged();
+  absl::Status RebuildDamaged() ABSL_LOCKS_EXCLUDED(rebuilding_);
 
   // What the index file of a segment must be of. kOutOfRange: there is no such segment.
   absl::StatusOr<IndexIdentity> IdentityOf(LogPosition segment_begin);
@@ -86,29 +91,24 @@ class Indexer {
   LogPosition sealed_end() const {
     return LogPosition(sealed_end_.load(std::memory_order_acquire));
   }
+  // Segments that end here or below were sealed once, by this process or one before.
+  LogPosition once_sealed_end() const {
+    return std::max(sealed_end(), LogPosition(once_sealed_end_.load(std::memory_order_acquire)));
+  }
   uint64_t rebuilt() const { return rebuilt_.load(std::memory_order_relaxed); }
 
  private:
-  // A segment on its way to its index file.
-  struct Sealing {
-    SegmentEntry segment;
-    IndexFileWriter writer;
-    uint32_t next_queue = 0;
-    struct Sealed {
-      uint32_t number;
-      uint64_t end;
-      RunLink run;
-    };
-    std::vector<Sealed> sealed;
-  };
-  using Runs = absl::flat_hash_map<uint32_t, std::vector<std::pair<uint64_t, IndexEntry>>>;
+  absl::Status Feed(const ScannedRecord& record, LeftOut& left_out);
+  // The segments below `end` that an index file is named after; which of them are missing.
+  absl::StatusOr<std::vector<LogPosition>> ListFiles(LogPosition end);
+  void TellMissing(const std::vector<LogPosition>& named, LogPosition end, bool was_clean,
+                   Report* report);
 
-  absl::StatusOr<size_t> SealQueue(Sealing& sealing, uint32_t number);
-  absl::Status FinishSealing(Sealing& sealing) ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_);
-  absl::Status AddSavedSections(Sealing& sealing) ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_);
-  absl::Status Load(const std::vector<LogPosition>& segments, Report* report);
-  absl::StatusOr<RunLink> FindOlderRun(uint32_t number, LogPosition below);
-  absl::Status Feed(const ScannedRecord& record, Report* report);
+  absl::StatusOr<bool> BeginSeal(LogPosition durable_end) ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_);
+  absl::Status FinishSeal(SegmentSeal& seal) ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_);
+  absl::StatusOr<RunLinks> LinksFor(uint32_t number, RunLink tail, LogPosition segment_begin);
+  absl::Status Repair(LogPosition segment_begin) ABSL_LOCKS_EXCLUDED(rebuilding_);
+  absl::Status RebuildLocked(LogPosition segment_begin) ABSL_EXCLUSIVE_LOCKS_REQUIRED(rebuilding_);
 
   LogView* const log_;
   ConsumeQueues* const queues_;
@@ -116,14 +116,21 @@ class Indexer {
   const std::vector<LogIndex*> indexes_;
   RunObserver* const observer_;
   Health* const health_;
-  std::atomic<uint64_t> sealed_end_{0};
-  std::atomic<uint64_t> rebuilt_{0};
+  const RunSearch search_;
+  VoidPositions voids_;
 
-  Mutex step_;
-  std::optional<Sealing> sealing_ ABSL_GUARDED_BY(step_);
-  // Changes saved under each name since everything was.
-  absl::flat_hash_map<std::string, uint64_t> change_bytes_ ABSL_GUARDED_BY(step_);
   std::atomic<uint64_t> fed_end_{0};
+  std::atomic<uint64_t> sealed_end_{0};
+  std::atomic<uint64_t> once_sealed_end_{0};
+  std::atomic<uint64_t> rebuilt_{0};
+  // The log's begin at the open if what lies before it was not dropped but is missing; else 0.
+  std::atomic<uint64_t> lost_below_{0};
+
+  Mutex step_ ABSL_ACQUIRED_BEFORE(rebuilding_);
+  std::optional<SegmentSeal> seal_ ABSL_GUARDED_BY(step_);
+  Snapshots snapshots_;  // the open and the sealing step use it
+  // Readers rebuild as well, and two of them would write the same file.
+  Mutex rebuilding_;
 };
 
 }  // namespace weir::internal

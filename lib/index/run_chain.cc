@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "format/file_names.h"
+#include "log/segment_file.h"
 
 namespace weir::internal {
 namespace {
@@ -86,7 +87,8 @@ absl::StatusOr<RunLinks> LinksForNewRun(IndexFiles& files, uint32_t queue_number
   if (!IsRetained(previous.links.jump, log_begin)) return links;
   const absl::StatusOr<FoundRun> middle =
       Follow(files, queue_number, previous.links.jump, &previous);
-  if (absl::IsOutOfRange(middle.status())) return links;  // its segment is missing
+  // Its segment is missing, or its index file is damaged: a walk takes more steps from here.
+  if (absl::IsOutOfRange(middle.status()) || IsUnreadable(middle.status())) return links;
   if (!middle.ok()) return middle.status();
   const RunLink& jump = middle->run.links.jump;
   if (IsRetained(jump, log_begin)) links.jump = jump;

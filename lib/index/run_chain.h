@@ -36,7 +36,8 @@ absl::StatusOr<std::optional<RunLocation>> FindRunOf(IndexFiles& files, uint32_t
                                                      LogPosition log_begin);
 
 // Depth and links of a run that follows the tail; at most 2 probes. Without a tail, or if its
-// segment was dropped, a new chain begins.
+// segment was dropped, a new chain begins. Errors are those of the tail's file; without the jump's
+// the run has no jump.
 absl::StatusOr<RunLinks> LinksForNewRun(IndexFiles& files, uint32_t queue_number, RunLink tail,
                                         LogPosition log_begin);
 

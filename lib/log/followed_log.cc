@@ -143,7 +143,8 @@ absl::Status FollowedLog::FindFront(const Superblock& superblock, bool has_write
     front_ = nullptr;
     return absl::OkStatus();
   }
-  if (same && known->is_copy == !has_writer) return absl::OkStatus();
+  // A copy is made again: another writer may have come and gone since.
+  if (same && !known->is_copy && has_writer) return absl::OkStatus();
   auto memory = options_.file_system->OpenShared(superblock.front_directory,
                                                  FrontName(superblock.incarnation),
                                                  kFrontHeaderBytes, OpenMode::kRead);
@@ -183,10 +184,7 @@ absl::Status FollowedLog::FindFront(const Superblock& superblock, bool has_write
       return FindFront(again, /*has_writer=*/true);
     }
     const auto& ends = *reinterpret_cast<const FrontHeader*>(copy->header());
-    const uint64_t begin = ends.front_begin.load(std::memory_order_acquire);
-    const uint64_t written = ends.written_end.load(std::memory_order_acquire);
-    const uint64_t claimed = ends.claimed_end.load(std::memory_order_acquire);
-    if (begin > written || written > claimed || claimed - begin > ring) {
+    if (!EndsMakeSense(ends, ring)) {
       ReportOfOpen().possible_loss = true;
       ReportOfOpen().notes.push_back("no front: the ends in its header contradict each other");
       MutexLock lock(mutex_);

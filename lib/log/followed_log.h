@@ -69,6 +69,10 @@ class FollowedLog final : public LogView {
   void HelpReader() override {}
   absl::Status WhyNoRead() const override { return absl::OkStatus(); }
   bool LookAgain() override;
+  uint64_t CurrentIncarnation() const override {
+    const std::shared_ptr<FollowedFront> front = this->front();
+    return front == nullptr ? 0 : front->incarnation;
+  }
 
   LogPosition durable_end() const;
   LogPosition written_end() const;

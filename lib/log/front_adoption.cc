@@ -67,12 +67,7 @@ absl::StatusOr<std::unique_ptr<SharedMemory>> TakeFront(FileSystem& file_system,
   const auto& header = *reinterpret_cast<const FrontHeader*>(memory->header());
   identity.ring_bytes = memory->ring_bytes();
   RETURN_IF_ERROR(CheckFront(header, identity));
-  const uint64_t begin = header.front_begin.load(std::memory_order_acquire);
-  const uint64_t written = header.written_end.load(std::memory_order_acquire);
-  const uint64_t claimed = header.claimed_end.load(std::memory_order_acquire);
-  const uint64_t durable = header.durable_end.load(std::memory_order_acquire);
-  if (begin > written || written > claimed || durable > written ||
-      claimed - begin > memory->ring_bytes() || (written | claimed | durable) % 8 != 0) {
+  if (!EndsMakeSense(header, memory->ring_bytes())) {
     return absl::DataLossError("the ends in the front's header contradict each other");
   }
   RETURN_IF_ERROR(memory->TryLock());

@@ -46,8 +46,7 @@ absl::StatusOr<bool> LogScanner::EnterSegment() {
   const LogPosition next = std::min(start.value_or(to_), to_);
   if (position_ < next && !log_.segments().IsCutAt(position_)) {
     segment_end_ = next;
-    return absl::NotFoundError(
-        absl::StrCat("no file for the log from ", position_.value(), " to ", next.value()));
+    return absl::NotFoundError(NoFile(position_, next));
   }
   if (!start || *start >= to_) return false;
   position_ = *start;
@@ -87,6 +86,12 @@ absl::StatusOr<LogScanner::Step> LogScanner::Next(ScannedRecord* record, Damaged
     }
     if (!step.ok() && !IsUnreadable(step.status())) return step.status();
     const LogPosition begin = scanner_->position();
+    if (const uint64_t current = log_.CurrentIncarnation();
+        step.ok() && current != 0 && current != file_->IncarnationAt(begin)) {
+      ASSIGN_OR_RETURN(const bool is_current, scanner_->IsOf(current));
+      if (is_current) file_->ChangeIncarnation(begin, current);
+      if (is_current) continue;
+    }
     if (!std::exchange(has_looked_again_, true) && log_.LookAgain()) {
       position_ = begin;
       scanner_.reset();

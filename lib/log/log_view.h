@@ -32,6 +32,8 @@ class LogView {
   virtual LogPosition claimed_end() const = 0;
   // Bytes of [position, position + out.size()) of one segment, below the visible end.
   virtual absl::Status ReadBytes(LogPosition position, absl::Span<char> out) = 0;
+  // Of the process whose front it is; 0: there is none. Its open records may be in the front only.
+  virtual uint64_t CurrentIncarnation() const = 0;
   virtual Doorbell& doorbell() = 0;
   // Does what a waiting reader without workers must do himself.
   virtual void HelpReader() = 0;

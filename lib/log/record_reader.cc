@@ -141,6 +141,12 @@ absl::StatusOr<Found> RecordReader::ReadFile(LogPosition position, const char** 
         *record = *whole;
         return Found::kRecord;
       }
+      // The open records of a living writer may not be in the file yet.
+      if (front_.CurrentIncarnation() != 0 &&
+          Verify(*whole, loaded.bytes(), position, front_.CurrentIncarnation())) {
+        *record = *whole;
+        return Found::kRecord;
+      }
       if (!file_->incarnations_are_complete()) {
         RETURN_IF_ERROR(CompleteIncarnations(*file_));
         if (Verify(*whole, loaded.bytes(), position, file_->IncarnationAt(position))) {

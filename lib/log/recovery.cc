@@ -1,7 +1,6 @@
 #include "log/recovery.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 #include <vector>
 
@@ -225,6 +224,7 @@ absl::Status Recoverer::Adopt(std::unique_ptr<SharedMemory> memory) {
     block.durable_incarnation =
         durable != nullptr ? durable->IncarnationAt(block.durable_end) : incarnation_;
     block.prepared_end = std::max(block.prepared_end, segments_.prepared_end());
+    block.last_store_time = log_.front->last_store_time();
   });
 }
 
@@ -328,9 +328,9 @@ absl::Status Recoverer::GoOnBehind(LogPosition end) {
 // Of two open records the first was written and the second was not: from where the first one says,
 // a second life of the log would be read with the wrong seed.
 bool Recoverer::IsOpenRecordTorn(LogPosition end) const {
-  const std::shared_ptr<SegmentFile> file = segments_.FindOpen(end);
-  return file != nullptr && file->incarnations().back().first > end &&
-         file->incarnations().size() > 1;
+  const auto file = segments_.FindOpen(end);
+  if (file == nullptr || file->incarnations().size() == 1) return false;
+  return file->incarnations().back().first > end;
 }
 
 absl::Status Recoverer::JudgeFiles() {

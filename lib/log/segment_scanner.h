@@ -55,6 +55,8 @@ class SegmentScanner {
 
   // kInvalid: no valid record begins at position(), and nothing moved. `record` of kEnd is unset.
   absl::StatusOr<Step> Next(ScannedRecord* record);
+  // Whether a record that `incarnation` wrote begins at position().
+  absl::StatusOr<bool> IsOf(uint64_t incarnation) { return IsValidAt(position_, incarnation); }
   // Where the next record is expected.
   LogPosition position() const { return position_; }
   // After kInvalid: where looking for something valid may begin. Inside a group whose tail is

@@ -29,6 +29,11 @@ bool HasFirstRecord(const SegmentFile& file) {
 
 }  // namespace
 
+std::string NoFile(LogPosition begin, LogPosition end) {
+  return absl::StrCat("segment ", SegmentFileName({.begin = begin}),
+                      " is missing: no file for the log from ", begin.value(), " to ", end.value());
+}
+
 absl::StatusOr<std::vector<SegmentName>> Segments::ListNewestGenerations() {
   ASSIGN_OR_RETURN(const std::vector<std::string> files, directory_->List());
   std::map<uint64_t, std::vector<uint64_t>> generations;
@@ -105,9 +110,7 @@ absl::Status Segments::Load(LogPosition log_begin, LogPosition durable_end,
         slots_.rbegin()->second.entry.cut = predecessor_end;
       }
       if (before < predecessor_end) {
-        missing->push_back({before, predecessor_end,
-                            absl::StrCat("no file for the log from ", before.value(), " to ",
-                                         predecessor_end.value())});
+        missing->push_back({before, predecessor_end, NoFile(before, predecessor_end)});
       }
     }
     expected = name.begin + segment_bytes_;
@@ -116,9 +119,7 @@ absl::Status Segments::Load(LogPosition log_begin, LogPosition durable_end,
   // The newest file may be the one that is missing: nothing stands behind it to show the gap.
   const LogPosition known = slots_.empty() ? log_begin : slots_.rbegin()->second.entry.limit;
   if (known < durable_end) {
-    missing->push_back(
-        {known, durable_end,
-         absl::StrCat("no file for the log from ", known.value(), " to ", durable_end.value())});
+    missing->push_back({known, durable_end, NoFile(known, durable_end)});
   }
   UpdateEnds();
   return absl::OkStatus();

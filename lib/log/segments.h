@@ -38,6 +38,9 @@ struct SegmentEntry {
   LogPosition end() const { return cut ? *cut : limit; }
 };
 
+// What is said of a stretch of the log for which there is no file.
+std::string NoFile(LogPosition begin, LogPosition end);
+
 class Segments {
  public:
   Segments(Directory* directory, OpenMode mode, const Uuid& store, uint64_t segment_bytes,

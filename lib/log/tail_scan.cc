@@ -68,7 +68,9 @@ absl::StatusOr<TailScan> ScanTail(Segments& segments, LogPosition durable_end,
     if (!file.ok()) {
       // Too few descriptors are no damage: the next open may have them.
       if (!IsUnreadable(file.status())) return file.status();
-      scan.unreadable.push_back(entry);
+      // Only what the log has reached: a file prepared further on holds nothing, and may have been
+      // on its way to another name when the power went.
+      if (scan.end >= entry.begin()) scan.unreadable.push_back(entry);
       if (!in_gap) gap = scan.end;
       in_gap = true;
       continue;

@@ -38,7 +38,7 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Open(const StoreOptions& options
 absl::Status Engine::Start() {
   files_.SetResolver([this](LogPosition begin) { return indexer_.IdentityOf(begin); });
   Indexer::Report report;
-  RETURN_IF_ERROR(indexer_.Restore(log_->front().PublishedEnd(), &report));
+  RETURN_IF_ERROR(indexer_.Restore(log_->front().PublishedEnd(), log_->report(), &report));
   RecoveryReport& recovery = log_->report();
   recovery.bytes_read += report.bytes_read;
   for (std::string& note : report.notes) recovery.notes.push_back(std::move(note));
@@ -127,6 +127,7 @@ absl::StatusOr<Receipt> Engine::Finish(const MessagePlan& plan, const Reservatio
 }
 
 absl::StatusOr<Receipt> Engine::Append(const Message& message, const AppendOptions& options) {
+  RETURN_IF_ERROR(log_->CheckMayReach(options.durability, options.timeout));
   MessagePlan plan;
   const Deadline deadline = log_->DeadlineIn(options.timeout);
   RETURN_IF_ERROR(planner_.Plan(message, message.body.size(), deadline, &plan));
@@ -194,6 +195,7 @@ absl::Status Engine::AppendAsync(const Message& message, const AppendOptions& op
 absl::StatusOr<std::vector<Receipt>> Engine::AppendAll(absl::Span<const Message> messages,
                                                        const AppendOptions& options) {
   if (messages.empty()) return absl::InvalidArgumentError("a batch without messages");
+  RETURN_IF_ERROR(log_->CheckMayReach(options.durability, options.timeout));
   const Deadline deadline = log_->DeadlineIn(options.timeout);
   std::vector<MessagePlan> plans(messages.size());
   uint32_t bytes = 0;
@@ -292,10 +294,21 @@ absl::StatusOr<Receipt> Engine::Commit(Claimed& claimed, size_t bytes,
 }
 
 void Engine::Abandon(Claimed& claimed) {
+  CountVoid(claimed);
   log_->Abandon(claimed.reservation);
   log_->held_claims().Remove(claimed.reservation.position);
   RingFor(claimed.plan);
   log_->doorbell().RingLog();
+}
+
+void Engine::CountVoid(Claimed& claimed) {
+  // Before the record is published: then nobody seals it without knowing.
+  indexer_.CountVoid(std::move(claimed.void_ticket), claimed.reservation.position);
+  MutexLock lock(log_->front().append_lock());
+  claimed.plan.target.topic->CountVoid(claimed.plan.record_bytes);
+  for (const MessagePlan::Target& target : claimed.plan.further) {
+    target.topic->CountVoid(claimed.plan.record_bytes);
+  }
 }
 
 absl::Duration Engine::SealStep() {

@@ -46,6 +46,7 @@ class Engine {
     Reservation reservation;
     MessagePlan plan;
     char* body = nullptr;
+    VoidPositions::Ticket void_ticket;
   };
   absl::StatusOr<Claimed> Claim(const Message& message, size_t body_bytes, absl::Duration timeout);
   absl::StatusOr<Receipt> Commit(Claimed& claimed, size_t bytes, const AppendOptions& options);
@@ -91,6 +92,8 @@ class Engine {
   void ReportLeftOut();
 
   void RingFor(const MessagePlan& plan);
+  // A claim that is given up was counted as a message.
+  void CountVoid(Claimed& claimed);
   absl::StatusOr<Receipt> Finish(const MessagePlan& plan, const Reservation& reservation,
                                  const AppendOptions& options, Deadline deadline);
 

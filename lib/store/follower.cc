@@ -31,7 +31,8 @@ absl::StatusOr<std::unique_ptr<Follower>> Follower::Open(const StoreOptions& opt
   self.files_.SetResolver([&self](LogPosition begin) { return self.indexer_.IdentityOf(begin); });
   Indexer::Report report;
   MutexLock lock(self.catch_up_lock_);
-  RETURN_IF_ERROR(self.indexer_.Restore(self.log_->ContiguousVisibleEnd(), &report));
+  RETURN_IF_ERROR(
+      self.indexer_.Restore(self.log_->ContiguousVisibleEnd(), self.log_->report(), &report));
   RecoveryReport& recovery = self.log_->report();
   recovery.bytes_read += report.bytes_read;
   for (std::string& note : report.notes) recovery.notes.push_back(std::move(note));

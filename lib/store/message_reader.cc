@@ -351,7 +351,7 @@ absl::StatusOr<ReadResult> MessageReader::ReadAt(LogPosition position) const {
     // Walking from the segment's begin tells a damaged record from the middle of a whole one.
     const auto entry = log.segments().EntryAt(position);
     const auto file = log.segments().Find(position);
-    if (!entry || !file.ok()) return none;
+    if (!entry || !file.ok() || position >= entry->end()) return none;
     SegmentScanner scanner(
         **file, [&](LogPosition at, absl::Span<char> out) { return log.ReadBytes(at, out); },
         entry->begin(), std::min(entry->end(), log.ContiguousVisibleEnd()), Groups::kMembers);

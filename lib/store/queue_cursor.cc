@@ -52,33 +52,49 @@ absl::StatusOr<QueueCursor::Outcome> QueueCursor::FillWithoutLinks(const absl::S
   absl::StatusOr<Indexer::Place> place =
       sources_.indexer->FindWithoutLinks(number_, QueueOffset(offset_));
   // What is wrong with the chain says more than what is wrong with some file beside it.
-  if (!place.ok()) return why;
+  if (!place.ok()) return why.ok() ? place.status() : why;
   if (place->run) {
     run_ = *std::move(place->run);
     RETURN_IF_ERROR(FillFromRun(offset_));
     return Outcome::kEntry;
   }
+  if (place->is_dropped) {
+    // Who reads the queue from its begin again need not search again.
+    sources_.queues->queue(number_).RaiseFirst(place->holes_end.value());
+    return Outcome::kTooSmall;
+  }
+  holes_begin_ = offset_;
+  holes_end_ = std::max(offset_, place->holes_end.value());
+  return FillWithHoles();
+}
+
+absl::StatusOr<QueueCursor::Outcome> QueueCursor::FillWithHoles() {
   batch_first_ = offset_;
-  batch_count_ = std::min<uint64_t>(kBatch, place->holes_end.value() - offset_);
+  batch_count_ = std::min<uint64_t>(kBatch, holes_end_ - offset_);
   std::fill_n(batch_, batch_count_, QueueEntry{.position = QueueEntry::kHole});
   return batch_count_ > 0 ? Outcome::kEntry : Outcome::kTooSmall;
 }
 
 absl::StatusOr<QueueCursor::Outcome> QueueCursor::FillFromFiles() {
+  if (offset_ >= holes_begin_ && offset_ < holes_end_) return FillWithHoles();
   for (int tries = 0;; ++tries) {
     absl::Status status;
+    const ConsumeQueue& queue = sources_.queues->queue(number_);
+    const RunLink tail = queue.tail();
     if (!run_ || offset_ < run_->run.first.value() || offset_ >= run_->run.end().value()) {
-      const ConsumeQueue& queue = sources_.queues->queue(number_);
-      absl::StatusOr<std::optional<RunLocation>> found =
-          FindRunOf(*sources_.files, number_, queue.tail(), QueueOffset(offset_),
-                    sources_.log->segments().begin());
+      absl::StatusOr<std::optional<RunLocation>> found = FindRunOf(
+          *sources_.files, number_, tail, QueueOffset(offset_), sources_.log->segments().begin());
       status = found.status();
-      if (found.ok() && !found->has_value()) return Outcome::kTooSmall;
+      if (found.ok() && !found->has_value()) return FillWithoutLinks(absl::OkStatus());
       if (found.ok()) run_ = **std::move(found);
     }
     if (status.ok()) status = FillFromRun(offset_);
     if (status.ok()) return Outcome::kEntry;
     run_.reset();
+    if (queue.tail() != tail) {  // a seal went on while we looked
+      --tries;
+      continue;
+    }
     const bool is_lost = absl::IsOutOfRange(status);  // a link into a missing segment
     if (!is_lost && !IsUnreadable(status)) return status;
     if (is_lost || tries > 0 || !sources_.indexer->RebuildDamaged().ok()) {

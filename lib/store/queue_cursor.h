@@ -49,8 +49,10 @@ class QueueCursor {
 
  private:
   absl::StatusOr<Outcome> FillFromFiles();
-  // The chain of runs is broken, as `why` says: what is left of the queue, with holes between.
+  // The chain of runs is broken, as `why` says, or ends too early: what is left of the queue, with
+  // holes between.
   absl::StatusOr<Outcome> FillWithoutLinks(const absl::Status& why);
+  absl::StatusOr<Outcome> FillWithHoles();
   absl::Status FillFromRun(uint64_t offset);
 
   static constexpr size_t kBatch = 64;
@@ -61,6 +63,9 @@ class QueueCursor {
   QueueEntry batch_[kBatch];
   uint64_t batch_first_ = 0;
   size_t batch_count_ = 0;
+  // Nothing is left of these offsets: found out once, not for every batch.
+  uint64_t holes_begin_ = 0;
+  uint64_t holes_end_ = 0;
 };
 
 }  // namespace weir::internal

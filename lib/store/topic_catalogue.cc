@@ -181,14 +181,14 @@ absl::StatusOr<const Topic::Entry*> TopicCatalogue::Add(absl::string_view name,
 }
 
 absl::Status TopicCatalogue::Apply(const ScannedRecord& record) {
-  if (record.header.type == RecordType::kMessage) {
+  if (record.header.type == RecordType::kMessage || record.header.type == RecordType::kVoid) {
     const auto count = [&](uint32_t number) {
-      if (const Topic::Entry* const topic = OfQueue(number)) {
+      const Topic::Entry* const topic = OfQueue(number);
+      if (topic == nullptr) {
+        KeepOrphan(number);
+      } else if (record.header.type == RecordType::kMessage) {
         topic->CountMessage(record.header.bytes());
-        return;
       }
-      MutexLock lock(mutex_);
-      orphans_end_ = std::max(orphans_end_, number + 1);
     };
     if (record.header.queue_number == kNoQueue) return absl::OkStatus();
     count(record.header.queue_number);
@@ -208,12 +208,31 @@ absl::Status TopicCatalogue::Apply(const ScannedRecord& record) {
   return Add(topic.name, topic.first_queue, topic.queue_count, record.position).status();
 }
 
+void TopicCatalogue::KeepOrphan(uint32_t number) {
+  // No topic could ever have a larger number.
+  if (number >= ConsumeQueues::kQueuesMax) return;
+  MutexLock lock(mutex_);
+  orphans_end_ = std::max(orphans_end_, number + 1);
+}
+
+void TopicCatalogue::Restart() {
+  for (const Topic::Entry* const topic : All()) {
+    topic->messages.store(0, std::memory_order_relaxed);
+    topic->bytes.store(0, std::memory_order_relaxed);
+  }
+}
+
 std::string TopicCatalogue::SaveChanges(LogPosition from, LogPosition to) const {
   std::string bytes;
   for (const Topic::Entry* const entry : All()) {
     if (entry->created < from || entry->created >= to) continue;
     AppendValue(bytes, entry->created.value());
     bytes += EncodeTopic(entry->name, entry->first_queue, entry->queue_count);
+  }
+  MutexLock lock(mutex_);
+  if (orphans_end_ > 0) {
+    AppendValue(bytes, uint64_t{0});
+    bytes += EncodeTopic(/*name=*/"", 0, orphans_end_);
   }
   return bytes;
 }
@@ -224,6 +243,10 @@ absl::Status TopicCatalogue::Load(absl::string_view bytes) {
     const LogPosition created(reader.Take<uint64_t>());
     const TopicRecord topic = TakeTopic(reader);
     if (!reader.ok()) return absl::DataLossError("saved catalogue: too short");
+    if (topic.name.empty() && topic.queue_count > 0) {
+      KeepOrphan(topic.queue_count - 1);
+      continue;
+    }
     RETURN_IF_ERROR(Add(topic.name, topic.first_queue, topic.queue_count, created).status());
   }
   return absl::OkStatus();

@@ -38,6 +38,11 @@ struct Topic::Entry {
     messages.store(messages.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     bytes.store(bytes.load(std::memory_order_relaxed) + record_bytes, std::memory_order_relaxed);
   }
+  // A message that was counted is given up.
+  void CountVoid(uint64_t record_bytes) const {
+    messages.store(messages.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
+    bytes.store(bytes.load(std::memory_order_relaxed) - record_bytes, std::memory_order_relaxed);
+  }
 };
 
 namespace internal {
@@ -67,7 +72,7 @@ class TopicCatalogue final : public LogIndex {
   const Topic::Entry* OfQueue(uint32_t number) const;
   std::vector<const Topic::Entry*> All() const;
 
-  // The next free queue number: no message that was fed has it, whether or not its topic is known.
+  // The next free queue number: no message of the log has it, whether or not its topic is known.
   // The caller creates one topic at a time.
   uint32_t next_queue() const;
   // Enters a topic whose record is in the log at `created`; what is there already stays.
@@ -79,15 +84,20 @@ class TopicCatalogue final : public LogIndex {
   std::string SaveAll(LogPosition to) const override { return SaveChanges(LogPosition(0), to); }
   std::string SaveChanges(LogPosition from, LogPosition to) const override;
   absl::Status Load(absl::string_view bytes) override;
+  // Topics that were found stay: there is no other of their name.
+  void Restart() override;
 
  private:
+  void KeepOrphan(uint32_t number);
+
   ConsumeQueues* const queues_;
 
   mutable Mutex mutex_;
   absl::flat_hash_map<absl::string_view, std::unique_ptr<Topic::Entry>> by_name_
       ABSL_GUARDED_BY(mutex_);
   absl::btree_map<uint32_t, const Topic::Entry*> by_queue_ ABSL_GUARDED_BY(mutex_);
-  // Behind the largest number that a message without a known topic has: damage took its topic.
+  // Behind the largest number that a message without a known topic has: damage took its topic, and
+  // nobody else may have its numbers as long as its messages are there.
   uint32_t orphans_end_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 

@@ -39,6 +39,11 @@ std::string TopicTotals::Encode(bool changed_only) const {
   return bytes;
 }
 
+void TopicTotals::Restart() {
+  sealed_.clear();
+  run_.clear();
+}
+
 absl::Status TopicTotals::Load(absl::string_view bytes) {
   ByteReader reader(bytes);
   while (reader.remaining() > 0) {

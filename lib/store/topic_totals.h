@@ -31,6 +31,7 @@ class TopicTotals final : public LogIndex {
     return Encode(/*changed_only=*/true);
   }
   absl::Status Load(absl::string_view bytes) override;
+  void Restart() override;
 
  private:
   struct Total {
