@@ -96,7 +96,6 @@ std::string Filler() {
 std::string GroupHeader(uint32_t bytes, LogPosition position) {
   std::string header(kRecordHeaderBytes, '\0');
   WriteStamp(header.data(), {.bytes = bytes, .type = RecordType::kGroup, .store_time = kTime});
-  WriteParts(header.data(), {}, 0, 0);
   Publish(header.data(), Seal(header.data(), position, kIncarnation));
   return header;
 }

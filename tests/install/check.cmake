@@ -1,5 +1,6 @@
 # Installs the built tree and builds a host against it, as a package of CMake and of pkg-config;
-# configures one that has weir in its own tree. Needs SOURCE, BUILD, CXX; may have LAUNCHER.
+# then builds hosts that have weir in their own tree, as a folder and as fetched content. All are
+# run. Needs SOURCE, BUILD, CXX; may have LAUNCHER.
 set(work ${BUILD}/tests/install.run)
 file(REMOVE_RECURSE ${work})
 file(MAKE_DIRECTORY ${work})
@@ -9,12 +10,12 @@ function(run)
                   COMMAND_ERROR_IS_FATAL ANY)
 endfunction()
 
-set(configure ${CMAKE_COMMAND} -G Ninja -S ${SOURCE}/tests/install -D CMAKE_CXX_COMPILER=${CXX}
-              -D CMAKE_CXX_COMPILER_LAUNCHER=${LAUNCHER})
+set(configure ${CMAKE_COMMAND} -G Ninja -S ${SOURCE}/tests/install -D CMAKE_CXX_COMPILER=${CXX})
+set(with_launcher -D CMAKE_CXX_COMPILER_LAUNCHER=${LAUNCHER})
 
 message("--- find_package")
 run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${work}/prefix)
-run(${configure} -B package -D CMAKE_PREFIX_PATH=${work}/prefix)
+run(${configure} ${with_launcher} -B package -D CMAKE_PREFIX_PATH=${work}/prefix)
 run(${CMAKE_COMMAND} --build package)
 run(package/host package.store)
 run(prefix/bin/weir info package.store)
@@ -31,10 +32,24 @@ run(${LAUNCHER} ${CXX} -std=c++20 -c ${SOURCE}/tests/install/host.cc -o host.o $
 run(${CXX} host.o -o pkgconfig_host ${flags})
 run(./pkgconfig_host pkgconfig.store)
 
-message("--- add_subdirectory")
-run(${configure} -B folder -D WEIR_FOLDER=${SOURCE})
-execute_process(COMMAND ${CMAKE_COMMAND} --build folder --target help WORKING_DIRECTORY ${work}
-                OUTPUT_VARIABLE targets COMMAND_ERROR_IS_FATAL ANY)
-if(targets MATCHES "weir_test|example_|weir_bench|weir_tool")
-  message(FATAL_ERROR "as a folder weir is more than its library: ${CMAKE_MATCH_0}")
-endif()
+# Compiling the library twice more would take longer than all the rest.
+set(reuse ${SOURCE}/tests/install/reuse_object.sh ${SOURCE} ${BUILD} ${LAUNCHER})
+file(WRITE ${work}/reuse.cmake "set(CMAKE_CXX_COMPILER_LAUNCHER \"${reuse}\" CACHE STRING \"\")\n")
+
+function(run_own_tree name)
+  message("--- ${name}")
+  run(${configure} -C ${work}/reuse.cmake -B ${name} ${ARGN})
+  execute_process(COMMAND ${CMAKE_COMMAND} --build ${name} --target help WORKING_DIRECTORY ${work}
+                  OUTPUT_VARIABLE targets COMMAND_ERROR_IS_FATAL ANY)
+  if(targets MATCHES "weir_test|example_|weir_bench|weir_tool")
+    message(FATAL_ERROR "as a part of somebody else's tree weir is more than its library: "
+                        "${CMAKE_MATCH_0}")
+  endif()
+  run(${CMAKE_COMMAND} --build ${name})
+  run(${name}/host ${name}.store)
+  run(prefix/bin/weir verify ${name}.store)
+endfunction()
+
+run_own_tree(folder -D WEIR_FOLDER=${SOURCE})
+# Whoever asks the network here fails.
+run_own_tree(fetched -D WEIR_FETCHED=${SOURCE} -D FETCHCONTENT_FULLY_DISCONNECTED=ON)

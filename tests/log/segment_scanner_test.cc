@@ -238,17 +238,23 @@ TEST_CASE("a mark names a durable end that lies before it, or is not believed") 
   }
 }
 
-TEST_CASE("a read that fails is told, and the same scan goes on once it succeeds") {
+TEST_CASE("a read that fails is told, and what cannot be read is passed over") {
   StoreDirectory store;
   SegmentBytes segment(0);
   segment.Message("one");
   const auto file = store.Open(segment);
   SegmentScanner scanner = ScannerOf(*file, segment.end(), Groups::kMembers);
   ScannedRecord record;
-  store.disk.Inject(InputOutputError({.kind = OperationKind::kRead, .times = 2}));
+  store.disk.Inject(InputOutputError({.kind = OperationKind::kRead, .times = Fault::kForEver}));
 
   CHECK(absl::IsDataLoss(scanner.Next(&record).status()));
-  CHECK(absl::IsDataLoss(scanner.Resync(file->begin()).status()));
+  const auto found = scanner.Resync(scanner.resync_from());
+  REQUIRE(found.ok());
+  CHECK_FALSE(*found);
+  store.disk.ClearFaults();
+  store.disk.Inject(TooManyOpenFiles({.kind = OperationKind::kRead, .times = 2}));
+  CHECK(absl::IsUnavailable(scanner.Resync(scanner.resync_from()).status()));
+  store.disk.ClearFaults();
 
   CHECK(ScanAll(scanner) == Words{"message one"});
 }

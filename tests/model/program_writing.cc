@@ -426,6 +426,8 @@ void Program::AppendRefused() {
   }
   const absl::Status status =
       OneIn(2) ? store_->Append(message).status() : store_->Claim(message, 8).status();
+  // Who holds a claim and would have to wait hears of that first.
+  if (absl::IsFailedPrecondition(status) && !claims_.empty()) return;
   if (status.code() != code) Wrong("not refused as it must be: ", status.ToString());
 }
 

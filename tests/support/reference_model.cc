@@ -9,13 +9,26 @@ namespace weir::testing {
 
 absl::StatusCode ReferenceModel::CreateTopic(const std::string& name, uint32_t queue_count) {
   const bool is_name = !name.empty() && name.size() <= kMaxTopicNameBytes &&
-                       std::none_of(name.begin(), name.end(), absl::ascii_iscntrl);
+                       std::none_of(name.begin(), name.end(), absl::ascii_iscntrl) &&
+                       name.find('/') == std::string::npos && name != "." && name != "..";
   if (!is_name || queue_count == 0 || queue_count > kMaxQueuesPerTopic) {
     return absl::StatusCode::kInvalidArgument;
   }
-  const auto [topic, is_new] = topics_.try_emplace(name, queue_count);
-  return topic->second.size() == queue_count ? absl::StatusCode::kOk
-                                             : absl::StatusCode::kAlreadyExists;
+  if (!HasTopic(name)) {
+    topics_[name] = {.queues = std::vector<Queue>(queue_count), .created_at = log_end()};
+  }
+  return QueueCount(name) == queue_count ? absl::StatusCode::kOk : absl::StatusCode::kAlreadyExists;
+}
+
+uint32_t ReferenceModel::QueueCount(const std::string& name) const {
+  const auto topic = topics_.find(name);
+  return topic == topics_.end() ? 0 : static_cast<uint32_t>(topic->second.queues.size());
+}
+
+std::vector<std::string> ReferenceModel::Topics() const {
+  std::vector<std::string> names;
+  for (const auto& [name, topic] : topics_) names.push_back(name);
+  return names;
 }
 
 ReferenceModel::Ordinal ReferenceModel::Append(const Content& content) {
@@ -34,9 +47,10 @@ std::vector<ReferenceModel::Ordinal> ReferenceModel::AppendGroup(
 ReferenceModel::Ordinal ReferenceModel::Claim(const Content& content) {
   const Ordinal ordinal = log_.size();
   Record& record = log_.emplace_back();
+  record.ordinal = ordinal;
   record.content = content;
   for (const QueueName& name : content.queues) {
-    Queue& queue = topics_.at(name.topic).at(name.queue_id);
+    Queue& queue = topics_.at(name.topic).queues.at(name.queue_id);
     record.offsets.push_back(queue.size());
     queue.push_back(ordinal);
   }
@@ -58,8 +72,9 @@ void ReferenceModel::Die() {
 
 void ReferenceModel::LosePower(Ordinal end) {
   log_.resize(std::min(end, log_.size()));
-  for (auto& [name, queues] : topics_) {
-    for (Queue& queue : queues) {
+  std::erase_if(topics_, [&](const auto& topic) { return topic.second.created_at > log_.size(); });
+  for (auto& [name, topic] : topics_) {
+    for (Queue& queue : topic.queues) {
       while (!queue.empty() && queue.back() >= log_.size()) queue.pop_back();
     }
   }
@@ -75,9 +90,12 @@ ReferenceModel::Read ReferenceModel::ReadQueue(const QueueName& name, uint64_t o
     return read;
   }
   read.next_offset = read.next_offset_max = offset;
+  read.visible_end = Bounds(name).second;
+  read.given_end = queue->size();
+  read.may_be_beyond = offset > read.visible_end;
   if (offset > queue->size()) {
     read.outcome = ReadOutcome::kBeyondEnd;
-    read.next_offset = read.next_offset_max = Bounds(name).second;
+    read.next_offset = read.next_offset_max = read.visible_end;
     return read;
   }
   bool saw_message = false;
@@ -110,33 +128,57 @@ ReferenceModel::Read ReferenceModel::ReadQueue(const QueueName& name, uint64_t o
 
 ReferenceModel::Read ReferenceModel::ReadBackwards(const QueueName& name, uint64_t offset,
                                                    const Options& options) const {
+  const Queue* const queue = Find(name);
+  if (queue == nullptr) return BackwardsFrom(name, offset, options);
+  const uint64_t visible_end = Bounds(name).second;
+  if (offset <= queue->size()) {
+    Read read = BackwardsFrom(name, offset, options);
+    read.visible_end = visible_end;
+    read.may_be_beyond = offset > visible_end;
+    return read;
+  }
   Read read;
-  if (Find(name) == nullptr) {
+  read.outcome = ReadOutcome::kBeyondEnd;
+  read.next_offset = read.next_offset_max = read.visible_end = visible_end;
+  return read;
+}
+
+ReferenceModel::Read ReferenceModel::BackwardsFrom(const QueueName& name, uint64_t end,
+                                                   const Options& options) const {
+  Read read;
+  const Queue* const queue = Find(name);
+  if (queue == nullptr) {
     read.outcome = ReadOutcome::kNoSuchQueue;
     return read;
   }
-  const Queue& queue = *Find(name);
-  uint64_t at = std::min<uint64_t>(offset, queue.size());
+  uint64_t at = std::min<uint64_t>(end, queue->size());
   read.next_offset = read.next_offset_max = at;
+  bool saw_message = false;
   while (at != 0 && read.records.size() < options.max_messages) {
     --at;
-    const Record& record = log_[queue[at]];
-    if (!IsVisible(queue[at]) || record.state == State::kVoid) continue;
+    const Record& record = log_[(*queue)[at]];
+    if (!IsVisible((*queue)[at]) || record.state == State::kVoid) continue;
+    saw_message = true;
     if (!MatchesTags(record, options.tags)) continue;
     Take(name, at, read);
-    read.next_offset = read.next_offset_max = at;
+    read.next_offset = at;
   }
-  read.outcome = read.records.empty() ? ReadOutcome::kAtEnd : ReadOutcome::kFound;
+  if (read.records.empty()) read.next_offset = 0;
+  read.only_voids = !saw_message && read.next_offset_max != 0;
+  read.outcome = !read.records.empty() ? ReadOutcome::kFound
+                 : saw_message         ? ReadOutcome::kNoMatch
+                                       : ReadOutcome::kAtEnd;
   return read;
 }
 
 ReferenceModel::Read ReferenceModel::ReadLast(const QueueName& name, uint64_t count) const {
-  Read read = ReadBackwards(name, std::numeric_limits<uint64_t>::max(), {.max_messages = count});
+  const uint64_t end = Bounds(name).second;
+  Read read = BackwardsFrom(name, end, {.max_messages = count});
   std::reverse(read.records.begin(), read.records.end());
   std::reverse(read.offsets.begin(), read.offsets.end());
   if (!read.offsets.empty()) {
     read.next_offset = read.offsets.back() + 1;
-    read.next_offset_max = std::max(read.next_offset, Bounds(name).second);
+    read.next_offset_max = std::max(read.next_offset, end);
   }
   return read;
 }
@@ -145,18 +187,22 @@ std::vector<const ReferenceModel::Record*> ReferenceModel::ReadTopic(const std::
                                                                      Ordinal from,
                                                                      const Options& options) const {
   std::vector<const Record*> records;
-  for (Ordinal at = from; at < log_.size() && records.size() < options.max_messages; ++at) {
+  const Ordinal end = std::min(log_.size(), visible_end_);
+  for (Ordinal at = from; at < end && records.size() < options.max_messages; ++at) {
     const Record& record = log_[at];
-    // Who reads the log as a whole stops before the first claim that is not published.
-    if (!IsVisible(at)) break;
-    const auto& queues = record.content.queues;
-    const bool is_of_topic = std::any_of(
-        queues.begin(), queues.end(), [&](const QueueName& queue) { return queue.topic == topic; });
-    if (is_of_topic && record.state == State::kPublished && MatchesTags(record, options.tags)) {
+    if (!IsOfTopic(record, topic)) continue;
+    if (record.state == State::kClaimed) break;
+    if (record.state == State::kPublished && MatchesTags(record, options.tags)) {
       records.push_back(&record);
     }
   }
   return records;
+}
+
+bool ReferenceModel::IsOfTopic(const Record& record, const std::string& topic) {
+  const auto& queues = record.content.queues;
+  return std::any_of(queues.begin(), queues.end(),
+                     [&](const QueueName& queue) { return queue.topic == topic; });
 }
 
 std::pair<uint64_t, uint64_t> ReferenceModel::Bounds(const QueueName& name) const {
@@ -168,8 +214,8 @@ std::pair<uint64_t, uint64_t> ReferenceModel::Bounds(const QueueName& name) cons
 
 const ReferenceModel::Queue* ReferenceModel::Find(const QueueName& queue) const {
   const auto topic = topics_.find(queue.topic);
-  if (topic == topics_.end() || queue.queue_id >= topic->second.size()) return nullptr;
-  return &topic->second[queue.queue_id];
+  if (topic == topics_.end() || queue.queue_id >= topic->second.queues.size()) return nullptr;
+  return &topic->second.queues[queue.queue_id];
 }
 
 bool ReferenceModel::MatchesTags(const Record& record, const std::string& tags) {

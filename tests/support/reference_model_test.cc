@@ -110,5 +110,32 @@ TEST_CASE("nothing beyond the visible end is read, and at least one message what
   CHECK(model.Bounds(kFirst).second == 1);
 }
 
+TEST_CASE("a topic that was created behind what a power loss took goes too") {
+  ReferenceModel model = TwoQueues();
+  const auto cut = model.Append({.queues = {kFirst}, .body = "a"});
+  REQUIRE(model.CreateTopic("late", 1) == absl::StatusCode::kOk);
+  CHECK(model.CreatedAt("late") == cut + 1);
+
+  model.LosePower(cut);
+
+  CHECK(model.Topics() == std::vector<std::string>{"orders"});
+  CHECK(model.QueueCount("late") == 0);
+}
+
+TEST_CASE("an offset that was given and is not visible yet may be called beyond the end") {
+  ReferenceModel model = TwoQueues();
+  model.Append({.queues = {kFirst}, .body = "a"});
+  model.Append({.queues = {kFirst}, .body = "b"});
+  model.SetVisibleEnd(0);
+
+  const ReferenceModel::Read read = model.ReadQueue(kFirst, 1, {});
+  CHECK(read.outcome == ReadOutcome::kAtEnd);
+  CHECK(read.may_be_beyond);
+  CHECK(read.visible_end == 0);
+  CHECK(read.given_end == 2);
+  CHECK(model.ReadBackwards(kFirst, 3, {}).outcome == ReadOutcome::kBeyondEnd);
+  CHECK(model.ReadBackwards(kFirst, 1, {}).outcome == ReadOutcome::kAtEnd);
+}
+
 }  // namespace
 }  // namespace weir::testing

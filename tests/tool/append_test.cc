@@ -180,6 +180,36 @@ TEST_CASE("a second writer is refused at once and told the pid of the first") {
   CHECK(Run({"read", scratch.store(), "--topic=t"}).out == "line\n");
 }
 
+TEST_CASE("a closed standard input is an error with its name, and nothing is appended") {
+  Scratch scratch;
+  const Outcome closed =
+      Shell("\"$weir\" append '" + scratch.store() + "' --topic=t --queues=1 <&-");
+  CHECK(closed.status == 1);
+  CHECK(closed.err == "weir append: standard input is closed\n");
+  CHECK(closed.out.starts_with("appended 0 messages"));
+  CHECK(Run({"read", scratch.store(), "--topic=t", "--queue=0"}).out.empty());
+}
+
+TEST_CASE("what is printed to a closed descriptor never lands in the store") {
+  for (const char* closed : {">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"}) {
+    CAPTURE(closed);
+    Scratch scratch;
+    // The second run meets files that are there, and says so on standard error.
+    REQUIRE(Run({"append", scratch.store(), "--topic=t"}, "a\nb\n").status == 0);
+    const Outcome outcome = Shell("printf 'c\\nd\\n' | \"$weir\" append '" + scratch.store() +
+                                  "' --topic=t --ack --latency " + closed);
+    const bool is_output_closed = std::string(closed) != "2>&-";
+    CHECK(outcome.status == (is_output_closed ? 1 : 0));
+    if (std::string(closed) == ">&-") CHECK(outcome.err.find("output is closed") < 100);
+    const Outcome verify = Run({"verify", scratch.store()});
+    CAPTURE(verify.out, verify.err);
+    CHECK(verify.status == 0);
+    const std::string bodies = Run({"read", scratch.store(), "--topic=t"}).out;
+    CHECK(std::string("a\nb\nc\nd\n").starts_with(bodies));
+    CHECK(bodies.starts_with("a\nb\n"));
+  }
+}
+
 TEST_CASE("append stops with an error when nobody reads its acknowledgements any more") {
   Scratch scratch;
   const Outcome outcome = Shell("{ yes | \"$weir\" append '" + scratch.store() +

@@ -35,6 +35,14 @@ TEST_CASE("the help of a command names each of its flags") {
   }
 }
 
+TEST_CASE("dump's help speaks of no flag that dump does not take") {
+  const std::string help = Run({"dump", "--help"}).out;
+  CHECK(help.find("--queue") == std::string::npos);
+  CHECK(help.find("  --from ") != std::string::npos);
+  CHECK(help.find("osition") != std::string::npos);
+  CHECK(Run({"read", "--help"}).out.find("with --queue") != std::string::npos);
+}
+
 TEST_CASE("misuse ends with status 2, says what is wrong, and touches nothing") {
   Scratch scratch;
   const std::string store = scratch.store();
@@ -68,6 +76,7 @@ TEST_CASE("misuse ends with status 2, says what is wrong, and touches nothing") 
            Words{"read", store, "--topic=t", "--max=1.5"},
            Words{"read", store, "--topic=t", "--queue=65536"},
            Words{"info"},
+           Words{"info", ""},
            Words{"info", store, "--topic=t"},
            Words{"verify"},
            Words{"verify", store, "--json"},
@@ -99,9 +108,23 @@ TEST_CASE("a store that is not there is a failure and is not created by reading 
     const Outcome outcome = Run(words);
     CHECK(outcome.status == 1);
     CHECK(outcome.out.empty());
-    CHECK(outcome.err.starts_with("weir " + words[0] + ": "));
+    CHECK(outcome.err == "weir " + words[0] + ": there is no store in " + scratch.store() + "\n");
   }
   CHECK(Shell("ls '" + scratch.path("") + "'").out.empty());
+}
+
+TEST_CASE("a directory that holds nothing is told like one that is missing, and stays as it is") {
+  Scratch scratch;
+  const std::string empty = scratch.path("empty");
+  REQUIRE(Shell("mkdir '" + empty + "'").status == 0);
+  for (const Words& words : {Words{"read", empty, "--topic=t"}, Words{"info", empty},
+                             Words{"verify", empty}, Words{"dump", empty}}) {
+    const Outcome outcome = Run(words);
+    CHECK(outcome.status == 1);
+    CHECK(outcome.err == "weir " + words[0] + ": there is no store in " + empty + "\n");
+  }
+  CHECK(Shell("ls '" + empty + "'").out.empty());
+  CHECK(Run({"info", ""}).err.starts_with("weir info: there is no store in \"\""));
 }
 
 }  // namespace

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <string>
 #include <vector>
@@ -40,6 +41,44 @@ TEST_CASE("dump begins at --from and ends after --max") {
 
   REQUIRE(lines.size() == 2);
   CHECK(FieldOf(lines[1], 1) == third);
+}
+
+TEST_CASE("dump escapes what a body holds, once") {
+  Scratch scratch;
+  REQUIRE(Run({"append", scratch.store(), "--topic=t", "--queues=1"}, "a\tb\\c\x01\xff\n").status ==
+          0);
+
+  const Outcome dump = Run({"dump", scratch.store()});
+
+  CAPTURE(dump.out);
+  const auto lines = LinesOf(dump.out);
+  const auto message = std::find_if(lines.begin(), lines.end(), [](const std::string& line) {
+    return FieldOf(line, 3) == "message";
+  });
+  REQUIRE(message != lines.end());
+  CHECK(FieldOf(*message, 8) == R"(t/0 a\tb\\c\x01\xff)");
+}
+
+TEST_CASE("dump shows where no valid record is, goes on behind it, and ends with status 1") {
+  Scratch scratch;
+  const Outcome append =
+      Run({"append", scratch.store(), "--topic=t", "--ack"}, "before\nneedle-4711\nafter\n");
+  REQUIRE(append.status == 0);
+  const auto positions = LinesOf(append.out);
+  REQUIRE_FALSE(Damage(scratch.store(), "needle-4711").empty());
+
+  const Outcome dump = Run({"dump", scratch.store()});
+
+  CAPTURE(dump.out, dump.err);
+  CHECK(dump.status == 1);
+  CHECK(dump.err == "weir dump: damaged in 1 places\n");
+  std::vector<std::string> types;
+  for (const std::string& line : LinesOf(dump.out)) {
+    for (size_t i = 0; i < 3; ++i) {
+      if (FieldOf(line, 1) == positions[i]) types.push_back(FieldOf(line, 3));
+    }
+  }
+  CHECK(types == std::vector<std::string>{"message", "damage", "message"});
 }
 
 }  // namespace

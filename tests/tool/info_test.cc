@@ -32,6 +32,44 @@ TEST_CASE("info names the state, the ends, the segments and the topics with thei
   CHECK(Has(info.out, "  gr\xc3\xbc\xc3\x9f e  8 queues, 1 messages, "));
 }
 
+TEST_CASE("info of a live store names who writes it; of a closed one, that there is no front") {
+  Scratch scratch;
+  ToolProcess writer({WEIR_TOOL, "append", scratch.store(), "--topic=t", "--ack"});
+  REQUIRE(writer.Feed("line\n"));
+  REQUIRE(writer.WaitForLines(1));
+
+  const Outcome live = Run({"info", scratch.store()});
+  CAPTURE(live.out);
+  CHECK(live.status == 0);
+  CHECK(Has(live.out, "opening   live: process " + std::to_string(writer.pid()) + " writes"));
+  CHECK_FALSE(Has(live.out, "recovered"));
+  CHECK_FALSE(Has(live.out, "front     none"));
+  CHECK(Has(Run({"info", scratch.store(), "--json"}).out, R"("has_writer":true,"front":")"));
+
+  writer.EndInput();
+  REQUIRE(writer.Wait().status == 0);
+  const Outcome closed = Run({"info", scratch.store()});
+  CAPTURE(closed.out);
+  CHECK(Has(closed.out, "opening   clean\n"));
+  CHECK(Has(closed.out, "front     none\n"));
+  CHECK(Has(Run({"info", scratch.store(), "--json"}).out, R"("has_writer":false,"front":"none")"));
+}
+
+TEST_CASE("info of a store whose writer was killed does not take it for a live one") {
+  Scratch scratch;
+  ToolProcess writer({WEIR_TOOL, "append", scratch.store(), "--topic=t", "--ack"});
+  REQUIRE(writer.Feed("line\n"));
+  REQUIRE(writer.WaitForLines(1));
+  writer.Kill();
+  writer.Wait();
+
+  const Outcome info = Run({"info", scratch.store()});
+
+  CAPTURE(info.out);
+  CHECK(Has(info.out, "opening   recovered in "));
+  CHECK_FALSE(Has(info.out, "live"));
+}
+
 TEST_CASE("info --json is one object") {
   Scratch scratch;
   REQUIRE(Run({"append", scratch.store(), "--topic=t", "--queues=1"}, "a\nb\n").status == 0);

@@ -27,6 +27,11 @@ TEST_CASE("--from is an offset in a queue and a position in a topic") {
   CHECK(read({"--max=0"}).out.empty());
   CHECK(read({"--queue=0", "--from=4"}).status == 0);
   CHECK(read({"--queue=0", "--from=5"}).status == 1);
+  const Outcome beyond = read({"--from=1000000"});
+  CHECK(beyond.status == 1);
+  CHECK(beyond.out.empty());
+  CHECK(beyond.err.starts_with("weir read: position 1000000 is beyond the end ("));
+  CHECK(read({"--from=1000000", "--follow"}).status == 1);
   CHECK(read({"--queue=1"}).status == 1);
   CHECK(Run({"read", scratch.store(), "--topic=unknown"}).status == 1);
 }

@@ -128,6 +128,19 @@ std::string ReadFile(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
+std::string Damage(const std::string& store, const std::string& text) {
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(store)) {
+    if (!entry.is_regular_file()) continue;
+    const size_t at = ReadFile(entry.path()).find(text);
+    if (at == std::string::npos) continue;
+    std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(static_cast<std::streamoff>(at));
+    file.put(static_cast<char>(text[0] ^ 1));
+    return entry.path().filename();
+  }
+  return "";
+}
+
 std::vector<std::string> LinesOf(const std::string& text) {
   std::vector<std::string> lines;
   size_t begin = 0;

@@ -70,6 +70,8 @@ Outcome Run(const Words& words, const std::string& input = "");
 Outcome Shell(const std::string& line);
 
 std::string ReadFile(const std::string& path);
+// Flips a bit of the first byte of `text` wherever it lies in the store; the name of that file.
+std::string Damage(const std::string& store, const std::string& text);
 // The lines of `text`; all end with a newline, or the last is torn and left out.
 std::vector<std::string> LinesOf(const std::string& text);
 // Field `number`, from 1, of a line with tabs.

@@ -1,26 +1,10 @@
 #include <catch2/catch.hpp>
-#include <filesystem>
-#include <fstream>
 #include <string>
 
 #include "tool/tool_process.h"
 
 namespace weir::tool {
 namespace {
-
-// Flips a bit of the first byte of `text` wherever it lies in the store; the name of that file.
-std::string Damage(const std::string& store, const std::string& text) {
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(store)) {
-    if (!entry.is_regular_file()) continue;
-    const size_t at = ReadFile(entry.path()).find(text);
-    if (at == std::string::npos) continue;
-    std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
-    file.seekp(static_cast<std::streamoff>(at));
-    file.put(static_cast<char>(text[0] ^ 1));
-    return entry.path().filename();
-  }
-  return "";
-}
 
 TEST_CASE("a store that was closed is sound") {
   Scratch scratch;

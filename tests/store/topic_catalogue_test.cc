@@ -1,0 +1,205 @@
+#include "store/topic_catalogue.h"
+
+#include <catch2/catch.hpp>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "store/small_engine.h"
+
+namespace weir::testing {
+namespace {
+
+using internal::CheckTopicName;
+using internal::ConsumeQueues;
+using internal::EncodeTopic;
+using internal::ScannedRecord;
+using internal::TopicCatalogue;
+
+struct Catalogue {
+  internal::ReaderSlots readers;
+  internal::Mutex append_lock;
+  ConsumeQueues queues{&readers, &append_lock};
+  TopicCatalogue topics{&queues};
+};
+
+Words NamesOf(const TopicCatalogue& topics) {
+  Words names;
+  for (const Topic::Entry* const topic : topics.All()) names.push_back(topic->name);
+  return names;
+}
+
+TEST_CASE("any text is a topic's name, if it is no path, not too long and can be printed") {
+  for (const std::string& good :
+       {std::string("t"), std::string("orders.NEW-1"), std::string("Übung 日本"),
+        std::string("with space"), std::string("..."), std::string(".hidden"),
+        std::string("%RETRY%group"), std::string(255, 'x'), std::string("a\\b")}) {
+    CAPTURE(good);
+    CHECK(CheckTopicName(good).ok());
+  }
+  for (const std::string& bad :
+       {std::string(), std::string(256, 'x'), std::string("."), std::string(".."), std::string("/"),
+        std::string("a/b"), std::string("../x"), std::string("a\nb"), std::string("a\0b", 3),
+        std::string("\x7F"), std::string("tab\t")}) {
+    CAPTURE(bad);
+    CHECK(absl::IsInvalidArgument(CheckTopicName(bad)));
+  }
+}
+
+TEST_CASE("a topic is found by its name and by each of its queues, and by no other") {
+  Catalogue all;
+  const Topic::Entry* const one = *all.topics.Add("one", 0, 3, LogPosition(100));
+  const Topic::Entry* const two = *all.topics.Add("two", 3, 1, LogPosition(200));
+  const Topic::Entry* const far = *all.topics.Add("far", 10, 5, LogPosition(300));
+
+  CHECK(all.topics.Find("one") == one);
+  CHECK(all.topics.Find("two") == two);
+  CHECK(all.topics.Find("on") == nullptr);
+  CHECK(all.topics.Find("") == nullptr);
+  for (const uint32_t number : {0u, 1u, 2u}) CHECK(all.topics.OfQueue(number) == one);
+  CHECK(all.topics.OfQueue(3) == two);
+  for (const uint32_t number : {4u, 9u, 15u, ~0u}) CHECK(all.topics.OfQueue(number) == nullptr);
+  CHECK(all.topics.OfQueue(10) == far);
+  CHECK(all.topics.OfQueue(14) == far);
+  CHECK(all.topics.next_queue() == 15);
+  CHECK(all.queues.has(14));
+  CHECK(NamesOf(all.topics) == Words{"one", "two", "far"});
+}
+
+TEST_CASE("what stands twice is there once; what contradicts what is there is damage") {
+  Catalogue all;
+  const Topic::Entry* const one = *all.topics.Add("one", 0, 3, LogPosition(100));
+  CHECK(*all.topics.Add("one", 0, 3, LogPosition(612)) == one);
+  CHECK(one->created == LogPosition(100));
+
+  CHECK(absl::IsDataLoss(all.topics.Add("one", 0, 4, LogPosition(700)).status()));
+  CHECK(absl::IsDataLoss(all.topics.Add("one", 3, 3, LogPosition(700)).status()));
+  CHECK(absl::IsDataLoss(all.topics.Add("other", 2, 1, LogPosition(700)).status()));
+  CHECK_FALSE(all.topics.Add("none", 3, 0, LogPosition(700)).ok());
+  CHECK_FALSE(all.topics.Add("many", 3, kMaxQueuesPerTopic + 1, LogPosition(700)).ok());
+  CHECK_FALSE(all.topics.Add("a/b", 3, 1, LogPosition(700)).ok());
+  CHECK(absl::IsResourceExhausted(
+      all.topics.Add("late", ConsumeQueues::kQueuesMax, 1, LogPosition(700)).status()));
+  CHECK(NamesOf(all.topics) == Words{"one"});
+  CHECK(all.topics.next_queue() == 3);
+}
+
+TEST_CASE("saved topics come back, all of them or those of a range, however they are cut off") {
+  Catalogue all;
+  for (uint32_t i = 0; i < 5; ++i) {
+    REQUIRE(all.topics.Add("topic " + std::to_string(i), i * 2, 2, LogPosition(i * 100)).ok());
+  }
+  const std::string everything = all.topics.SaveAll(LogPosition(400));
+  const std::string changes = all.topics.SaveChanges(LogPosition(200), LogPosition(400));
+
+  Catalogue from_all;
+  REQUIRE(from_all.topics.Load(everything).ok());
+  CHECK(NamesOf(from_all.topics) == Words{"topic 0", "topic 1", "topic 2", "topic 3"});
+  CHECK(from_all.topics.Find("topic 3")->created == LogPosition(300));
+  CHECK(from_all.topics.next_queue() == 8);
+  CHECK(from_all.queues.count() == 8);
+
+  Catalogue in_steps;
+  REQUIRE(in_steps.topics.Load(all.topics.SaveAll(LogPosition(200))).ok());
+  REQUIRE(in_steps.topics.Load(changes).ok());
+  CHECK(NamesOf(in_steps.topics) == NamesOf(from_all.topics));
+
+  for (size_t size = 0; size < everything.size(); ++size) {
+    Catalogue cut;
+    const absl::Status loaded = cut.topics.Load({everything.data(), size});
+    CHECK((loaded.ok() || absl::IsDataLoss(loaded) || absl::IsInvalidArgument(loaded)));
+    CHECK(cut.topics.All().size() < 4);
+  }
+}
+
+// The catalogue records of a topic, in their order.
+std::vector<LogPosition> RecordsOf(MessageStore& store) {
+  std::vector<LogPosition> positions;
+  const auto records = store.Dump(LogPosition(0), 1000);
+  REQUIRE(records.ok());
+  for (const RecordInfo& record : *records) {
+    if (record.type == internal::RecordTypeName(internal::RecordType::kCatalogue)) {
+      positions.push_back(record.position);
+    }
+  }
+  return positions;
+}
+
+TEST_CASE("if one copy of a topic's record is damaged the other serves, whichever it is") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  std::vector<LogPosition> copies;
+  {
+    auto store = OpenStore(SmallOptions(disk, clock));
+    REQUIRE(store->CreateTopic("t", 3).ok());
+    copies = RecordsOf(*store);
+    REQUIRE(copies.size() == 2);
+    AppendNumbered(*store, "t", 0, 5, 20);
+    Close(*store);
+  }
+  // One bad sector does not reach both.
+  CHECK(copies[1] - copies[0] >= 512);
+
+  const size_t damaged = GENERATE(size_t{0}, size_t{1});
+  FlipBit(disk, copies[damaged] + 50);
+  auto store = OpenStore(SmallOptions(disk, clock));
+  CHECK(store->FindTopic("t").ok());
+  CHECK(store->FindTopic("t")->queue_count() == 3);
+  CHECK(AllOf(*store, "t", 0) == NumberedBodies(0, 5, 20));
+  CHECK(store->state() == StoreState::kDegraded);
+  CHECK(store->CreateTopic("u", 2).ok());
+  Append(*store, {.topic = "u", .queue_id = 0, .body = "u"});
+  CHECK(AllOf(*store, "t", 0) == NumberedBodies(0, 5, 20));
+  CHECK(AllOf(*store, "u", 0) == Words{"u"});
+}
+
+TEST_CASE("numbers that messages of an unknown topic have are not given to a new one") {
+  Catalogue all;
+  REQUIRE(all.topics.Add("known", 0, 2, LogPosition(100)).ok());
+  alignas(8) char memory[48] = {};
+  internal::WriteStamp(memory, {.bytes = 48, .queue_number = 6, .queue_offset = 0});
+  internal::WriteParts(memory, {}, 0, 0);
+  internal::Publish(memory, internal::Seal(memory, LogPosition(4096), 1));
+  const ScannedRecord record{
+      .position = LogPosition(4096), .bytes = memory, .header = internal::LoadHeader(memory)};
+  REQUIRE(all.topics.Apply(record).ok());
+
+  CHECK(all.topics.next_queue() == 7);
+  CHECK(all.topics.OfQueue(6) == nullptr);
+
+  // Who opens with what was saved reads no message of the sealed part, and knows it all the same.
+  for (const std::string& saved : {all.topics.SaveAll(LogPosition(8192)),
+                                   all.topics.SaveChanges(LogPosition(200), LogPosition(8192))}) {
+    Catalogue again;
+    REQUIRE(again.topics.Load(saved).ok());
+    CHECK(again.topics.next_queue() == 7);
+    REQUIRE(again.topics.Add("new", 7, 2, LogPosition(9000)).ok());
+    CHECK(again.topics.next_queue() == 9);
+    CHECK(again.topics.OfQueue(6) == nullptr);
+  }
+}
+
+TEST_CASE("the topic's record may not be taken for another: its body is checked") {
+  Catalogue all;
+  const auto apply = [&](absl::string_view body) {
+    const auto bytes = static_cast<uint32_t>(internal::RecordBytes(0, body.size()));
+    std::vector<uint64_t> memory(bytes / 8);
+    char* const record = reinterpret_cast<char*>(memory.data());
+    internal::WriteStamp(record, {.bytes = bytes, .type = internal::RecordType::kCatalogue});
+    char* const to = internal::WriteParts(record, {}, 0, static_cast<uint32_t>(body.size()));
+    if (!body.empty()) std::memcpy(to, body.data(), body.size());
+    internal::Publish(record, internal::Seal(record, LogPosition(4096), 1));
+    return all.topics.Apply(
+        {.position = LogPosition(4096), .bytes = record, .header = internal::LoadHeader(record)});
+  };
+  const std::string whole = EncodeTopic("name", 0, 4);
+  for (size_t size = 0; size < whole.size(); ++size) {
+    CHECK(absl::IsDataLoss(apply({whole.data(), size})));
+  }
+  CHECK(all.topics.All().empty());
+  REQUIRE(apply(whole).ok());
+  CHECK(all.topics.Find("name")->queue_count == 4);
+}
+
+}  // namespace
+}  // namespace weir::testing
