@@ -127,7 +127,7 @@ struct RunLink {
 inline constexpr RunLink kNoLink{LogPosition(~uint64_t{0}), QueueOffset(0)};
 
 // A run as a node of its queue's skip list. Its jump leads to the depth JumpDepth(depth), or
-// nowhere if the segment there was gone already when the run was made.
+// nowhere if the segment there was gone already, or its index file, when the run was made.
 struct RunLinks {
   uint32_t depth = 0;          // runs before it, as far as was known
   RunLink previous = kNoLink;  // exists if and only if depth > 0

@@ -1,5 +1,5 @@
-// All index files of a store, opened when they are asked for; of the open ones at most
-// kOpenFilesMax are kept, the least recently used are closed first.
+// All index files of a store, opened when they are asked for; at most kOpenFilesMax stay open, the
+// least recently used are closed first.
 
 #ifndef WEIR_INDEX_INDEX_FILES_H_
 #define WEIR_INDEX_INDEX_FILES_H_

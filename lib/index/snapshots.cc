@@ -1,6 +1,7 @@
 #include "index/snapshots.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -79,6 +80,16 @@ void Snapshots::CopyTo(IndexFileWriter& writer, LogPosition segment_begin) {
 }
 
 // --- Loading
+
+// Whether a segment that is not in the list was once, and is lost. Where a cut skipped its number,
+// its index file is of a log that never came to be.
+bool Snapshots::WasThere(LogPosition segment_begin) const {
+  const std::vector<SegmentEntry> entries = log_.segments().entries();
+  const auto behind = std::upper_bound(
+      entries.begin(), entries.end(), segment_begin,
+      [](LogPosition begin, const SegmentEntry& entry) { return begin < entry.begin(); });
+  return behind == entries.begin() || !std::prev(behind)->cut;
+}
 
 // A file whose segment is lost tells what the indexes knew all the same.
 absl::StatusOr<std::shared_ptr<IndexFile>> Snapshots::Open(LogPosition segment_begin) {
@@ -173,6 +184,7 @@ absl::StatusOr<Snapshots::Loaded> Snapshots::Load(const std::vector<LogPosition>
   for (size_t i = named.size(); i-- > 0;) {
     const LogPosition begin = named[i];
     if (begin >= end || log_.segments().BeginOf(begin) != begin) continue;
+    if (!log_.segments().EntryAt(begin) && !WasThere(begin)) continue;
     absl::StatusOr<std::shared_ptr<IndexFile>> file = Open(begin);
     if (file.ok() && (*file)->header().identity.records_end > end) continue;
     // What changed in a segment without an index file stands in the log only: it is read from

@@ -76,6 +76,7 @@ class Snapshots {
 
   bool IsTimeForFull(absl::string_view name, uint64_t all_bytes, uint64_t change_bytes,
                      bool is_requested);
+  bool WasThere(LogPosition segment_begin) const;
   absl::StatusOr<std::shared_ptr<IndexFile>> Open(LogPosition segment_begin);
   absl::StatusOr<Link> Take(LogPosition begin, std::shared_ptr<IndexFile> file, Names& pending);
   absl::Status LoadAll(const std::vector<Link>& links, uint64_t* bytes_read);

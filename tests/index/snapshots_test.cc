@@ -163,6 +163,39 @@ TEST_CASE("states of several indexes are loaded whichever files they are whole i
   for (uint64_t segment = 0; segment < SealedSegments(again); ++segment) again.InFile(segment);
 }
 
+TEST_CASE("the index file of a number that a cut skipped tells nothing") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  size_t kept = 0;
+  uint64_t skipped = 0;
+  {
+    Indexed store(disk, clock);
+    kept = store.AppendNumbered(1, 0, 25).size();
+    SyncNow(*store.log);
+    skipped = store.log->front().durable_end().value() / kSegment + 1;
+  }
+  FaultFileSystem other(disk.PowerLoss(LossPlan::LoseEverything()));
+  std::string stranger;
+  {
+    // The log as it might have gone on.
+    Indexed store(disk, clock);
+    store.AppendNumbered(1, 25, 60);
+    store.SealAll();
+    stranger = disk.ReadFile(IndexPath(skipped));
+  }
+  for (int opens = 0; opens < 2; ++opens) {
+    other.WriteFile(IndexPath(skipped), stranger);
+    Indexed store(other, clock);
+    REQUIRE_FALSE(store.log->segments().EntryAt(LogPosition(skipped * kSegment)));
+    CHECK(store.queues.queue(1).end() == kept);
+    CHECK(store.words.words.size() == kept);
+    store.AppendNumbered(1, kept, 1);
+    ++kept;
+    SyncNow(*store.log);
+    REQUIRE(store.log->Close().ok());  // nothing is sealed
+  }
+}
+
 TEST_CASE("a saved state that makes no sense is left out whole, and the log is read instead") {
   FaultFileSystem disk;
   ManualClock clock;
