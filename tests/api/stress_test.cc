@@ -48,10 +48,11 @@ void Produce(Stress& stress, int producer) {
   const Topic topic = stress.store->OpenTopic("orders").value_or(Topic());
   const std::vector<QueueRef> audit = {{"audit", 0}};
   for (int i = 0; i < kRounds; ++i) {
-    const std::string body = absl::StrCat(producer, ".", i, std::string(i % 300, 'x'));
+    const std::string body =
+        absl::StrCat(producer, ".", i, std::string(static_cast<size_t>(i) % 300, 'x'));
     const Message message{.topic = topic,
                           .tag = i % 2 == 0 ? "even" : "odd",
-                          .ordering_key = body.substr(0, 3),
+                          .ordering_key = absl::string_view(body).substr(0, 3),
                           .further_queues = absl::MakeConstSpan(audit).first(i % 7 == 0 ? 1 : 0),
                           .body = body};
     switch (i % 5) {
