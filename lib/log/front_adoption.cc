@@ -20,8 +20,11 @@ bool QueuesFit(const char* record, uint32_t bytes) {
 }
 
 bool LengthFits(const RecordHeader& header, uint64_t available) {
-  return header.bytes() >= kRecordHeaderBytes && header.bytes() % kRecordAlignment == 0 &&
-         header.bytes() <= available && header.version == kRecordVersion;
+  // Behind a record there is nothing, or room for another one.
+  const uint64_t bytes = header.bytes();
+  return bytes >= kRecordHeaderBytes && bytes % kRecordAlignment == 0 &&
+         (bytes == available || bytes + kRecordHeaderBytes <= available) &&
+         header.version == kRecordVersion;
 }
 
 // A claim that its stamp describes well enough to become a void.
@@ -84,6 +87,10 @@ uint64_t SettleClaims(Front& front, std::vector<DamagedRange>* damage) {
     const uint64_t available = std::min(claimed - at, front.segment_bytes() - in_segment);
     char* const record = front.At(at);
     const RecordHeader header = LoadHeader(record);
+    if (available < kRecordHeaderBytes) {
+      damage->push_back({at, at + available, "the front ends inside a record"});
+      break;
+    }
     const bool has_length = LengthFits(header, available);
     if (!has_length || (header.word < 0 && !CanBeVoided(record, header))) {
       const uint64_t lost = has_length ? header.bytes() : LostBytes(front, at, available);
