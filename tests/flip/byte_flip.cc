@@ -89,6 +89,7 @@ std::vector<Case> AllCases(const std::vector<SampleStore>& stores, const Flags& 
   std::vector<Case> cases;
   Random random(flags.seed);
   for (size_t store = 0; store < stores.size(); ++store) {
+    if (!flags.store.empty() && stores[store].name != flags.store) continue;
     for (size_t file = 0; file < stores[store].files.size(); ++file) {
       const SampleFile& target = stores[store].files[file];
       const auto add = [&](Damage::Kind kind, uint64_t offset, uint32_t bit) {
@@ -238,6 +239,10 @@ void RunWorkers(const std::vector<SampleStore>& stores, const std::vector<Case>&
 int Flip(const std::vector<SampleStore>& stores, const Flags& flags) {
   const auto begin = SteadyClock::now();
   const std::vector<Case> cases = AllCases(stores, flags);
+  if (cases.empty()) {
+    std::fprintf(stderr, "no store has the name %s\n", flags.store.c_str());
+    return 2;
+  }
   void* const memory =
       mmap(nullptr, sizeof(Tally), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) {
@@ -296,7 +301,7 @@ int Main(int argc, char** argv) {
   Flags flags;
   if (!ParseFlags(argc, argv, &flags)) {
     std::fprintf(stderr,
-                 "usage: byte_flip [--bits=one|all] [--seed=S] [--workers=N]\n"
+                 "usage: byte_flip [--bits=one|all] [--seed=S] [--workers=N] [--store=NAME]\n"
                  "       byte_flip --seed=S --store=NAME --file=FILE --damage=WOUND\n");
     return 2;
   }
