@@ -6,9 +6,12 @@
 #ifndef WEIR_BASE_MUTEX_H_
 #define WEIR_BASE_MUTEX_H_
 
+#include <unistd.h>
+
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 
 #include "absl/base/thread_annotations.h"
@@ -61,21 +64,31 @@ class ABSL_SCOPED_LOCKABLE MutexLock {
 
 class CondVar {
  public:
+  CondVar() : condition_(new std::condition_variable), process_(getpid()) {}
+  // In a forked child the threads that waited are not there, and destroying what they waited for
+  // would wait for them forever: it is left to the end of the process.
+  ~CondVar() {
+    if (getpid() != process_) static_cast<void>(condition_.release());
+  }
+  CondVar(const CondVar&) = delete;
+  CondVar& operator=(const CondVar&) = delete;
+
   void Wait(Mutex& mutex) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
     std::unique_lock<std::mutex> lock(mutex.mutex_, std::adopt_lock);
-    condition_.wait(lock);
+    condition_->wait(lock);
     lock.release();
   }
   // Returns after at most `nanos`, possibly earlier.
   void WaitFor(Mutex& mutex, int64_t nanos) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
     std::unique_lock<std::mutex> lock(mutex.mutex_, std::adopt_lock);
-    condition_.wait_for(lock, std::chrono::nanoseconds(nanos));
+    condition_->wait_for(lock, std::chrono::nanoseconds(nanos));
     lock.release();
   }
-  void NotifyAll() { condition_.notify_all(); }
+  void NotifyAll() { condition_->notify_all(); }
 
  private:
-  std::condition_variable condition_;
+  std::unique_ptr<std::condition_variable> condition_;
+  pid_t process_;
 };
 
 }  // namespace weir::internal
