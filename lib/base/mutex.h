@@ -6,8 +6,6 @@
 #ifndef WEIR_BASE_MUTEX_H_
 #define WEIR_BASE_MUTEX_H_
 
-#include <unistd.h>
-
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -15,6 +13,7 @@
 #include <mutex>
 
 #include "absl/base/thread_annotations.h"
+#include "base/fork_generation.h"
 
 namespace weir::internal {
 
@@ -64,11 +63,11 @@ class ABSL_SCOPED_LOCKABLE MutexLock {
 
 class CondVar {
  public:
-  CondVar() : condition_(new std::condition_variable), process_(getpid()) {}
+  CondVar() = default;
   // In a forked child the threads that waited are not there, and destroying what they waited for
-  // would wait for them forever: it is left to the end of the process.
+  // would wait for them for ever: it is left to the end of the process.
   ~CondVar() {
-    if (getpid() != process_) static_cast<void>(condition_.release());
+    if (ForkGeneration() != generation_) static_cast<void>(condition_.release());
   }
   CondVar(const CondVar&) = delete;
   CondVar& operator=(const CondVar&) = delete;
@@ -87,8 +86,8 @@ class CondVar {
   void NotifyAll() { condition_->notify_all(); }
 
  private:
-  std::unique_ptr<std::condition_variable> condition_;
-  pid_t process_;
+  std::unique_ptr<std::condition_variable> condition_ = std::make_unique<std::condition_variable>();
+  const uint32_t generation_ = ForkGeneration();
 };
 
 }  // namespace weir::internal

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/fork_generation.h"
 #include "base/mutex.h"
 
 namespace weir::internal {
@@ -21,18 +22,6 @@ namespace {
 // Keeps deadlines far from overflow.
 constexpr absl::Duration kRestMax = absl::Hours(24 * 365);
 constexpr size_t kNameBytesMax = 15;
-
-// How many forks lie between this process and the first one that made a worker.
-std::atomic<uint32_t> fork_generation{0};
-
-uint32_t ForkGeneration() {
-  // fork() copies no thread but the caller's. Joining a thread that was not copied, or destroying
-  // the condition it slept on, would hang for ever, so a child must know that it is one.
-  static const int registered = pthread_atfork(
-      nullptr, nullptr, [] { fork_generation.fetch_add(1, std::memory_order_relaxed); });
-  static_cast<void>(registered);
-  return fork_generation.load(std::memory_order_relaxed);
-}
 
 // Blocks asynchronous signals for as long as it lives. A thread inherits the mask of its creator,
 // so there is no moment in which a signal of the host could land in a new one.
@@ -124,7 +113,7 @@ Worker::Worker(const std::string& name, Step step, int core)
 
 Worker::~Worker() {
   if (IsForkedChild()) {
-    // Leaked on purpose; see ForkGeneration().
+    // Leaked on purpose: joining a thread that was not copied would hang for ever.
     static_cast<void>(new std::shared_ptr<Shared>(std::move(shared_)));
     return;
   }
@@ -144,8 +133,6 @@ void Worker::Stop() {
   if (shared_->thread.get_id() != std::this_thread::get_id()) shared_->thread.join();
 }
 
-bool Worker::IsForkedChild() const {
-  return shared_->generation != fork_generation.load(std::memory_order_relaxed);
-}
+bool Worker::IsForkedChild() const { return shared_->generation != ForkGeneration(); }
 
 }  // namespace weir::internal

@@ -1,7 +1,11 @@
 #include "base/mutex.h"
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
 #include <cstdint>
+#include <memory>
 #include <thread>
 #include <vector>
 
@@ -112,6 +116,41 @@ TEST_CASE("a wait with a limit ends without a notification, and with the lock") 
     condition.WaitFor(mutex, nanos);
     CHECK_FALSE(IsFree(mutex));
   }
+}
+
+TEST_CASE("a forked child destroys a condition that threads of its parent sleep on") {
+  Mutex mutex;
+  auto condition = std::make_unique<CondVar>();
+  bool is_asleep = false;
+  bool is_over = false;
+  std::thread sleeper([&] {
+    MutexLock lock(mutex);
+    is_asleep = true;
+    while (!is_over) condition->Wait(mutex);
+  });
+  const auto look = [&] {
+    MutexLock lock(mutex);
+    return is_asleep;
+  };
+  while (!look()) std::this_thread::yield();
+  const pid_t pid = fork();
+  if (pid == 0) {
+    alarm(20);
+    condition.reset();
+    _exit(0);
+  }
+  int status = 0;
+  const pid_t waited = waitpid(pid, &status, 0);
+  {
+    MutexLock lock(mutex);
+    is_over = true;
+  }
+  condition->NotifyAll();
+  sleeper.join();
+
+  REQUIRE(pid > 0);
+  REQUIRE(waited == pid);
+  CHECK((WIFEXITED(status) && WEXITSTATUS(status) == 0));
 }
 
 }  // namespace
