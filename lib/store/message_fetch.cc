@@ -80,9 +80,13 @@ absl::StatusOr<MessageFetch::Got> MessageFetch::Damaged(LogPosition position,
   const auto entry = log_.segments().EntryAt(position);
   const auto file = log_.segments().Find(position);
   if (entry && file.ok()) {
+    // The open record of those behind may stand anywhere before. If it cannot be read, less is
+    // found.
+    if (!(*file)->incarnations_are_complete()) CompleteIncarnations(**file).IgnoreError();
     SegmentScanner scanner(
         **file, [this](LogPosition at, absl::Span<char> out) { return log_.ReadBytes(at, out); },
         position, std::min(entry->end(), log_.ContiguousVisibleEnd()), Groups::kMembers);
+    scanner.AddIncarnation(log_.CurrentIncarnation());
     const auto found = scanner.Resync(position + kRecordAlignment);
     damage_.end = found.ok() && *found
                       ? scanner.position()

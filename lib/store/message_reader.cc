@@ -291,11 +291,9 @@ absl::Status MessageReader::ReadTopicInto(const Topic::Entry& topic, LogPosition
     } else {
       if (!result.messages_.empty()) break;
       result.outcome_ = got == Got::kRemoved ? ReadOutcome::kBeingRemoved : ReadOutcome::kDamaged;
+      // Not to the end of the damage: what stands there in another queue may be readable.
       result.next_position_ = way.position + kRecordAlignment;
-      if (got == Got::kDamaged) {
-        result.damage_ = std::move(fetch.damage());
-        result.next_position_ = std::max(result.next_position_, result.damage_->end);
-      }
+      if (got == Got::kDamaged) result.damage_ = std::move(fetch.damage());
       return absl::OkStatus();
     }
     ways.pop();
