@@ -121,7 +121,15 @@ absl::Status ConsumeQueues::EnterOne(uint32_t number, uint64_t offset, const Que
     return absl::DataLossError(absl::StrCat("queue ", number, " is in no catalogue record"));
   }
   ConsumeQueue& queue = this->queue(number);
-  if (offset < queue.end()) return absl::OkStatus();
+  if (offset < queue.end()) {
+    // What is in index files is not asked: there, two of one number would have been told apart.
+    QueueEntry known;
+    if (queue.CopyEntries(offset, 1, &known) == 0 || known.position == entry.position) {
+      return absl::OkStatus();
+    }
+    return absl::DataLossError(
+        absl::StrCat("queue ", number, " has another record at offset ", offset));
+  }
   if (!knows_begin_ && queue.end() == 0) queue.BeginAt(offset);
   if (offset - queue.end() > kHolesMax) {
     return absl::DataLossError(

@@ -134,6 +134,15 @@ TEST_CASE("a record that is applied twice is there once") {
   CHECK(Positions(all, 1) == std::vector<uint64_t>{128});
 }
 
+TEST_CASE("of two records with one number the second is refused by name, and the first stays") {
+  Queues all(2);
+  REQUIRE(all.queues.Apply(Record(LogPosition(128), 0, 0)).ok());
+  const absl::Status second = all.queues.Apply(Record(LogPosition(256), 0, 0));
+  CHECK(absl::IsDataLoss(second));
+  CHECK(second.message().find("queue 0 has another record at offset 0") == 0);
+  CHECK(Positions(all, 0) == std::vector<uint64_t>{128});
+}
+
 TEST_CASE("offsets whose record was not found are holes, and those behind keep their numbers") {
   Queues all(2);
   REQUIRE(all.queues.Apply(Record(LogPosition(128), 0, 2)).ok());
