@@ -29,8 +29,10 @@ class FollowedFrontReader final : public FrontReader {
     if (position + kRecordHeaderBytes > claimed) return Found::kUnpublished;
     const int32_t word = LoadWord(front_->At(position));
     const uint64_t bytes = static_cast<uint64_t>(word < 0 ? -int64_t{word} : word);
-    if (word < 0 && position >= front_->begin()) return Found::kUnpublished;
-    if (bytes < kRecordHeaderBytes || bytes > claimed - position) {
+    if (word < 0 && position >= front_->begin() && position >= front_->written_end()) {
+      return Found::kUnpublished;
+    }
+    if (word < 0 || bytes < kRecordHeaderBytes || bytes > claimed - position) {
       // Overwritten while we looked, or somebody's stray write: the begin tells.
       return position < front_->begin() ? Found::kNotHere : Found::kDamaged;
     }

@@ -75,7 +75,7 @@ class FollowedLog final : public LogView {
   }
 
   LogPosition durable_end() const;
-  LogPosition written_end() const;
+  LogPosition written_end() const override;
   bool front_is_shared() const { return front() != nullptr; }
   bool has_writer() const { return has_writer_.load(std::memory_order_acquire); }
   Directory& directory() { return *directory_; }

@@ -65,6 +65,12 @@ LogPosition Front::Reclaim(LogPosition wanted, LogPosition keep_from, bool* read
   return LogPosition(reusable_begin_ + ring_bytes());
 }
 
+void Front::LeaveWritten() {
+  MutexLock lock(reclaim_lock_);
+  reusable_begin_ = written_end().value();
+  Set(header_->front_begin, written_end());
+}
+
 void Front::HoldReclaim(bool hold) {
   MutexLock lock(reclaim_lock_);
   reclaim_held_ = hold;

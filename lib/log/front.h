@@ -96,6 +96,9 @@ class Front {
   LogPosition Reclaim(LogPosition wanted, LogPosition keep_from, bool* reader_in_the_way)
       ABSL_LOCKS_EXCLUDED(append_lock_);
 
+  // Reclaims all that was written. Nobody reads or appends yet.
+  void LeaveWritten() ABSL_LOCKS_EXCLUDED(reclaim_lock_);
+
   // While held nothing is reclaimed: somebody reads whole stretches of the ring.
   void HoldReclaim(bool hold) ABSL_LOCKS_EXCLUDED(reclaim_lock_);
 

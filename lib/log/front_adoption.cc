@@ -1,11 +1,13 @@
 #include "log/front_adoption.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "format/record.h"
+#include "log/segment_scanner.h"
 
 namespace weir::internal {
 namespace {
@@ -40,21 +42,157 @@ bool CanBeVoided(const char* record, const RecordHeader& header) {
   return true;
 }
 
+// Walks the unwritten part of a front whose bytes somebody may have overwritten. A claim has no
+// checksum, so its length is believed only if it leads to something that can be believed.
+class Settler {
+ public:
+  Settler(Front& front, std::vector<DamagedRange>* damage) : front_(front), damage_(damage) {}
+
+  uint64_t Run();
+
+ private:
+  uint64_t Available(LogPosition at) const;
+  bool IsWhole(LogPosition at) const;
+  bool HasShape(LogPosition at) const;
+  bool LeadsOn(LogPosition at);
+  uint64_t GroupBytes(LogPosition at) const;
+  uint64_t LostBytes(LogPosition at) const;
+  std::optional<LogPosition> EndAround(LogPosition at) const;
+  bool MendWord(LogPosition at, uint64_t bytes);
+  LogPosition Cover(LogPosition at);
+
+  Front& front_;
+  std::vector<DamagedRange>* const damage_;
+  const LogPosition claimed_ = front_.claimed_end();
+  LogPosition believed_;  // every length below leads on
+};
+
+// How many bytes belong to what begins at `at` and to what follows it in its segment.
+uint64_t Settler::Available(LogPosition at) const {
+  const uint64_t in_segment = at.value() & (front_.segment_bytes() - 1);
+  return std::min(claimed_ - at, front_.segment_bytes() - in_segment);
+}
+
+// Whether a published record begins at `at` and verifies.
+bool Settler::IsWhole(LogPosition at) const {
+  const char* const record = front_.At(at);
+  const uint64_t available = Available(at);
+  const RecordHeader header = LoadHeader(record);
+  if (!LengthFits(header, available)) return false;
+  if (Verify(record, available, at, front_.incarnation())) return true;
+  // An open record is seeded with what it ends.
+  const auto open = DecodeOpen({at, record, header});
+  return open && Verify(record, available, at, open->previous);
+}
+
+// Whether what begins at `at` has the length of a claim or of a published record.
+bool Settler::HasShape(LogPosition at) const {
+  const char* const record = front_.At(at);
+  const RecordHeader header = LoadHeader(record);
+  return LengthFits(header, Available(at)) && (header.word > 0 || CanBeVoided(record, header));
+}
+
+// Whether lengths lead from `at` to a record that verifies or to the end of all that was claimed.
+bool Settler::LeadsOn(LogPosition at) {
+  LogPosition end = at;
+  while (end < claimed_ && end >= believed_) {
+    const LogPosition start = RecordStart(end, front_.segment_bytes());
+    if (start >= claimed_ || (end != at && IsWhole(start))) break;
+    if (!HasShape(start)) return false;
+    end = start + LoadHeader(front_.At(start)).bytes();
+  }
+  believed_ = std::max(believed_, end);
+  return true;
+}
+
 // How far it is from `at`, where no length can be believed, to the next published record that
 // verifies; else to the end. Claims between the two cannot be told from rubbish.
-uint64_t LostBytes(const Front& front, LogPosition at, uint64_t available) {
+uint64_t Settler::LostBytes(LogPosition at) const {
+  const uint64_t available = Available(at);
   for (uint64_t skip = kRecordHeaderBytes; skip + kRecordHeaderBytes <= available;
        skip += kRecordAlignment) {
-    const char* const record = front.At(at + skip);
-    if (!Verify(record, available - skip, at + skip, front.incarnation())) continue;
+    if (!IsWhole(at + skip)) continue;
     // A member of a group whose header is lost was perhaps never published.
-    if (uint64_t{LoadHeader(record).group_distance} * kRecordAlignment <= skip &&
-        LoadHeader(record).group_distance != 0) {
-      continue;
-    }
-    return skip;
+    const RecordHeader header = LoadHeader(front_.At(at + skip));
+    const uint64_t distance = uint64_t{header.group_distance} * kRecordAlignment;
+    if (distance == 0 || distance > skip) return skip;
   }
   return available;
+}
+
+// How many bytes the group has whose members stand behind `at`, if there is one.
+uint64_t Settler::GroupBytes(LogPosition at) const {
+  LogPosition end = at + kRecordHeaderBytes;
+  while (end - at + kRecordHeaderBytes <= Available(at) && IsWhole(end)) {
+    const RecordHeader member = LoadHeader(front_.At(end));
+    if (uint64_t{member.group_distance} * kRecordAlignment != end - at) break;
+    end = end + member.bytes();
+  }
+  return end - at;
+}
+
+// The end of the record that `at` lies inside of, if there is one that verifies.
+std::optional<LogPosition> Settler::EndAround(LogPosition at) const {
+  const LogPosition segment(at.value() & ~(front_.segment_bytes() - 1));
+  const LogPosition lowest = std::max(front_.front_begin(), segment + kSegmentHeaderBytes);
+  for (LogPosition before = at; before >= lowest + kRecordAlignment;) {
+    before = before - kRecordAlignment;
+    if (!IsWhole(before)) continue;
+    const LogPosition end = before + LoadHeader(front_.At(before)).bytes();
+    return end > at ? std::optional(end) : std::nullopt;
+  }
+  return std::nullopt;
+}
+
+// If nothing but the length was overwritten, the checksum knows whether `bytes` is it.
+bool Settler::MendWord(LogPosition at, uint64_t bytes) {
+  const int32_t found = LoadWord(front_.At(at));
+  Publish(front_.At(at), static_cast<int32_t>(bytes));
+  if (IsWhole(at)) return true;
+  Publish(front_.At(at), found);
+  return false;
+}
+
+// Makes something whole of a stretch that does not lead on. Returns its end.
+LogPosition Settler::Cover(LogPosition at) {
+  const uint64_t lost = LostBytes(at);
+  for (const uint64_t bytes : {GroupBytes(at), lost}) {
+    if (MendWord(at, bytes)) return at + bytes;
+  }
+  // If it is the written end that was overwritten, this is the middle of a record.
+  if (const auto end = at == front_.written_end() ? EndAround(at) : std::nullopt) {
+    front_.set_written_end(*end);
+    return *end;
+  }
+  WriteFiller(front_.At(at), at, static_cast<uint32_t>(lost), kIsLost, front_.last_store_time(),
+              front_.incarnation());
+  damage_->push_back(
+      {at, at + lost,
+       absl::StrCat("front at ", at.value(), ": ", lost, " bytes were overwritten by somebody")});
+  return at + lost;
+}
+
+uint64_t Settler::Run() {
+  uint64_t voided = 0;
+  for (LogPosition end = front_.written_end(); end < claimed_;) {
+    const LogPosition at = RecordStart(end, front_.segment_bytes());
+    if (at >= claimed_) break;
+    if (Available(at) < kRecordHeaderBytes) {
+      damage_->push_back({at, at + Available(at), "the front ends inside a record"});
+      break;
+    }
+    if (!IsWhole(at) && !LeadsOn(at)) {
+      end = Cover(at);
+      continue;
+    }
+    const RecordHeader header = LoadHeader(front_.At(at));
+    if (header.word < 0) {
+      SealVoid(front_.At(at), at, front_.incarnation());
+      ++voided;
+    }
+    end = at + header.bytes();
+  }
+  return voided;
 }
 
 }  // namespace
@@ -78,37 +216,7 @@ absl::StatusOr<std::unique_ptr<SharedMemory>> TakeFront(FileSystem& file_system,
 }
 
 uint64_t SettleClaims(Front& front, std::vector<DamagedRange>* damage) {
-  uint64_t voided = 0;
-  const LogPosition claimed = front.claimed_end();
-  for (LogPosition end = front.written_end(); end < claimed;) {
-    const LogPosition at = RecordStart(end, front.segment_bytes());
-    if (at >= claimed) break;
-    const uint64_t in_segment = at.value() & (front.segment_bytes() - 1);
-    const uint64_t available = std::min(claimed - at, front.segment_bytes() - in_segment);
-    char* const record = front.At(at);
-    const RecordHeader header = LoadHeader(record);
-    if (available < kRecordHeaderBytes) {
-      damage->push_back({at, at + available, "the front ends inside a record"});
-      break;
-    }
-    const bool has_length = LengthFits(header, available);
-    if (!has_length || (header.word < 0 && !CanBeVoided(record, header))) {
-      const uint64_t lost = has_length ? header.bytes() : LostBytes(front, at, available);
-      WriteFiller(record, at, static_cast<uint32_t>(lost), kIsLost, front.last_store_time(),
-                  front.incarnation());
-      damage->push_back({at, at + lost,
-                         absl::StrCat("front at ", at.value(), ": ", lost,
-                                      " bytes were overwritten by somebody")});
-      end = at + lost;
-      continue;
-    }
-    if (header.word < 0) {
-      SealVoid(record, at, front.incarnation());
-      ++voided;
-    }
-    end = at + header.bytes();
-  }
-  return voided;
+  return Settler(front, damage).Run();
 }
 
 }  // namespace weir::internal

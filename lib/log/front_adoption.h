@@ -26,7 +26,8 @@ absl::StatusOr<std::unique_ptr<SharedMemory>> TakeFront(FileSystem& file_system,
 
 // Walks what the dead process claimed: each unpublished claim becomes a void; a stretch that
 // somebody overwrote, up to the next record that verifies, is covered by a lost filler and told in
-// `damage`. Returns how many claims were voided.
+// `damage`. A written end in the middle of a record moves behind it. Returns how many claims were
+// voided.
 uint64_t SettleClaims(Front& front, std::vector<DamagedRange>* damage);
 
 }  // namespace weir::internal

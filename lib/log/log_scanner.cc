@@ -13,10 +13,18 @@ void LogScanner::Restart(LogPosition position) {
       *file_,
       [this](LogPosition at, absl::Span<char> out) {
         bytes_read_ += out.size();
-        return log_.ReadBytes(at, out);
+        return ReadBytes(at, out);
       },
       position, segment_end_, Groups::kMembers);
   position_ = scanner_->position();
+}
+
+absl::Status LogScanner::ReadBytes(LogPosition at, absl::Span<char> out) {
+  const LogPosition written = prefers_file_ ? log_.written_end() : LogPosition(0);
+  const size_t in_file = at < written ? std::min<uint64_t>(out.size(), written - at) : 0;
+  if (in_file != 0) RETURN_IF_ERROR(file_->ReadZeroFilled(at, out.first(in_file)));
+  if (in_file == out.size()) return absl::OkStatus();
+  return log_.ReadBytes(at + in_file, out.subspan(in_file));
 }
 
 // Who begins to read in the middle of a record has met no damage. Walks from the segment's begin;
@@ -54,6 +62,7 @@ absl::StatusOr<bool> LogScanner::EnterSegment() {
   if (!entry) return false;
   segment_end_ = std::min(entry->end(), to_);
   ASSIGN_OR_RETURN(file_, log_.segments().Find(position_));
+  prefers_file_ = false;
   Restart(position_);
   return true;
 }
@@ -77,6 +86,7 @@ absl::StatusOr<LogScanner::Step> LogScanner::Next(ScannedRecord* record, Damaged
       position_ = scanner_->position();
       may_begin_inside_ = false;
       has_looked_again_ = false;
+      prefers_file_ = false;
       return Step::kRecord;
     }
     if (step.ok() && *step == SegmentScanner::Step::kEnd) {
@@ -95,6 +105,10 @@ absl::StatusOr<LogScanner::Step> LogScanner::Next(ScannedRecord* record, Damaged
     if (!std::exchange(has_looked_again_, true) && log_.LookAgain()) {
       position_ = begin;
       scanner_.reset();
+      continue;
+    }
+    if (begin < log_.written_end() && !std::exchange(prefers_file_, true)) {
+      Restart(begin);
       continue;
     }
     if (!file_->incarnations_are_complete() && step.ok()) {

@@ -31,6 +31,7 @@ class LogScanner {
 
  private:
   absl::StatusOr<bool> EnterSegment();
+  absl::Status ReadBytes(LogPosition at, absl::Span<char> out);
   void Restart(LogPosition position);
   absl::StatusOr<bool> LeaveRecord(LogPosition inside);
 
@@ -41,6 +42,7 @@ class LogScanner {
   std::optional<SegmentScanner> scanner_;
   LogPosition segment_end_;
   bool has_looked_again_ = false;
+  bool prefers_file_ = false;     // to the front, where somebody overwrote something
   bool may_begin_inside_ = true;  // a record: until the first one is seen
   uint64_t bytes_read_ = 0;
 };

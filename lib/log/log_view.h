@@ -30,6 +30,8 @@ class LogView {
   virtual bool IsPublished(LogPosition position) = 0;
   // Everything that was entered into a queue lies below.
   virtual LogPosition claimed_end() const = 0;
+  // The files are whole up to here.
+  virtual LogPosition written_end() const = 0;
   // Bytes of [position, position + out.size()) of one segment, below the visible end.
   virtual absl::Status ReadBytes(LogPosition position, absl::Span<char> out) = 0;
   // Of the process whose front it is; 0: there is none. Its open records may be in the front only.

@@ -26,15 +26,15 @@ class OwnLogView final : public LogView {
     // A queue knows it before it is claimed, and until then the word is that of an earlier lap.
     if (position >= log_.front().claimed_end()) return false;
     const ReaderSlots::Guard guard(log_.front().reader_slots());
-    if (position < log_.front().front_begin()) return true;
+    if (position < log_.front().written_end()) return true;
     const char* const record = log_.front().At(position);
     if (LoadWord(record) < 0) return false;
     const uint64_t distance =
         uint64_t{Load<uint32_t>(record + record_field::kGroupDistance)} * kRecordAlignment;
-    return distance == 0 || position - distance < log_.front().front_begin() ||
-           LoadWord(log_.front().At(position - distance)) > 0;
+    return distance == 0 || LoadWord(log_.front().At(position - distance)) > 0;
   }
   LogPosition claimed_end() const override { return log_.front().claimed_end(); }
+  LogPosition written_end() const override { return log_.front().written_end(); }
   absl::Status ReadBytes(LogPosition position, absl::Span<char> out) override {
     return log_.ReadBytes(position, out);
   }

@@ -17,6 +17,18 @@ absl::Status RecordCopier::Read(LogPosition at, absl::Span<char> out) {
   return in_file == 0 ? absl::OkStatus() : source_.file.ReadZeroFilled(at, out.first(in_file));
 }
 
+// What somebody overwrote in the front may still stand in the file.
+absl::Status RecordCopier::CopyGap(
+    LogPosition begin, LogPosition end, SegmentFile& target,
+    absl::FunctionRef<absl::Status(LogPosition, LogPosition)> on_gap) {
+  if (source_.front == nullptr || end <= source_.ring_begin) return on_gap(begin, end);
+  RecordCopier file_only({.file = source_.file, .begin = begin, .end = end, .ring_begin = end});
+  RETURN_IF_ERROR(file_only.CopyTo(target, on_gap));
+  bytes_read_ += file_only.bytes_read_;
+  last_store_time_ = std::max(last_store_time_, file_only.last_store_time_);
+  return absl::OkStatus();
+}
+
 absl::Status RecordCopier::CopyTo(
     SegmentFile& target, absl::FunctionRef<absl::Status(LogPosition, LogPosition)> on_gap) {
   SegmentScanner scanner(
@@ -49,8 +61,8 @@ absl::Status RecordCopier::CopyTo(
     const LogPosition gap_end = found ? scanner.position() : source_.end;
     // What covers the gap must not reach over the end of a group that begins before it.
     const LogPosition border = gap < group_end && group_end < gap_end ? group_end : gap_end;
-    RETURN_IF_ERROR(on_gap(gap, border));
-    if (border < gap_end) RETURN_IF_ERROR(on_gap(border, gap_end));
+    RETURN_IF_ERROR(CopyGap(gap, border, target, on_gap));
+    if (border < gap_end) RETURN_IF_ERROR(CopyGap(border, gap_end, target, on_gap));
     if (!found) return absl::OkStatus();
   }
 }

@@ -16,8 +16,8 @@
 
 namespace weir::internal {
 
-// A stretch of one segment. What is in the front was never in doubt and comes from there; the rest
-// is read from the file and must verify.
+// A stretch of one segment. What is in the front and verifies comes from there, the rest from the
+// file.
 struct CopySource {
   SegmentFile& file;
   LogPosition begin;
@@ -40,6 +40,8 @@ class RecordCopier {
 
  private:
   absl::Status Read(LogPosition at, absl::Span<char> out);
+  absl::Status CopyGap(LogPosition begin, LogPosition end, SegmentFile& target,
+                       absl::FunctionRef<absl::Status(LogPosition, LogPosition)> on_gap);
 
   const CopySource source_;
   int64_t last_store_time_ = 0;

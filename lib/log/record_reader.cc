@@ -25,14 +25,17 @@ Found OwnFrontReader::Copy(LogPosition position, ReadMemory& memory, const char*
   if (position + kRecordHeaderBytes > claimed) return Found::kUnpublished;
   const char* const memory_at = front_.At(position);
   const int32_t word = LoadWord(memory_at);
-  if (word < 0) return Found::kUnpublished;
+  // What was written was published, whatever somebody's stray write made of its word.
+  const auto unless_written = [&](Found found) {
+    return position < front_.written_end() ? Found::kDamaged : found;
+  };
+  if (word < 0) return unless_written(Found::kUnpublished);
   const auto bytes = static_cast<uint32_t>(word);
   if (bytes < kRecordHeaderBytes || bytes > claimed - position) return Found::kDamaged;
-  // A member of a group is there when its group is: the header's word says so. A header that was
-  // reclaimed was written, so it was published.
+  // A member of a group is there when its group is: the header's word says so.
   const uint64_t distance =
       uint64_t{Load<uint32_t>(memory_at + record_field::kGroupDistance)} * kRecordAlignment;
-  if (distance != 0 && position.value() >= distance && position - distance >= safe_begin_ &&
+  if (distance != 0 && position.value() >= distance && position >= front_.written_end() &&
       LoadWord(front_.At(position - distance)) < 0) {
     return Found::kUnpublished;
   }
@@ -51,17 +54,22 @@ uint64_t OwnFrontReader::IncarnationAt(LogPosition position) {
 absl::StatusOr<Found> RecordReader::Read(LogPosition position, const char** record) {
   const Found found = front_.Copy(position, memory_, record);
   if (found == Found::kNotHere) return ReadFile(position, record);
-  if (found == Found::kDamaged) {
-    why_ = absl::StrCat("front at ", position.value(), ": impossible length");
-    return found;
+  if (found != Found::kRecord && found != Found::kDamaged) return found;
+  absl::string_view reason = "impossible length";
+  if (found == Found::kRecord) {
+    const uint32_t bytes = LoadHeader(*record).bytes();
+    if (Verify(*record, bytes, position, front_.CurrentIncarnation()) ||
+        Verify(*record, bytes, position, front_.IncarnationAt(position))) {
+      return found;
+    }
+    reason = "the checksum does not hold";
   }
-  if (found != Found::kRecord) return found;
-  const uint32_t bytes = LoadHeader(*record).bytes();
-  if (Verify(*record, bytes, position, front_.CurrentIncarnation()) ||
-      Verify(*record, bytes, position, front_.IncarnationAt(position))) {
-    return found;
+  // What somebody overwrote in memory may stand whole in the file.
+  if (position < front_.written_end()) {
+    const absl::StatusOr<Found> in_file = ReadFile(position, record);
+    if (!in_file.ok() || *in_file != Found::kDamaged) return in_file;
   }
-  why_ = absl::StrCat("front at ", position.value(), ": the checksum does not hold");
+  why_ = absl::StrCat("front at ", position.value(), ": ", reason);
   return Found::kDamaged;
 }
 

@@ -10,7 +10,9 @@
 #include "format/file_names.h"
 #include "log/front_adoption.h"
 #include "log/front_memory.h"
+#include "log/log_cut.h"
 #include "log/record_copier.h"
+#include "log/segment_replacer.h"
 #include "log/segment_scanner.h"
 
 namespace weir::internal {
@@ -41,7 +43,7 @@ class Recoverer {
   absl::Status JudgeFiles();
   absl::Status GoOnBehind(LogPosition end);
   absl::Status CutAt(LogPosition end, bool keep_rest);
-  absl::Status KeepRest(LogPosition end);
+  absl::Status ReplaceUnreadable(Front& front);
   absl::Status WriteAgain(LogPosition from, LogPosition to, Front* front);
   absl::Status StartFront(LogPosition end);
   absl::Status Damage(DamagedRange range);
@@ -116,6 +118,35 @@ absl::StatusOr<std::unique_ptr<SharedMemory>> Recoverer::FindFront() {
                                        : "a front was found and left alone: ",
       found.status().message()));
   return nullptr;
+}
+
+// A file that the adopted front goes on in has lost its header: a new one is made of what verifies
+// in the front and in the file.
+absl::Status Recoverer::ReplaceUnreadable(Front& front) {
+  for (const SegmentEntry& entry : segments_.entries()) {
+    const bool is_needed = entry.limit > front.front_begin() && entry.begin() < front.claimed_end();
+    if (!is_needed) continue;
+    const absl::Status found = segments_.Find(entry.begin()).status();
+    if (!IsUnreadable(found)) continue;
+    const std::string name = SegmentFileName(entry.name);
+    absl::StatusOr<std::unique_ptr<File>> file =
+        context_.directory.Open(name, OpenMode::kReadWrite);
+    if (!file.ok()) continue;  // not a file: it is reported where it is missed
+    RETURN_IF_ERROR(Damage({entry.begin(), entry.begin() + kSegmentHeaderBytes,
+                            absl::StrCat(found.message(), "; it is made anew")}));
+    const auto failed =
+        std::make_shared<SegmentFile>(name,
+                                      SegmentHeader{.store = saved_.store,
+                                                    .segment_bytes = saved_.segment_bytes,
+                                                    .begin = entry.begin(),
+                                                    .generation = entry.name.generation,
+                                                    .incarnation = incarnation_,
+                                                    .predecessor_end = entry.begin()},
+                                      *std::move(file), segments_.cache().NewFile());
+    SegmentReplacer replacer(&front, &segments_, &context_.health, &context_.lost);
+    RETURN_IF_ERROR(replacer.Replace(failed, front.front_begin()));
+  }
+  return absl::OkStatus();
 }
 
 // Writes what lies in [from, to) again with the same bytes: a predecessor may have seen a sync
@@ -199,7 +230,12 @@ absl::Status Recoverer::Adopt(std::unique_ptr<SharedMemory> memory) {
   std::vector<DamagedRange> overwritten;
   log_.report.voided_claims = SettleClaims(*front, &overwritten);
   for (DamagedRange& range : overwritten) RETURN_IF_ERROR(Damage(std::move(range)));
+  RETURN_IF_ERROR(ReplaceUnreadable(*front));
+  const size_t damage_before = log_.report.damage.size();
   RETURN_IF_ERROR(WriteAgain(watermark, front->written_end(), front.get()));
+  // What the files have is read from them from now on, as after any other open: no copy in memory
+  // hides a damage that the next open would meet.
+  if (log_.report.damage.size() == damage_before) front->LeaveWritten();
   // The writer goes on here, in this object.
   const absl::StatusOr<std::shared_ptr<SegmentFile>> active =
       segments_.Find(std::min(front->written_end(), front->claimed_end()));
@@ -228,65 +264,18 @@ absl::Status Recoverer::Adopt(std::unique_ptr<SharedMemory> memory) {
   });
 }
 
-// Copies what stands behind a cut inside its segment, before anything is written there.
-absl::Status Recoverer::KeepRest(LogPosition end) {
-  const absl::StatusOr<std::shared_ptr<SegmentFile>> file = segments_.Find(end);
-  if (!file.ok()) return absl::OkStatus();
-  ASSIGN_OR_RETURN(std::unique_ptr<Directory> quarantine,
-                   context_.directory.Subdirectory(kQuarantineName, /*create=*/true));
-  const std::string name = absl::StrCat(SegmentFileName({.begin = end}), ".cut");
-  absl::StatusOr<std::unique_ptr<File>> kept = quarantine->Open(name, OpenMode::kCreate);
-  if (absl::IsAlreadyExists(kept.status())) {
-    kept = quarantine->Open(name, OpenMode::kReadWrite);  // an earlier recovery was interrupted
-  }
-  if (!kept.ok()) return kept.status();
-  std::string bytes((*file)->limit() - end, '\0');
-  RETURN_IF_ERROR((*file)->ReadZeroFilled(end, absl::MakeSpan(bytes)));
-  RETURN_IF_ERROR((*kept)->Write(0, {absl::string_view(bytes)}));
-  RETURN_IF_ERROR((*kept)->Sync());
-  RETURN_IF_ERROR(quarantine->Sync());
-  return context_.directory.Sync();
-}
-
 absl::Status Recoverer::CutAt(LogPosition end, bool keep_rest) {
-  if (keep_rest && end.value() % saved_.segment_bytes != 0) RETURN_IF_ERROR(KeepRest(end));
   for (const LogPosition record : scan_.records) {
     if (record >= end) ++log_.report.dropped_records;
   }
   std::copy_if(scan_.offsets.begin(), scan_.offsets.end(), std::back_inserter(log_.left_out),
                [&](const SeenOffset& seen) { return seen.position >= end; });
-  const LogPosition furthest = std::max({segments_.prepared_end(), saved_.prepared_end,
-                                         segments_.BeginOf(end) + saved_.segment_bytes});
-  // One number stays without a file: a gap in the numbers is how a cut is told from a roll.
-  const LogPosition begin = furthest + saved_.segment_bytes;
-  const LogPosition first_skipped =
-      end.value() % saved_.segment_bytes == 0 ? end : segments_.BeginOf(end) + saved_.segment_bytes;
-  const std::vector<SegmentName> skipped = segments_.TakeFrom(first_skipped);
-  // The synced header of this file is the cut.
-  RETURN_IF_ERROR(segments_.Create(begin, end, incarnation_, /*zero=*/false));
-  segments_.SetCut(end, begin);
-  for (const SegmentName& name : skipped) {
-    // What cannot be read is kept for whoever can.
-    const bool has_records =
-        std::any_of(scan_.records.begin(), scan_.records.end(),
-                    [&](LogPosition record) {
-                      return record >= name.begin && record < name.begin + saved_.segment_bytes;
-                    }) ||
-        std::any_of(scan_.unreadable.begin(), scan_.unreadable.end(),
-                    [&](const SegmentEntry& entry) { return entry.begin() == name.begin; });
-    const std::string file = SegmentFileName(name);
-    if (!has_records) {
-      segments_.AddSpare(file);
-      continue;
-    }
-    ASSIGN_OR_RETURN(std::unique_ptr<Directory> quarantine,
-                     context_.directory.Subdirectory(kQuarantineName, /*create=*/true));
-    const absl::Status moved = context_.directory.MoveTo(file, *quarantine, file);
-    if (!moved.ok() && !absl::IsAlreadyExists(moved)) return moved;
-    RETURN_IF_ERROR(quarantine->Sync());
-    RETURN_IF_ERROR(context_.directory.Sync());
-  }
-  return StartFront(begin + kSegmentHeaderBytes);
+  ASSIGN_OR_RETURN(const LogPosition start, CutLog(segments_, scan_,
+                                                   {.end = end,
+                                                    .keep_rest = keep_rest,
+                                                    .prepared_end = saved_.prepared_end,
+                                                    .incarnation = incarnation_}));
+  return StartFront(start);
 }
 
 void Recoverer::PrepareActive(LogPosition end) {

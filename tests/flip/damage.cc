@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "format/file_names.h"
 #include "format/front_layout.h"
+#include "format/record.h"
 #include "support/fault_file_system.h"
 #include "support/manual_clock.h"
 #include "weir/store.h"
@@ -139,6 +140,13 @@ class Examination {
   // Losing these is what the wound is.
   bool MayBeLost(const SampleMessage& message) const {
     if (IsDamaged(message)) return true;
+    // Nothing vouches for the stamp of an open claim. The void that is made of it may take the
+    // number of another message.
+    if (kind_ == FileKind::kFront && sample_.open_claim != LogPosition(0) &&
+        range_.first >= sample_.open_claim &&
+        range_.first < sample_.open_claim + internal::kRecordHeaderBytes) {
+      return message.begin > sample_.open_claim;
+    }
     // A front whose header is not to be trusted is left alone, and what only it had is lost; the
     // ends in it have no checksum.
     return kind_ == FileKind::kFront && damage_.offset < internal::kFrontHeaderBytes &&

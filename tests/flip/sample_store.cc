@@ -78,6 +78,7 @@ class Builder {
   void LeaveClaim() {
     claim_.emplace(Must(store_->Claim({.topic = "orders", .queue_id = 1}, 40), "Claim"));
     std::memset(claim_->body().data(), 'x', claim_->body().size());
+    sample_.open_claim = claim_->position();
   }
 
  private:

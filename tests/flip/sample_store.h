@@ -45,7 +45,8 @@ struct SampleStore {
   std::vector<SampleFile> files;
   LogPosition front_begin;  // of a front that was left behind
   LogPosition front_end;
-  LogPosition unwritten;  // only the front has what is from here on
+  LogPosition unwritten;   // only the front has what is from here on
+  LogPosition open_claim;  // of a message that was never published; 0: none
 };
 
 // All parts of a message, so that two are equal if and only if these are.

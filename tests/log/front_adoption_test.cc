@@ -223,8 +223,9 @@ TEST_CASE("a claim whose length was overwritten is covered as lost, and what is 
 }
 
 TEST_CASE("records that were published behind an overwritten claim are not lost with it") {
-  const auto word = GENERATE(-12, 0, 20, 1 << 30);
+  const auto word = GENERATE(-12, 0, 20, 1 << 30, -56, 56, 400);
   Writer writer;
+  writer.Append("one");
   const Reservation bad = writer.Claim(SizeOf(100));
   const Reservation next = writer.Append("three");
   writer.Claim(SizeOf(10));
@@ -233,14 +234,15 @@ TEST_CASE("records that were published behind an overwritten claim are not lost 
   CHECK(writer.Settle() == 1);
 
   INFO("word " << word);
-  CHECK(writer.Types() ==
-        std::vector{RecordType::kFiller, RecordType::kMessage, RecordType::kVoid});
+  CHECK(writer.Types() == std::vector{RecordType::kMessage, RecordType::kFiller,
+                                      RecordType::kMessage, RecordType::kVoid});
   REQUIRE(writer.damage.size() == 1);
   CHECK(writer.damage[0].end == next.position);
 }
 
 TEST_CASE("an overwritten claim costs nothing of the next segment") {
   Writer writer;
+  writer.Append("one");
   const Reservation bad = writer.Claim(SizeOf(100));
   while (writer.front->claimed_end() < LogPosition(kSegment)) {
     writer.Append(std::string(200, 'x'));
@@ -252,7 +254,7 @@ TEST_CASE("an overwritten claim costs nothing of the next segment") {
   writer.Settle();
 
   const std::vector<RecordType> types = writer.Types();
-  CHECK(types.front() == RecordType::kFiller);
+  CHECK(types[1] == RecordType::kFiller);
   CHECK(types.back() == RecordType::kMessage);
   REQUIRE(writer.damage.size() == 1);
   CHECK(writer.damage[0].begin == bad.position);
@@ -261,6 +263,7 @@ TEST_CASE("an overwritten claim costs nothing of the next segment") {
 
 TEST_CASE("a claimed group whose members do not add up is covered as a whole, not walked") {
   Writer writer;
+  writer.Append("one");
   const uint32_t bytes = kRecordHeaderBytes + 2 * SizeOf(10);
   const Reservation group = writer.Claim(bytes);
   WriteStamp(group.bytes, {.bytes = bytes, .type = RecordType::kGroup});
@@ -282,6 +285,74 @@ TEST_CASE("a claimed group whose members do not add up is covered as a whole, no
   CHECK(LoadHeader(group.bytes).bytes() == bytes);
   CHECK(LoadHeader(behind.bytes).type == RecordType::kMessage);
   CHECK(writer.Types().back() == RecordType::kMessage);
+}
+
+TEST_CASE("a published record of which only the length was overwritten is whole again") {
+  Writer writer;
+  const auto is_first = GENERATE(true, false);
+  if (!is_first) writer.Append("one");
+  const Reservation hurt = writer.Append("two, of some length");
+  writer.Append("three");
+  StoreWord(hurt.bytes, GENERATE(-64, 0, 48, 56, 1 << 20));
+
+  CHECK(writer.Settle() == 0);
+
+  CHECK(writer.damage.empty());
+  CHECK(LoadWord(hurt.bytes) == static_cast<int32_t>(hurt.size));
+  CHECK(writer.Types() == std::vector<RecordType>(is_first ? 2 : 3, RecordType::kMessage));
+}
+
+TEST_CASE(
+    "a published group of which only the length was overwritten is whole, also before claims") {
+  Writer writer;
+  writer.Append("one");
+  const uint32_t bytes = kRecordHeaderBytes + 2 * SizeOf(10);
+  const Reservation group = writer.Claim(bytes);
+  for (const uint32_t at : {kRecordHeaderBytes, kRecordHeaderBytes + SizeOf(10)}) {
+    char* const member = group.bytes + at;
+    StampPlain(member, SizeOf(10), 77, at / kRecordAlignment);
+    std::memset(WriteParts(member, {}, 0, 10), 'x', 10);
+    Publish(member, Seal(member, group.position + at, kIncarnation));
+  }
+  WriteStamp(group.bytes, {.bytes = bytes, .type = RecordType::kGroup});
+  Publish(group.bytes, Seal(group.bytes, group.position, kIncarnation));
+  writer.Claim(SizeOf(50));
+  StoreWord(group.bytes, GENERATE(-64, 0, 56, 1 << 20));
+
+  CHECK(writer.Settle() == 1);
+
+  CHECK(writer.damage.empty());
+  CHECK(writer.Types() == std::vector{RecordType::kMessage, RecordType::kGroup, RecordType::kVoid});
+}
+
+TEST_CASE("a published record whose body was overwritten stays for the writer to report") {
+  Writer writer;
+  writer.Append("one");
+  const Reservation hurt = writer.Append("two");
+  const Reservation open = writer.Claim(SizeOf(20));
+  hurt.bytes[kRecordHeaderBytes] ^= 1;
+  const std::string before(hurt.bytes, hurt.size);
+
+  CHECK(writer.Settle() == 1);
+
+  CHECK(writer.damage.empty());
+  CHECK(absl::string_view(hurt.bytes, hurt.size) == before);
+  CHECK(LoadHeader(open.bytes).type == RecordType::kVoid);
+}
+
+TEST_CASE("a written end in the middle of a record costs nothing") {
+  Writer writer;
+  const Reservation first = writer.Append("one, which is written");
+  const Reservation second = writer.Append("two");
+  writer.front->set_written_end(first.position + 16);
+  const std::string before(first.bytes, first.size);
+
+  CHECK(writer.Settle() == 0);
+
+  CHECK(absl::string_view(first.bytes, first.size) == before);
+  CHECK(writer.front->written_end() == second.position);
+  CHECK(writer.Types() == std::vector{RecordType::kMessage});
+  CHECK(writer.damage.empty());
 }
 
 }  // namespace

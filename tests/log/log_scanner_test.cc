@@ -110,6 +110,16 @@ TEST_CASE("a scan ends where it is told, and what is behind that does not matter
   CHECK(Scan(*sample.log, sample.places[1].position, sample.places[1].position).empty());
 }
 
+TEST_CASE("what somebody overwrote in the front is read from the file") {
+  Sample sample(/*in_files=*/false, /*count=*/6);
+  while (sample.log->WriteStep() == absl::ZeroDuration()) {
+  }
+  const auto hurt = GENERATE(0u, 3u, 4u, 16u, 60u);  // length, sign, checksum, stamp, body
+  for (const size_t i : {1u, 4u}) sample.places[i].bytes[hurt] ^= static_cast<char>(0x80);
+
+  CHECK(sample.Bodies(LogPosition()) == sample.From(0));
+}
+
 TEST_CASE("a damaged record is one range, and its neighbours are seen") {
   Sample sample(/*in_files=*/true);
   const Reservation& bad = sample.places[5];

@@ -76,6 +76,55 @@ TEST_CASE("a claim that died unpublished becomes a void, and what stands behind 
   CHECK(What(*again) == Words{"message one", "void", "message three"});
 }
 
+TEST_CASE("of an adopted front what is overwritten comes from the file, and the other way round") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  auto log = OpenLog(SmallLog(disk, clock));
+  const Reservation one = Append(*log, "one");
+  const Reservation two = Append(*log, "two");
+  log->WriteStep();
+  Append(*log, "three");
+  one.bytes[kRecordHeaderBytes] ^= 1;
+  Damage(disk, two.position);
+
+  Death death(disk);
+  auto again = OpenLog(SmallLog(death.after, clock));
+
+  CHECK(again->report().front_adopted);
+  CHECK(again->report().damage.empty());
+  CHECK(Bodies(*again) == Words{"one", "two", "three"});
+  // And the disk has it now.
+  Death later(death.after);
+  CHECK(Bodies(*OpenLog(SmallLog(later.after, clock))) == Words{"one", "two", "three"});
+}
+
+TEST_CASE("the file that an adopted front goes on in gets a new header if it has lost its own") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  auto log = OpenLog(SmallLog(disk, clock));
+  Append(*log, "one");
+  SyncNow(*log);
+  Append(*log, "two");
+  log->WriteStep();
+  Append(*log, "three");
+  Scribble(disk, LogPosition(0), std::string(kSegmentHeaderBytes, 'x'));
+
+  Death death(disk);
+  auto again = OpenLog(SmallLog(death.after, clock));
+
+  CHECK(again->report().front_adopted);
+  REQUIRE(again->report().damage.size() == 1);
+  CHECK(again->report().damage[0].end == LogPosition(kSegmentHeaderBytes));
+  CHECK(Bodies(*again) == Words{"one", "two", "three"});
+  Append(*again, "four");
+  SyncNow(*again);
+  FaultFileSystem dark(death.after.PowerLoss(LossPlan::LoseEverything()));
+  death.after.Kill();
+  auto last = OpenLog(SmallLog(dark, clock));
+  CHECK(Bodies(*last) == Words{"one", "two", "three", "four"});
+  CHECK(last->report().damage.empty());
+}
+
 TEST_CASE("a group that died unpublished is voided as a whole") {
   FaultFileSystem disk;
   ManualClock clock;
@@ -213,13 +262,14 @@ TEST_CASE("a front whose ends contradict each other is left alone and reported")
   CHECK(Bodies(*again) == Words{"written"});
 }
 
-TEST_CASE("a claimed record whose length was overwritten is covered as lost; the rest is served") {
+TEST_CASE("a record that was overwritten with its length is lost; the rest is served") {
   FaultFileSystem disk;
   ManualClock clock;
   auto log = OpenLog(SmallLog(disk, clock));
   Append(*log, "one");
   const Reservation bad = Append(*log, "two");
   StoreWord(bad.bytes, 12345678);
+  bad.bytes[kRecordHeaderBytes] ^= 1;
 
   Death death(disk);
   auto again = OpenLog(SmallLog(death.after, clock));
