@@ -143,9 +143,10 @@ StoreStats StatsOf(Follower& follower) {
 StoreInfo InfoOf(Engine& engine) {
   StoreInfo info;
   CommitLog& log = engine.log();
-  Describe(engine.view(), engine.catalogue(), log.directory(), log.health(), &info);
-  info.written = log.front().written_end();
+  // Ends only grow: the lowest is looked at first, so that none passes the next.
   info.durable = log.front().durable_end();
+  info.written = log.front().written_end();
+  Describe(engine.view(), engine.catalogue(), log.directory(), log.health(), &info);
   info.front_is_shared = log.front().is_shared();
   return info;
 }

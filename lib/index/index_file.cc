@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/status_macros.h"
 #include "index/bytes_file.h"
+#include "log/segment_file.h"
 
 namespace weir::internal {
 namespace {
@@ -39,8 +40,9 @@ absl::StatusOr<std::shared_ptr<IndexFile>> IndexFile::Open(Directory& directory,
                                                            const std::string& name,
                                                            const IndexIdentity& expected,
                                                            BlockCache* cache) {
-  ASSIGN_OR_RETURN(std::unique_ptr<File> opened, directory.Open(name, OpenMode::kRead));
-  std::shared_ptr<IndexFile> index(new IndexFile(name, std::move(opened), cache));
+  absl::StatusOr<std::unique_ptr<File>> opened = directory.Open(name, OpenMode::kRead);
+  if (!opened.ok()) return FromDevice(std::move(opened).status());
+  std::shared_ptr<IndexFile> index(new IndexFile(name, *std::move(opened), cache));
   RETURN_IF_ERROR(index->Enter(expected, /*is_orphan=*/false));
   return index;
 }
@@ -76,9 +78,10 @@ absl::Status IndexFile::Enter(const IndexIdentity& expected, bool is_orphan) {
         name_, ": header at +0: stale: it indexes another content than that of segment ",
         expected.segment_begin.value()));
   }
-  ASSIGN_OR_RETURN(const FileStatus status, file_->Stat());
-  if (status.size != header_.file_bytes()) {
-    return absl::DataLossError(absl::StrCat(name_, ": the file has ", status.size,
+  const absl::StatusOr<FileStatus> status = file_->Stat();
+  if (!status.ok()) return FromDevice(status.status());
+  if (status->size != header_.file_bytes()) {
+    return absl::DataLossError(absl::StrCat(name_, ": the file has ", status->size,
                                             " bytes, its header counts ", header_.file_bytes()));
   }
   ASSIGN_OR_RETURN(table_, ReadTable());
@@ -86,7 +89,9 @@ absl::Status IndexFile::Enter(const IndexIdentity& expected, bool is_orphan) {
 }
 
 absl::Status IndexFile::ReadFile(uint64_t offset, absl::Span<char> out) const {
-  ASSIGN_OR_RETURN(const size_t got, file_->Read(offset, out));
+  const absl::StatusOr<size_t> read = file_->Read(offset, out);
+  if (!read.ok()) return FromDevice(read.status());
+  const size_t got = *read;
   if (got == out.size()) return absl::OkStatus();
   return absl::DataLossError(absl::StrCat(name_, ": at +", offset, ": the file ends after ", got,
                                           " of ", out.size(), " bytes"));

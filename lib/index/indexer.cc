@@ -25,7 +25,7 @@ absl::StatusOr<IndexIdentity> Indexer::IdentityOf(LogPosition segment_begin) {
     return absl::OutOfRangeError(absl::StrCat("no segment begins at ", segment_begin.value()));
   }
   const absl::StatusOr<std::shared_ptr<SegmentFile>> file = log_->segments().Find(segment_begin);
-  if (IsUnreadable(file.status())) {
+  if (IsUnreadable(file.status()) && !IsFromDevice(file.status())) {
     // As good as gone: a link into it leads nowhere.
     return absl::OutOfRangeError(file.status().message());
   }
@@ -128,10 +128,15 @@ absl::Status Indexer::Restore(LogPosition end, const RecoveryReport& opened, Rep
   const LogPosition from = loaded.is_loaded ? loaded.end : has_segments ? log_begin : end;
   sealed_end_.store(from.value(), std::memory_order_release);
   fed_end_.store(from.value(), std::memory_order_release);
-  return CatchUp(end, report);
+  return CatchUp(end, report, &unread_);
 }
 
 absl::Status Indexer::CatchUp(LogPosition end, Report* report) {
+  absl::Status unread;
+  return CatchUp(end, report, &unread);
+}
+
+absl::Status Indexer::CatchUp(LogPosition end, Report* report, absl::Status* unread) {
   LogScanner scanner(*log_, fed_end(), end);
   LeftOut left_out(&report->damage);
   for (;;) {
@@ -147,6 +152,7 @@ absl::Status Indexer::CatchUp(LogPosition end, Report* report) {
     RETURN_IF_ERROR(Feed(record, left_out));
   }
   report->bytes_read += scanner.bytes_read();
+  if (!scanner.unread().ok()) *unread = scanner.unread();
   fed_end_.store(std::max(fed_end(), end).value(), std::memory_order_release);
   return absl::OkStatus();
 }
@@ -181,7 +187,7 @@ absl::StatusOr<RunLinks> Indexer::LinksFor(uint32_t number, RunLink tail,
   if (IsUnreadable(links.status())) {
     // No damage of an old file may stop the sealing of all that comes.
     const absl::Status repaired = Repair(tail.segment_begin);
-    if (!repaired.ok() && !IsLost(repaired)) return repaired;
+    if (!repaired.ok() && (!IsLost(repaired) || IsFromDevice(repaired))) return repaired;
     links = LinksForNewRun(*files_, number, tail, log_begin);
   }
   if (!IsLost(links.status())) return links;
@@ -231,6 +237,7 @@ absl::Status Indexer::FinishSeal(SegmentSeal& seal) {
 absl::StatusOr<bool> Indexer::SealSome(LogPosition durable_end) {
   MutexLock lock(step_);
   queues_->Reuse();
+  if (!unread_.ok()) return false;
   if (!seal_) {
     ASSIGN_OR_RETURN(const bool has_begun, BeginSeal(durable_end));
     if (!has_begun) return false;
@@ -260,7 +267,8 @@ absl::StatusOr<Indexer::Place> Indexer::FindWithoutLinks(uint32_t number, QueueO
   const bool is_whole = log_begin == LogPosition(0) || log_begin.value() == lost_below_.load();
   return Place{.run = std::move(place.run),
                .holes_end = place.holes_end,
-               .is_dropped = place.is_oldest && !is_whole};
+               .is_dropped = place.is_oldest && !is_whole,
+               .lost = std::move(place.lost)};
 }
 
 absl::Status Indexer::Rebuild(LogPosition segment_begin) {
@@ -283,6 +291,8 @@ absl::Status Indexer::RebuildLocked(LogPosition segment_begin) {
     if (step == LogScanner::Step::kEnd) break;
     if (step == LogScanner::Step::kRecord) RETURN_IF_ERROR(runs.Apply(record));
   }
+  // A file without what could not be read today would be believed tomorrow.
+  RETURN_IF_ERROR(scanner.unread());
   IndexFileWriter writer(identity);
   RETURN_IF_ERROR(runs.AddTo(writer, *files_, log_->segments().begin()));
   const std::string name = IndexFileName(segment_begin);

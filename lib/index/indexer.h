@@ -53,6 +53,10 @@ class Indexer {
   // behind them. `opened` is what is known of the log since it was opened: after a clean close
   // every whole segment should have an index file.
   absl::Status Restore(LogPosition end, const RecoveryReport& opened, Report* report);
+  // Of the log that was read then: what the device said where it did not give the bytes. Then
+  // nothing is sealed, for what the indexes do not know would be forgotten for good; nor may
+  // anything be appended, for the catalogue might give a number twice.
+  const absl::Status& unread() const { return unread_; }
   // The same for what was appended since, for processes that only read.
   absl::Status CatchUp(LogPosition end, Report* report);
 
@@ -75,6 +79,7 @@ class Indexer {
     std::optional<RunLocation> run;
     QueueOffset holes_end;    // no run: up to here nothing is left of the queue
     bool is_dropped = false;  // and that is as it should be
+    absl::Status lost;        // RunSearch::Place::lost
   };
   absl::StatusOr<Place> FindWithoutLinks(uint32_t number, QueueOffset offset);
 
@@ -98,6 +103,7 @@ class Indexer {
   uint64_t rebuilt() const { return rebuilt_.load(std::memory_order_relaxed); }
 
  private:
+  absl::Status CatchUp(LogPosition end, Report* report, absl::Status* unread);
   absl::Status Feed(const ScannedRecord& record, LeftOut& left_out);
   // The segments below `end` that an index file is named after; which of them are missing.
   absl::StatusOr<std::vector<LogPosition>> ListFiles(LogPosition end);
@@ -118,6 +124,7 @@ class Indexer {
   Health* const health_;
   const RunSearch search_;
   VoidPositions voids_;
+  absl::Status unread_;  // constant after Restore()
 
   std::atomic<uint64_t> fed_end_{0};
   std::atomic<uint64_t> sealed_end_{0};

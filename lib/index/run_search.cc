@@ -8,10 +8,12 @@
 namespace weir::internal {
 
 absl::StatusOr<std::optional<FoundRun>> RunSearch::Look(LogPosition segment_begin, uint32_t number,
-                                                        bool* is_lost) const {
+                                                        absl::Status* lost) const {
   absl::StatusOr<std::optional<FoundRun>> found = files_->FindRun(segment_begin, number);
   if (!absl::IsOutOfRange(found.status()) && !IsUnreadable(found.status())) return found;
-  if (is_lost != nullptr) *is_lost = true;
+  // Who only reads does without what the device does not give today.
+  if (lost == nullptr && IsFromDevice(found.status())) return found;
+  if (lost != nullptr && (lost->ok() || IsFromDevice(found.status()))) *lost = found.status();
   return std::nullopt;
 }
 
@@ -29,11 +31,10 @@ absl::StatusOr<std::optional<RunLocation>> RunSearch::Newest(uint32_t number,
 absl::StatusOr<RunSearch::Place> RunSearch::Find(uint32_t number, QueueOffset offset,
                                                  LogPosition sealed_end) const {
   Place place{.holes_end = QueueOffset(queues_->queue(number).memory_first())};
-  bool is_lost = false;
   const std::vector<SegmentEntry> entries = log_->segments().entries();
   for (size_t i = entries.size(); i-- > 0;) {
     if (entries[i].limit > sealed_end) continue;
-    ASSIGN_OR_RETURN(std::optional<FoundRun> found, Look(entries[i].begin(), number, &is_lost));
+    ASSIGN_OR_RETURN(std::optional<FoundRun> found, Look(entries[i].begin(), number, &place.lost));
     if (!found) continue;
     const QueueRun& run = found->run;
     if (offset >= run.end()) return place;
@@ -43,7 +44,7 @@ absl::StatusOr<RunSearch::Place> RunSearch::Find(uint32_t number, QueueOffset of
     }
     place.holes_end = run.first;
   }
-  place.is_oldest = !is_lost;
+  place.is_oldest = place.lost.ok();
   return place;
 }
 

@@ -32,6 +32,7 @@ class RunSearch {
     std::optional<RunLocation> run;
     QueueOffset holes_end;
     bool is_oldest = false;
+    absl::Status lost;  // why some file was not read; what the device said goes before all other
   };
   absl::StatusOr<Place> Find(uint32_t number, QueueOffset offset, LogPosition sealed_end) const;
 
@@ -47,9 +48,9 @@ class RunSearch {
   // The link of the next newer run, or of the queue in memory, that leads into the segment.
   absl::StatusOr<std::optional<QueueOffset>> LinkInto(uint32_t number,
                                                       LogPosition segment_begin) const;
-  // nullopt too if the file cannot be read; then `is_lost` is set.
+  // nullopt too if the file cannot be read; then `lost` says why.
   absl::StatusOr<std::optional<FoundRun>> Look(LogPosition segment_begin, uint32_t number,
-                                               bool* is_lost = nullptr) const;
+                                               absl::Status* lost = nullptr) const;
 
   LogView* const log_;
   const ConsumeQueues* const queues_;

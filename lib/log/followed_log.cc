@@ -224,7 +224,8 @@ absl::Status FollowedLog::JudgeFiles(const Superblock& superblock) {
       if (!entry || !file.ok()) break;
       if ((*file)->IncarnationAt(*start) != superblock.incarnation &&
           !(*file)->incarnations_are_complete()) {
-        RETURN_IF_ERROR(CompleteIncarnations(**file));
+        const absl::Status complete = CompleteIncarnations(**file);
+        if (!complete.ok() && !IsUnreadable(complete)) return complete;
       }
       SegmentScanner scanner(
           **file,

@@ -73,7 +73,9 @@ absl::StatusOr<LogScanner::Step> LogScanner::Next(ScannedRecord* record, Damaged
       const absl::StatusOr<bool> entered = EnterSegment();
       if (entered.ok() && !*entered) return Step::kEnd;
       if (!entered.ok() && !IsUnreadable(entered.status())) return entered.status();
+      if (!entered.ok() && !std::exchange(has_looked_again_, true) && log_.LookAgain()) continue;
       if (!entered.ok()) {
+        if (IsFromDevice(entered.status())) unread_ = entered.status();
         // A file that cannot be opened is damage of its range.
         const LogPosition end = std::min(segment_end_, to_);
         *damage = {position_, end, std::string(entered.status().message())};
@@ -114,7 +116,9 @@ absl::StatusOr<LogScanner::Step> LogScanner::Next(ScannedRecord* record, Damaged
     if (!file_->incarnations_are_complete() && step.ok()) {
       // Perhaps an open record lies before the place where this scan began.
       const uint64_t before = file_->IncarnationAt(begin);
-      RETURN_IF_ERROR(CompleteIncarnations(*file_));
+      const absl::Status complete = CompleteIncarnations(*file_);
+      if (!complete.ok() && !IsUnreadable(complete)) return complete;
+      unread_.Update(complete);
       if (file_->IncarnationAt(begin) != before) continue;
     }
     if (std::exchange(may_begin_inside_, false) && begin > file_->begin() + kSegmentHeaderBytes) {
@@ -124,6 +128,7 @@ absl::StatusOr<LogScanner::Step> LogScanner::Next(ScannedRecord* record, Damaged
     const absl::StatusOr<bool> goes_on = scanner_->Resync(begin + kRecordAlignment);
     const bool found = goes_on.ok() && *goes_on;
     const LogPosition end = found ? scanner_->position() : segment_end_;
+    if (!scanner_->unread().ok()) unread_ = scanner_->unread();
     *damage = {begin, end,
                step.ok() ? absl::StrCat(file_->Describe(begin), ": no valid record")
                          : absl::StrCat(file_->Describe(begin), ": ", step.status().message())};

@@ -28,6 +28,8 @@ class LogScanner {
   // Where the next record is looked for.
   LogPosition position() const { return position_; }
   uint64_t bytes_read() const { return bytes_read_; }
+  // What the device said where it did not give what was asked for; OK: it gave all.
+  const absl::Status& unread() const { return unread_; }
 
  private:
   absl::StatusOr<bool> EnterSegment();
@@ -45,6 +47,7 @@ class LogScanner {
   bool prefers_file_ = false;     // to the front, where somebody overwrote something
   bool may_begin_inside_ = true;  // a record: until the first one is seen
   uint64_t bytes_read_ = 0;
+  absl::Status unread_;
 };
 
 }  // namespace weir::internal

@@ -37,10 +37,9 @@ absl::Status RecordCopier::CopyTo(
   LogPosition group_end;  // of the last group that was met
   for (;;) {
     ScannedRecord record;
-    const absl::StatusOr<SegmentScanner::Step> step = scanner.Next(&record);
-    if (!step.ok() && !IsUnreadable(step.status())) return step.status();
-    if (step.ok() && *step == SegmentScanner::Step::kEnd) return absl::OkStatus();
-    if (step.ok() && *step == SegmentScanner::Step::kRecord) {
+    ASSIGN_OR_RETURN(const SegmentScanner::Step step, scanner.Next(&record));
+    if (step == SegmentScanner::Step::kEnd) return absl::OkStatus();
+    if (step == SegmentScanner::Step::kRecord) {
       last_store_time_ = std::max(last_store_time_, record.header.store_time);
       if (record.header.type == RecordType::kGroup) group_end = record.end();
       // Of a group only the header: its members follow. Of a filler only the header: nothing else
@@ -52,12 +51,8 @@ absl::Status RecordCopier::CopyTo(
       continue;
     }
     const LogPosition gap = scanner.position();
-    ASSIGN_OR_RETURN(bool found, scanner.Resync(scanner.resync_from()));
-    // A disk that does not answer is passed over page by page, and the front begins anywhere.
-    if (source_.front != nullptr && gap < source_.ring_begin && source_.ring_begin < source_.end &&
-        (!found || scanner.position() > source_.ring_begin)) {
-      ASSIGN_OR_RETURN(found, scanner.Resync(source_.ring_begin));
-    }
+    ASSIGN_OR_RETURN(const bool found, scanner.Resync(scanner.resync_from()));
+    RETURN_IF_ERROR(scanner.unread());
     const LogPosition gap_end = found ? scanner.position() : source_.end;
     // What covers the gap must not reach over the end of a group that begins before it.
     const LogPosition border = gap < group_end && group_end < gap_end ? group_end : gap_end;

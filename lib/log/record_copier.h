@@ -31,7 +31,8 @@ class RecordCopier {
   explicit RecordCopier(const CopySource& source) : source_(source) {}
 
   // Writes every record of the source to `target` at its position. `on_gap` hears of each stretch
-  // without a valid record; its error ends the copy. Nothing is synced.
+  // without a valid record; its error ends the copy, and so does what the device says if it does
+  // not give the bytes: nobody knows what they are. Nothing is synced.
   absl::Status CopyTo(SegmentFile& target,
                       absl::FunctionRef<absl::Status(LogPosition begin, LogPosition end)> on_gap);
 

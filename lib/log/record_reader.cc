@@ -156,7 +156,8 @@ absl::StatusOr<Found> RecordReader::ReadFile(LogPosition position, const char** 
         return Found::kRecord;
       }
       if (!file_->incarnations_are_complete()) {
-        RETURN_IF_ERROR(CompleteIncarnations(*file_));
+        const absl::Status complete = CompleteIncarnations(*file_);
+        if (!complete.ok() && !IsUnreadable(complete)) return complete;
         if (Verify(*whole, loaded.bytes(), position, file_->IncarnationAt(position))) {
           *record = *whole;
           return Found::kRecord;

@@ -128,6 +128,7 @@ absl::Status Recoverer::ReplaceUnreadable(Front& front) {
     if (!is_needed) continue;
     const absl::Status found = segments_.Find(entry.begin()).status();
     if (!IsUnreadable(found)) continue;
+    if (IsFromDevice(found)) return WhyNotOpened(found);
     const std::string name = SegmentFileName(entry.name);
     absl::StatusOr<std::unique_ptr<File>> file =
         context_.directory.Open(name, OpenMode::kReadWrite);
@@ -168,11 +169,12 @@ absl::Status Recoverer::WriteAgain(LogPosition from, LogPosition to, Front* fron
                          .end = end,
                          .front = front,
                          .ring_begin = front != nullptr ? front->front_begin() : end});
-    RETURN_IF_ERROR(copier.CopyTo(file, [&](LogPosition gap, LogPosition gap_end) {
+    const absl::Status copied = copier.CopyTo(file, [&](LogPosition gap, LogPosition gap_end) {
       // Judged already where the files were scanned; new only behind an adopted front.
       if (front == nullptr) return absl::OkStatus();
       return Damage({gap, gap_end, absl::StrCat(file.Describe(gap), ": no valid record")});
-    }));
+    });
+    RETURN_IF_ERROR(WhyNotOpened(copied));
     log_.report.bytes_read += copier.bytes_read();
     scan_.last_store_time = std::max(scan_.last_store_time, copier.last_store_time());
     RETURN_IF_ERROR(file.Sync());
@@ -224,6 +226,7 @@ absl::Status Recoverer::Adopt(std::unique_ptr<SharedMemory> memory) {
   auto front = std::make_unique<Front>(std::move(memory), saved_.segment_bytes, incarnation_);
   // The active file may hold records of earlier incarnations: its open records say from where on.
   const absl::StatusOr<std::shared_ptr<SegmentFile>> file = segments_.Find(saved_.durable_end);
+  if (IsFromDevice(file.status())) return WhyNotOpened(file.status());
   if (file.ok() && (*file)->header().incarnation != incarnation_) {
     RETURN_IF_ERROR(CompleteIncarnations(**file));
   }
@@ -325,6 +328,9 @@ bool Recoverer::IsOpenRecordTorn(LogPosition end) const {
 absl::Status Recoverer::JudgeFiles() {
   ASSIGN_OR_RETURN(scan_, ScanTail(segments_, saved_.durable_end, saved_.durable_incarnation,
                                    saved_.incarnation));
+  // Neither the end of the log nor how far it was durable can be told without the marks and records
+  // that the device does not give today.
+  RETURN_IF_ERROR(WhyNotOpened(scan_.unread));
   scan_.last_store_time = std::max(scan_.last_store_time, saved_.last_store_time);
   if (scan_.last_sync > saved_.last_sync) {
     log_.report.last_sync = absl::FromUnixNanos(scan_.last_sync);

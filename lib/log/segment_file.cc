@@ -1,24 +1,57 @@
 #include "log/segment_file.h"
 
 #include <algorithm>
+#include <utility>
 
+#include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "format/file_names.h"
 
 namespace weir::internal {
+namespace {
+
+constexpr absl::string_view kDevicePayload = "weir/device";
+
+// As much of `out` as the file has.
+absl::StatusOr<size_t> ReadSome(File& file, uint64_t offset, absl::Span<char> out) {
+  absl::StatusOr<size_t> got = file.Read(offset, out);
+  if (!got.ok()) return FromDevice(std::move(got).status());
+  return got;
+}
+
+}  // namespace
 
 bool IsUnreadable(const absl::Status& status) {
   return absl::IsDataLoss(status) || absl::IsNotFound(status) || absl::IsInvalidArgument(status) ||
          absl::IsFailedPrecondition(status);
 }
 
+absl::Status FromDevice(absl::Status status) {
+  if (absl::IsDataLoss(status)) status.SetPayload(kDevicePayload, absl::Cord());
+  return status;
+}
+
+bool IsFromDevice(const absl::Status& status) {
+  return !status.ok() && status.GetPayload(kDevicePayload).has_value();
+}
+
+absl::Status WhyNotOpened(const absl::Status& status) {
+  if (!IsFromDevice(status)) return status;
+  return FromDevice(absl::DataLossError(
+      absl::StrCat(status.message(),
+                   "; this part of the log is needed to open it, and nothing was changed. If "
+                   "the disk never gives it, a copy of the file with zeros in its place does")));
+}
+
 absl::StatusOr<std::shared_ptr<SegmentFile>> SegmentFile::Open(Directory& directory,
                                                                const std::string& name,
                                                                OpenMode mode, uint64_t cache_file) {
-  ASSIGN_OR_RETURN(std::unique_ptr<File> file, directory.Open(name, mode));
+  absl::StatusOr<std::unique_ptr<File>> opened = directory.Open(name, mode);
+  if (!opened.ok()) return FromDevice(std::move(opened).status());
+  std::unique_ptr<File> file = *std::move(opened);
   std::string bytes(kSegmentHeaderBytes, '\0');
-  ASSIGN_OR_RETURN(const size_t got, file->Read(0, absl::MakeSpan(bytes)));
+  ASSIGN_OR_RETURN(const size_t got, ReadSome(*file, 0, absl::MakeSpan(bytes)));
   bytes.resize(got);
   const absl::StatusOr<SegmentHeader> header = DecodeSegmentHeader(bytes);
   if (!header.ok()) {
@@ -38,14 +71,14 @@ std::string SegmentFile::Describe(LogPosition position) const {
 }
 
 absl::Status SegmentFile::Read(LogPosition position, absl::Span<char> out) const {
-  ASSIGN_OR_RETURN(const size_t got, file_->Read(position - begin(), out));
+  ASSIGN_OR_RETURN(const size_t got, ReadSome(*file_, position - begin(), out));
   if (got == out.size()) return absl::OkStatus();
   return absl::DataLossError(
       absl::StrCat(Describe(position), ": the file ends ", out.size() - got, " bytes too early"));
 }
 
 absl::Status SegmentFile::ReadZeroFilled(LogPosition position, absl::Span<char> out) const {
-  ASSIGN_OR_RETURN(const size_t got, file_->Read(position - begin(), out));
+  ASSIGN_OR_RETURN(const size_t got, ReadSome(*file_, position - begin(), out));
   std::fill(out.begin() + static_cast<ptrdiff_t>(got), out.end(), '\0');
   return absl::OkStatus();
 }

@@ -25,6 +25,14 @@ namespace weir::internal {
 // be concluded from it.
 bool IsUnreadable(const absl::Status& status);
 
+// What a file system says when the device did not give the bytes (kDataLoss) is marked where it
+// comes from. The bytes may be whole, and a later try may get them: reads go on without them, and
+// nothing that lasts is concluded from it.
+absl::Status FromDevice(absl::Status status);
+bool IsFromDevice(const absl::Status& status);
+// What an open says that needs those bytes; any other status stays as it is.
+absl::Status WhyNotOpened(const absl::Status& status);
+
 // Reads may run on any thread. Writes and syncs belong to the writer's and the syncer's step.
 class SegmentFile {
  public:

@@ -34,7 +34,7 @@ absl::Status SegmentReplacer::CopyRecords(SegmentFile& failed, LogPosition ring_
                        .end = std::max(start, written),
                        .front = front_,
                        .ring_begin = ring_begin});
-  RETURN_IF_ERROR(copier.CopyTo(target, [&](LogPosition gap, LogPosition gap_end) {
+  const absl::Status copied = copier.CopyTo(target, [&](LogPosition gap, LogPosition gap_end) {
     const std::string reason =
         absl::StrCat(failed.Describe(gap), ": ", gap_end - gap,
                      " bytes are neither in the front nor readable from the file that failed");
@@ -47,7 +47,13 @@ absl::Status SegmentReplacer::CopyRecords(SegmentFile& failed, LogPosition ring_
     health_->Raise(Condition::kDamage, reason);
     lost_->Add({gap, lost, reason});
     return absl::OkStatus();
-  }));
+  });
+  if (IsFromDevice(copied)) {
+    // The old file stays until the disk gives what is in it: not to be read is not to be lost.
+    return absl::UnavailableError(absl::StrCat(
+        "segment ", failed.name(), " is to be replaced and cannot be read: ", copied.message()));
+  }
+  RETURN_IF_ERROR(copied);
   // The walk has met every open record.
   for (const auto& [from, incarnation] : failed.incarnations()) {
     if (from != start) target.ChangeIncarnation(from, incarnation);

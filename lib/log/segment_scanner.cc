@@ -67,7 +67,9 @@ absl::StatusOr<const char*> SegmentScanner::Window(LogPosition position, uint64_
     const absl::Status status = read_(position, absl::MakeSpan(window_));
     if (status.ok()) return window_.data();
     window_.clear();
-    if (size == bytes || !IsUnreadable(status)) return status;
+    if (size != bytes && IsUnreadable(status)) continue;
+    if (IsFromDevice(status)) unread_ = status;
+    return status;
   }
   return absl::InternalError("unreachable");
 }
@@ -168,6 +170,7 @@ absl::Status CompleteIncarnations(SegmentFile& file) {
     ASSIGN_OR_RETURN(const bool goes_on, scanner.Resync(scanner.resync_from()));
     if (!goes_on) break;
   }
+  RETURN_IF_ERROR(scanner.unread());
   file.set_incarnations_complete();
   return absl::OkStatus();
 }

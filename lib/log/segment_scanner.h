@@ -62,6 +62,8 @@ class SegmentScanner {
   // After kInvalid: where looking for something valid may begin. Inside a group whose tail is
   // torn, the members before the tear are not "something behind it".
   LogPosition resync_from() const { return resync_from_; }
+  // What the device said where it did not give what was asked for; OK: it gave all.
+  const absl::Status& unread() const { return unread_; }
   // Goes to the first record that verifies at or behind `from`; what cannot be read is passed over.
   // False: there is none before `to`.
   absl::StatusOr<bool> Resync(LogPosition from);
@@ -78,12 +80,13 @@ class SegmentScanner {
   LogPosition position_;
   LogPosition resync_from_;
   uint64_t resync_bytes_ = 0;
+  absl::Status unread_;
   std::vector<uint64_t> more_incarnations_;
   LogPosition window_begin_;
   std::vector<char> window_;
 };
 
-// Finds every open record of a sealed file.
+// Finds every open record of a sealed file. What the device said if it did not give all of it.
 absl::Status CompleteIncarnations(SegmentFile& file);
 
 }  // namespace weir::internal

@@ -68,6 +68,7 @@ absl::StatusOr<TailScan> ScanTail(Segments& segments, LogPosition durable_end,
     if (!file.ok()) {
       // Too few descriptors are no damage: the next open may have them.
       if (!IsUnreadable(file.status())) return file.status();
+      if (IsFromDevice(file.status())) scan.unread = file.status();
       // Only what the log has reached: a file prepared further on holds nothing, and may have been
       // on its way to another name when the power went.
       if (scan.end >= entry.begin()) scan.unreadable.push_back(entry);
@@ -113,6 +114,7 @@ absl::StatusOr<TailScan> ScanTail(Segments& segments, LogPosition durable_end,
       const absl::StatusOr<bool> goes_on = scanner.Resync(scanner.resync_from());
       if (!goes_on.ok() || !*goes_on) break;
     }
+    if (!scanner.unread().ok()) scan.unread = scanner.unread();
   }
   scan.watermark = StepBackOverCuts(segments, scan.watermark);
   if (in_gap) scan.end = gap;

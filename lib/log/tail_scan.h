@@ -36,6 +36,8 @@ struct TailScan {
   // Segments behind the durable end whose files cannot be read. Their headers were synced before
   // anything was appended, so this is damage and never "not written yet".
   std::vector<SegmentEntry> unreadable;
+  // What the device said where it did not give the bytes; OK: it gave all.
+  absl::Status unread;
   int64_t last_store_time = 0;
   int64_t last_sync = 0;  // the newest that a mark tells of
   uint64_t bytes_read = 0;

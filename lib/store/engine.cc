@@ -53,6 +53,13 @@ absl::Status Engine::Start() {
     recovery.damage.push_back(std::move(range));
   }
   ReportLeftOut();
+  if (!indexer_.unread().ok()) {
+    log_->health().Raise(
+        Condition::kFailed,
+        absl::StrCat("the log could not be read as a whole when it was opened, and takes no "
+                     "appends until it is: ",
+                     indexer_.unread().message()));
+  }
   return absl::OkStatus();
 }
 

@@ -238,6 +238,8 @@ absl::Status MessageReader::ReadTopicInto(const Topic::Entry& topic, LogPosition
       cursor.Next();
       ASSIGN_OR_RETURN(outcome, cursor.Get(&entry));
     }
+    // What could not be looked at has no place in this order.
+    RETURN_IF_ERROR(cursor.unread());
     if (outcome == QueueCursor::Outcome::kEntry && entry.position < bound) {
       ways.push({entry.position, is_hole && entry.position != position, entry, index});
     }
@@ -248,6 +250,7 @@ absl::Status MessageReader::ReadTopicInto(const Topic::Entry& topic, LogPosition
     if (sources_.queues->queue(number).end() == 0) continue;
     cursors.push_back(std::make_unique<QueueCursor>(sources_, number, 0));
     ASSIGN_OR_RETURN(const uint64_t offset, cursors.back()->SeekPosition(position));
+    RETURN_IF_ERROR(cursors.back()->unread());
     cursors.back()->MoveTo(offset);
     RETURN_IF_ERROR(push(cursors.size() - 1));
   }

@@ -48,7 +48,12 @@ absl::Status QueueCursor::FillFromRun(uint64_t offset) {
   return absl::OkStatus();
 }
 
+void QueueCursor::NoteUnread(const absl::Status& status) {
+  if (IsFromDevice(status)) unread_ = status;
+}
+
 absl::StatusOr<QueueCursor::Outcome> QueueCursor::FillWithoutLinks(const absl::Status& why) {
+  NoteUnread(why);
   absl::StatusOr<Indexer::Place> place =
       sources_.indexer->FindWithoutLinks(number_, QueueOffset(offset_));
   // What is wrong with the chain says more than what is wrong with some file beside it.
@@ -58,6 +63,7 @@ absl::StatusOr<QueueCursor::Outcome> QueueCursor::FillWithoutLinks(const absl::S
     RETURN_IF_ERROR(FillFromRun(offset_));
     return Outcome::kEntry;
   }
+  NoteUnread(place->lost);
   if (place->is_dropped) {
     // Who reads the queue from its begin again need not search again.
     sources_.queues->queue(number_).RaiseFirst(place->holes_end.value());
@@ -97,7 +103,9 @@ absl::StatusOr<QueueCursor::Outcome> QueueCursor::FillFromFiles() {
     }
     const bool is_lost = absl::IsOutOfRange(status);  // a link into a missing segment
     if (!is_lost && !IsUnreadable(status)) return status;
-    if (is_lost || tries > 0 || !sources_.indexer->RebuildDamaged().ok()) {
+    if (is_lost || tries > 0) return FillWithoutLinks(status);
+    if (const absl::Status rebuilt = sources_.indexer->RebuildDamaged(); !rebuilt.ok()) {
+      NoteUnread(rebuilt);
       return FillWithoutLinks(status);
     }
   }

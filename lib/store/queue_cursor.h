@@ -44,6 +44,9 @@ class QueueCursor {
     return offset_ >= batch_first_ && offset_ < batch_first_ + batch_count_;
   }
 
+  // What the device said if entries are shown as holes because it did not give them; OK: it did.
+  const absl::Status& unread() const { return unread_; }
+
   // The smallest offset whose message begins at `position` or behind it; the end if there is none.
   absl::StatusOr<uint64_t> SeekPosition(LogPosition position);
 
@@ -53,6 +56,7 @@ class QueueCursor {
   // holes between.
   absl::StatusOr<Outcome> FillWithoutLinks(const absl::Status& why);
   absl::StatusOr<Outcome> FillWithHoles();
+  void NoteUnread(const absl::Status& status);
   absl::Status FillFromRun(uint64_t offset);
 
   static constexpr size_t kBatch = 64;
@@ -66,6 +70,7 @@ class QueueCursor {
   // Nothing is left of these offsets: found out once, not for every batch.
   uint64_t holes_begin_ = 0;
   uint64_t holes_end_ = 0;
+  absl::Status unread_;
 };
 
 }  // namespace weir::internal

@@ -4,7 +4,6 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "differential/tolerances.h"
 
 namespace weir::testing {
 namespace {
@@ -81,8 +80,7 @@ std::string Answers::CheckList(const ReadResult& result, const std::vector<const
     bytes += result[i].record_bytes();
     const bool is_later = i == 0 || result[i].position() > result[i - 1].position();
     const absl::Time before = i == 0 ? absl::InfinitePast() : result[i - 1].store_time();
-    if (!kAdoptionForgetsTheTime && is_later && result[i].store_time() < before)
-      return "store times go back";
+    if (is_later && result[i].store_time() < before) return "store times go back";
   }
   if (bytes > options.max_bytes && result.size() > 1) return "more bytes than asked for";
   if (result.size() == options.max_messages || result.size() >= expected.size()) return "";

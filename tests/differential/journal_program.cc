@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "differential/tolerances.h"
 
 namespace weir::testing {
 
@@ -174,7 +173,7 @@ std::string JournalProgram::Compare(const JournalEntries& read, LogPosition from
       return absl::StrCat("entry at ", entry.position.value(), " is not that of ",
                           entries_[at].position.value());
     }
-    if (!kAdoptionForgetsTheTime && entry.store_time < time) return "store times go back";
+    if (entry.store_time < time) return "store times go back";
     time = entry.store_time;
     ++at;
   }

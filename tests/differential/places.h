@@ -81,13 +81,10 @@ class Places {
     highest_ = before.highest;
   }
 
-  // The log may have been cut behind this record.
-  bool IsCut(LogPosition end) const { return cuts_.count(end) != 0; }
   void Cut(Ordinal end) {
     places_.resize(std::min(end, places_.size()));
     in_process_ = std::min(in_process_, places_.size());
     on_disk_ = std::min(on_disk_, places_.size());
-    if (!places_.empty()) cuts_.insert(places_.back().end);
   }
 
  private:
@@ -95,7 +92,6 @@ class Places {
   Ordinal in_process_ = 0;
   Ordinal on_disk_ = 0;
   LogPosition highest_;
-  std::set<LogPosition> cuts_;
 };
 
 }  // namespace weir::testing

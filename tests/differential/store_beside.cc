@@ -4,7 +4,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "differential/store_program.h"
-#include "differential/tolerances.h"
 
 namespace weir::testing {
 
@@ -38,10 +37,6 @@ void StoreProgram::ReadBeside() {
   // Readers look at the directory from time to time only; until then they may be behind.
   bool is_exact = random_.OneIn(2);
   if (is_exact) world_.clock().Advance(absl::Milliseconds(25));
-  if (kReadersForgetIncarnations) {
-    reader.store->RunOnce();
-    if (reader.store->state() != StoreState::kHealthy) return readers_.clear();
-  }
   const Ordinal high = VisibleTo(reader, is_exact);
   const Ordinal low = is_exact ? high : std::min(reader.seen, high);
   for (uint64_t reads = random_.Between(1, 3); reads > 0 && !trace_.failed(); --reads) {

@@ -2,7 +2,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "differential/store_program.h"
-#include "differential/tolerances.h"
 
 namespace weir::testing {
 namespace {
@@ -71,8 +70,7 @@ void StoreProgram::DieAlone() {
   // Faults are of the machine.
   world_.ClearFaults();
   if (is_shared_) model_.Die();
-  const bool is_read = is_shared_ && !readers_.empty() && random_.OneIn(2);
-  if (is_read && !kReadersKeepDeadFronts) ReadBeside();
+  if (is_shared_ && !readers_.empty() && random_.OneIn(2)) ReadBeside();
   OpenAgain(places_.in_process(), false);
 }
 

@@ -3,7 +3,6 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "differential/store_program.h"
-#include "differential/tolerances.h"
 
 namespace weir::testing {
 
@@ -155,7 +154,6 @@ void StoreProgram::ReadTopic() {
 void StoreProgram::ReadAt() {
   RefreshVisible();
   const LogPosition position = random_.OneIn(20) ? LogPosition(random_.Next()) : RandomPosition();
-  if (kReadAtCutFindsDamage && places_.IsCut(position)) return;
   trace_.Count();
   const auto result = store_->ReadAt(position);
   trace_.Note("read at ", position.value(), ": ", result.status().ToString());

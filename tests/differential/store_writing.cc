@@ -2,14 +2,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "differential/store_program.h"
-#include "differential/tolerances.h"
 
 namespace weir::testing {
 namespace {
 
-bool MayBeInTheLog(const absl::Status& status, bool holds_claim) {
-  return absl::IsDataLoss(status) || absl::IsInternal(status) ||
-         (kRefusedWaitLeavesMessage && holds_claim && absl::IsFailedPrecondition(status));
+bool MayBeInTheLog(const absl::Status& status) {
+  return absl::IsDataLoss(status) || absl::IsInternal(status);
 }
 
 Place PlaceOf(const Receipt& receipt, uint64_t bytes) {
@@ -278,7 +276,7 @@ void StoreProgram::Commit() {
   if (!claims_.empty() && absl::IsFailedPrecondition(receipt.status())) {
     // It would have waited for itself, so it was not committed.
     receipt = open.claim.Commit(bytes, {.durability = Durability::kNone});
-    if (!receipt.ok() && !kRefusedWaitLeavesMessage && !has_trouble_ && !is_read_only_) {
+    if (!receipt.ok() && !has_trouble_ && !is_read_only_) {
       trace_.Mismatch("a refused commit took the claim: ", receipt.status().ToString());
     }
   }
@@ -359,7 +357,7 @@ void StoreProgram::AfterRefusal(const absl::Status& status, std::vector<Draft>& 
   LearnTopics(status, drafts);
   if (Appended(drafts[0].content.queues[0].topic) == before) return;
   // It has a place after all.
-  if (!MayBeInTheLog(status, !claims_.empty())) {
+  if (!MayBeInTheLog(status)) {
     return trace_.Mismatch("refused although it is in the log: ", status.ToString());
   }
   const LogPosition end = store_->Info().end;

@@ -1,7 +1,6 @@
 #include "differential/world.h"
 
 #include "absl/strings/str_cat.h"
-#include "differential/tolerances.h"
 
 namespace weir::testing {
 namespace {
@@ -63,9 +62,6 @@ std::string World::InjectFault(Random& random, bool for_ever) {
   Fault fault{.kind = kKinds[random.Below(std::size(kKinds))],
               .nth = random.Between(1, 6),
               .times = for_ever ? Fault::kForEver : random.Between(1, 2)};
-  if (kReadErrorsSpoilIndexes && fault.kind == Kind::kRead) fault.kind = Kind::kSync;
-  const bool looks = fault.kind == Kind::kOpen || fault.kind == Kind::kStat;
-  if (kSpareMayBeASegment && looks) fault.kind = Kind::kWrite;
   fault.sectors_written = random.Below(4);
   fault.pages = random.OneIn(2) ? PagesAfterFailure::kKept : PagesAfterFailure::kDropped;
   const bool takes_space =

@@ -133,6 +133,45 @@ TEST_CASE("behind a hole of a power loss the log is cut; the rest is kept aside 
   CHECK(Bodies(*OpenLog(SmallLog(cut.after, clock))) == Words{"one", "four"});
 }
 
+TEST_CASE(
+    "a tail that the device does not give today is not judged: the open fails, and changes "
+    "nothing") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  const auto dies_with_its_power = GENERATE(true, false);
+  StoreOptions options = SmallLog(disk, clock);
+  options.front_directory = "private";
+  auto log = OpenLog(options);
+  for (size_t i = 0; i < 3; ++i) Append(*log, Numbered(i, 700));
+  SyncNow(*log);  // the superblock does not know yet
+  const Words expected = Bodies(*log);
+
+  FaultFileSystem after(dies_with_its_power ? disk.PowerLoss(LossPlan::LoseEverything())
+                                            : disk.ProcessDeath());
+  disk.Kill();
+  options.file_system = &after;
+  const std::vector<std::string> files = after.ListFiles("/store");
+  uint64_t refused = 0;
+  for (uint64_t nth = 1;; ++nth) {
+    after.ClearFaults();
+    Fault fault =
+        InputOutputError({.kind = OperationKind::kRead, .nth = nth, .times = Fault::kForEver});
+    after.Inject(fault);
+    const auto opened = CommitLog::Open(options);
+    if (opened.ok()) break;
+    CHECK(absl::IsDataLoss(opened.status()));
+    CHECK(after.ListFiles("/store") == files);
+    ++refused;
+  }
+  CHECK(refused >= 2);
+  after.ClearFaults();
+
+  FaultFileSystem again(after.ProcessDeath());
+  after.Kill();
+  options.file_system = &again;
+  CHECK(Bodies(*OpenLog(options)) == expected);
+}
+
 TEST_CASE("whole segments behind a hole go into quarantine") {
   FaultFileSystem disk;
   ManualClock clock;

@@ -53,6 +53,39 @@ Words BodiesAfterPowerLoss(FaultFileSystem& disk, const StoreOptions& options) {
   return Bodies(*log);
 }
 
+TEST_CASE(
+    "a failed file that the disk does not give today is replaced when it does, and nothing is "
+    "lost") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  auto log = OpenLog(SmallFront(disk, clock));
+  Words expected;
+  // The first ones leave the front and are in the file only.
+  for (size_t i = 0; i < 30; ++i) {
+    expected.push_back(Numbered(i, 1000));
+    Append(*log, expected.back());
+    if (i % 5 == 0) SyncNow(*log);
+  }
+  REQUIRE(log->front().front_begin() > LogPosition(kSegmentHeaderBytes));
+  expected.push_back("in doubt");
+  const Reservation place = Append(*log, "in doubt");
+  disk.Inject(FailedSync(PagesAfterFailure::kKept));
+  disk.Inject(InputOutputError({.kind = OperationKind::kRead, .times = Fault::kForEver}));
+
+  log->RequestSync();
+  log->SyncStep();
+  CHECK(log->health().state() == StoreState::kDegraded);
+  CHECK(log->counters().replacements == 0);
+  CHECK(disk.FileExists(FileOf(LogPosition(0))));
+
+  disk.ClearFaults();
+  CHECK(WaitFor(*log, place).ok());
+  CHECK(log->counters().replacements == 1);
+  CHECK(log->health().state() == StoreState::kHealthy);
+  CHECK(Bodies(*log) == expected);
+  CHECK(BodiesAfterPowerLoss(disk, SmallFront(disk, clock)) == expected);
+}
+
 TEST_CASE("after a failed sync the same records stand at the same places of a new file") {
   const PagesAfterFailure pages = AnyPages();
   INFO("pages " << static_cast<int>(pages));
