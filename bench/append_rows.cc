@@ -97,11 +97,12 @@ Measurement PacedAppend(Run& run) {
   const Percentiles response(*responses);
   const Percentiles reference_response(*reference_responses);
   measurement.note = absl::StrFormat(
-      "%.0f appends/s for %.1f s, %d segment rolls%s; response from the intended start "
+      "%.0f appends/s for %.1f s, %d segment rolls; response from the intended start "
       "p50/p99/p99.9: %.0f/%.0f/%.0f ns, ref_append %.0f/%.0f/%.0f ns",
-      drain / 2, 5 * absl::ToDoubleSeconds(turn), rolls, rolls < 3 ? " (FEWER THAN 3)" : "",
-      response.p50, response.p99, response.p999, reference_response.p50, reference_response.p99,
-      reference_response.p999);
+      drain / 2, 5 * absl::ToDoubleSeconds(turn), rolls, response.p50, response.p99, response.p999,
+      reference_response.p50, reference_response.p99, reference_response.p999);
+  if (rolls < 3) measurement.invalid = "fewer than 3 segment rolls";
+  if (5 * turn < absl::Seconds(10)) measurement.invalid = "less than 10 s";
   return measurement;
 }
 
@@ -119,7 +120,10 @@ Measurement CostOfAppend(Run& run) {
               cost.untraced.empty() ? absl::StrCat(cost.system_calls)
                                     : absl::StrCat("UNCOUNTED (", cost.untraced, ")"),
               cost.wakes_max, cost.page_faults, cost.allocations, cost.context_switches,
-              cost.front_stalls)};
+              cost.front_stalls),
+          .invalid = !cost.untraced.empty()   ? "system calls could not be counted"
+                     : cost.front_stalls != 0 ? "the front was full: no steady state"
+                                              : ""};
 }
 
 Measurement Bandwidth(Run& run) {

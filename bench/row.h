@@ -50,6 +50,8 @@ struct Measurement {
   std::optional<Percentiles> store = std::nullopt;
   std::optional<Percentiles> reference = std::nullopt;
   std::string note = {};
+  // Why the value is not what the row promises to measure; then the row is not met.
+  std::string invalid = {};
 };
 
 struct Row {

@@ -91,7 +91,7 @@ void PrintTable(Run& run, const std::string& row_substring, const std::string& j
     if (!absl::StrContains(row.name, row_substring)) continue;
     const Measurement measurement = row.measure(run);
     const double must = measurement.must.value_or(row.must);
-    const bool is_met = row.IsMetBy(measurement.value, must);
+    const bool is_met = measurement.invalid.empty() && row.IsMetBy(measurement.value, must);
     ++rows;
     met_rows += is_met ? 1 : 0;
     const std::string unit = row.unit.empty() ? "" : absl::StrCat(" ", row.unit);
@@ -99,6 +99,7 @@ void PrintTable(Run& run, const std::string& row_substring, const std::string& j
               absl::StrCat(Number(measurement.value), unit), is_met ? "yes" : "NO",
               Columns(measurement.store), Columns(measurement.reference));
     if (!measurement.note.empty()) absl::PrintF("    %s\n", measurement.note);
+    if (!measurement.invalid.empty()) absl::PrintF("    NOT MEASURED: %s\n", measurement.invalid);
     fflush(stdout);
     objects.push_back(absl::StrFormat(R"({"row": %s, "must": %s, "measured": %.6g, "met": %s})",
                                       Quoted(row.name), Quoted(Limit(row, must)), measurement.value,

@@ -27,8 +27,8 @@ class Worker final {
   using Step = std::function<absl::Duration()>;
 
   // Starts the thread, which runs its first step at once. `name` is cut to the 15 bytes that the
-  // system keeps. `core`: the processor it runs on; negative: any. See status() for whether the
-  // system gave a thread; a core that is not to be had is no error.
+  // system keeps. `core`: the processor it runs on; negative: any. status() says whether the
+  // system gave a thread (else kUnavailable) and that core (else kInvalidArgument).
   Worker(const std::string& name, Step step, int core = -1);
 
   // Stops. In a forked child, which has no such thread, it lets go of everything instead.

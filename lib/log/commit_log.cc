@@ -284,11 +284,13 @@ absl::Status CommitLog::Flush(Deadline deadline) {
   if (reached == Durability::kDisk) return absl::OkStatus();
   const absl::Status why = health_.WhyNoAppend();
   if (!why.ok()) return why;
-  std::string text = "not everything was durable before the deadline";
-  if (const auto claim = held_claims_.Lowest()) {
-    absl::StrAppend(&text, "; a claim at ", claim->first.value(), " is held");
-  }
-  return absl::DeadlineExceededError(text);
+  return absl::DeadlineExceededError(
+      absl::StrCat("not everything was durable before the deadline", HeldClaimText()));
+}
+
+std::string CommitLog::HeldClaimText() const {
+  const auto claim = held_claims_.Lowest();
+  return claim ? absl::StrCat("; a claim at ", claim->first.value(), " is held") : "";
 }
 
 // --- Read

@@ -92,6 +92,8 @@ class CommitLog {
   Durability Reached(LogPosition end) const;
   // Whether this thread may wait: kFailedPrecondition if it holds a claim besides the one at `but`,
   // and would wait for itself. Who appends asks before anything is written.
+  // "; a claim at P is held", or nothing: for whoever waited in vain.
+  std::string HeldClaimText() const;
   absl::Status CheckMayWait(std::optional<LogPosition> but = std::nullopt) const;
   absl::Status CheckMayReach(Durability durability, absl::Duration timeout,
                              std::optional<LogPosition> but = std::nullopt) const {

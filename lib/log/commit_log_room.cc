@@ -99,7 +99,8 @@ absl::Status CommitLog::MakeRoom(uint32_t bytes, Deadline deadline) {
     if (needs_segment && leads) continue;
     RETURN_IF_ERROR(CheckMayWait());
     if (options_.clock->MonotonicNanos() >= deadline) {
-      return absl::DeadlineExceededError("no room in the log before the deadline");
+      return absl::DeadlineExceededError(
+          absl::StrCat("no room in the log before the deadline", HeldClaimText()));
     }
     const absl::Status helped =
         HelpOrSleep(stall == &counters_.stalls_unsynced, leads && !needs_segment, deadline);

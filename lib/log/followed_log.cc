@@ -14,6 +14,7 @@
 #include "log/segment_scanner.h"
 #include "log/superblock_file.h"
 #include "log/tail_scan.h"
+#include "log/tail_verdict.h"
 
 namespace weir::internal {
 namespace {
@@ -249,20 +250,23 @@ absl::Status FollowedLog::JudgeFiles(const Superblock& superblock) {
   const bool same_boot =
       options_.file_system->BootId() ==
       std::string(reinterpret_cast<const char*>(superblock.boot.data()), superblock.boot.size());
-  LogPosition end = scan.end;
-  for (const Gap& gap : scan.gaps) {
-    if (gap.begin >= scan.watermark && !same_boot) {
-      end = gap.begin;
-      ReportOfOpen().dropped_bytes = scan.end - gap.begin;
-      ReportOfOpen().dropped_records = static_cast<uint64_t>(
-          std::count_if(scan.records.begin(), scan.records.end(),
-                        [&](LogPosition record) { return record >= gap.begin; }));
-      break;
-    }
-    health_.Raise(Condition::kDamage, absl::StrCat("no valid record from ", gap.begin.value(),
-                                                   " to ", gap.end.value()));
+  TailVerdict verdict = JudgeTail(scan, same_boot, superblock.segment_bytes);
+  RecoveryReport& report = ReportOfOpen();
+  if (scan.last_sync > superblock.last_sync) {
+    report.last_sync = absl::FromUnixNanos(scan.last_sync);
   }
-  file_end_.store(std::max(end, scan.watermark).value(), std::memory_order_release);
+  report.dropped_bytes = verdict.dropped_bytes;
+  report.dropped_records = verdict.dropped_records;
+  if (seen_sequence_ == 0) left_out_ = std::move(verdict.left_out);
+  // Where recovery would not open, there is still something to read.
+  if (!scan.unread.ok()) {
+    verdict.damage.push_back({verdict.end, verdict.end, std::string(scan.unread.message())});
+  }
+  for (DamagedRange& range : verdict.damage) {
+    health_.Raise(Condition::kDamage, range.reason);
+    report.damage.push_back(std::move(range));
+  }
+  file_end_.store(verdict.end.value(), std::memory_order_release);
   judged_ = true;
   return absl::OkStatus();
 }

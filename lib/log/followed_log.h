@@ -23,6 +23,7 @@
 #include "log/log_view.h"
 #include "log/reader_slots.h"
 #include "log/segments.h"
+#include "log/tail_scan.h"
 #include "weir/hooks.h"
 #include "weir/options.h"
 
@@ -84,6 +85,8 @@ class FollowedLog final : public LogView {
   Health& health() { return health_; }
   const Health& health() const { return health_; }
   RecoveryReport& report() { return report_; }
+  // The offsets of what a power loss took, as they were found when this was opened.
+  const std::vector<SeenOffset>& left_out() const { return left_out_; }
   Clock* clock() const { return options_.clock; }
 
  private:
@@ -113,6 +116,7 @@ class FollowedLog final : public LogView {
   Health health_;
   ReaderSlots reader_slots_;
   RecoveryReport report_;
+  std::vector<SeenOffset> left_out_;
   std::unique_ptr<Segments> segments_;
   std::atomic<bool> has_writer_{false};
   // Without a front: how far the files verify. And how far the superblock says they are durable.

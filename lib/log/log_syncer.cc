@@ -53,10 +53,12 @@ absl::Status LogSyncer::Sync() {
   RETURN_IF_ERROR(ReplacePoisoned());
   if (front_->claimed_end() == front_->durable_end()) return absl::OkStatus();
   PlaceMark();
+  // What is appended from here on is for the next sync: nobody waits for the bytes of others.
+  const LogPosition wanted = front_->claimed_end();
   absl::Status written;
   {
     MutexLock lock(writer_->step());
-    written = writer_->WriteAll();
+    written = writer_->WriteUpTo(wanted);
   }
   if (!written.ok()) {
     if (absl::IsResourceExhausted(written) || absl::IsInternal(written)) return written;

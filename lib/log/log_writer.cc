@@ -96,8 +96,10 @@ absl::Status LogWriter::WriteSome(bool* progressed) {
   return absl::OkStatus();
 }
 
-absl::Status LogWriter::WriteAll() {
-  for (bool progressed = true; progressed;) RETURN_IF_ERROR(WriteSome(&progressed));
+absl::Status LogWriter::WriteUpTo(LogPosition end) {
+  for (bool progressed = true; progressed && front_->written_end() < end;) {
+    RETURN_IF_ERROR(WriteSome(&progressed));
+  }
   return absl::OkStatus();
 }
 

@@ -29,8 +29,9 @@ class LogWriter {
   // another error the file is poisoned and waits for its replacement.
   absl::Status WriteSome(bool* progressed) ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_);
 
-  // Writes until nothing published is left or an error comes.
-  absl::Status WriteAll() ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_);
+  // Writes what is published below `end`, perhaps a little more, until a claim or an error is in
+  // the way. Bounded, also beside fast producers.
+  absl::Status WriteUpTo(LogPosition end) ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_);
 
  private:
   // Checks the record that begins at `start`; a stray write of the host shows here.

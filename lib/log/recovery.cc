@@ -14,6 +14,7 @@
 #include "log/record_copier.h"
 #include "log/segment_replacer.h"
 #include "log/segment_scanner.h"
+#include "log/tail_verdict.h"
 
 namespace weir::internal {
 namespace {
@@ -42,7 +43,6 @@ class Recoverer {
   absl::Status Adopt(std::unique_ptr<SharedMemory> memory);
   absl::Status JudgeFiles();
   absl::Status GoOnBehind(LogPosition end);
-  absl::Status CutAt(LogPosition end, bool keep_rest);
   absl::Status ReplaceUnreadable(Front& front);
   absl::Status WriteAgain(LogPosition from, LogPosition to, Front* front);
   absl::Status StartFront(LogPosition end);
@@ -267,20 +267,6 @@ absl::Status Recoverer::Adopt(std::unique_ptr<SharedMemory> memory) {
   });
 }
 
-absl::Status Recoverer::CutAt(LogPosition end, bool keep_rest) {
-  for (const LogPosition record : scan_.records) {
-    if (record >= end) ++log_.report.dropped_records;
-  }
-  std::copy_if(scan_.offsets.begin(), scan_.offsets.end(), std::back_inserter(log_.left_out),
-               [&](const SeenOffset& seen) { return seen.position >= end; });
-  ASSIGN_OR_RETURN(const LogPosition start, CutLog(segments_, scan_,
-                                                   {.end = end,
-                                                    .keep_rest = keep_rest,
-                                                    .prepared_end = saved_.prepared_end,
-                                                    .incarnation = incarnation_}));
-  return StartFront(start);
-}
-
 void Recoverer::PrepareActive(LogPosition end) {
   const std::shared_ptr<SegmentFile> file = segments_.FindOpen(end);
   if (file == nullptr) return;
@@ -338,34 +324,10 @@ absl::Status Recoverer::JudgeFiles() {
   log_.report.bytes_read += scan_.bytes_read;
   log_.report.was_clean = saved_.is_clean && !scan_.has_records;
 
-  std::optional<LogPosition> cut;
-  bool is_damaged = false;
-  for (const Gap& gap : scan_.gaps) {
-    if (gap.begin >= scan_.watermark && !same_boot_) {
-      cut = gap.begin;  // a hole left by power loss
-      log_.report.dropped_bytes = scan_.end - gap.begin;
-      break;
-    }
-    is_damaged = true;
-    const LogPosition begin = RecordStart(gap.begin, saved_.segment_bytes);
-    RETURN_IF_ERROR(Damage({begin, gap.end,
-                            absl::StrCat("no valid record from ", begin.value(), " to ",
-                                         gap.end.value(), " although the log was whole there")}));
-  }
-  LogPosition end = cut ? *cut : scan_.end;
-  if (end < scan_.watermark) {
-    is_damaged = true;
-    RETURN_IF_ERROR(Damage({end, scan_.watermark,
-                            absl::StrCat("the log was durable up to ", scan_.watermark.value(),
-                                         " and is unreadable from ", end.value(), " on")}));
-    end = scan_.watermark;
-  }
-  for (const SegmentEntry& entry : scan_.unreadable) {
-    is_damaged = true;
-    RETURN_IF_ERROR(Damage({entry.begin(), entry.end(),
-                            absl::StrCat("segment ", SegmentFileName(entry.name),
-                                         " cannot be read: what it held is lost")}));
-  }
+  TailVerdict verdict = JudgeTail(scan_, same_boot_, saved_.segment_bytes);
+  const bool is_damaged = !verdict.damage.empty();
+  for (DamagedRange& range : verdict.damage) RETURN_IF_ERROR(Damage(std::move(range)));
+  const LogPosition end = verdict.end;
   log_.report.end = end;
   const LogPosition next = StepOverCuts(segments_, end);
   const bool at_border = next.value() % saved_.segment_bytes == 0;
@@ -373,12 +335,20 @@ absl::Status Recoverer::JudgeFiles() {
   if (log_.report.was_clean && !is_damaged && (at_border || has_file)) return GoOnBehind(next);
   RETURN_IF_ERROR(WriteAgain(scan_.watermark, end, nullptr));
   // In the same boot, writes were sequential: what does not verify is where the last one stopped.
-  if (same_boot_ && !cut && !is_damaged && has_file && !scan_.has_leftovers &&
+  if (same_boot_ && !verdict.is_cut && !is_damaged && has_file && !scan_.has_leftovers &&
       !IsOpenRecordTorn(next)) {
     return GoOnBehind(next);
   }
   if (segments_.entries().empty() && end == saved_.log_begin) return GoOnBehind(end);
-  return CutAt(end, cut.has_value());
+  log_.report.dropped_bytes = verdict.dropped_bytes;
+  log_.report.dropped_records = verdict.dropped_records;
+  log_.left_out = std::move(verdict.left_out);
+  ASSIGN_OR_RETURN(const LogPosition start, CutLog(segments_, scan_,
+                                                   {.end = end,
+                                                    .keep_rest = verdict.is_cut,
+                                                    .prepared_end = saved_.prepared_end,
+                                                    .incarnation = incarnation_}));
+  return StartFront(start);
 }
 
 absl::Status Recoverer::StartFront(LogPosition end) {

@@ -129,7 +129,8 @@ absl::StatusOr<bool> SegmentScanner::Resync(LogPosition from) {
   }
   std::sort(candidates.begin(), candidates.end());
   candidates.erase(std::unique(candidates.begin(), candidates.end()), candidates.end());
-  for (LogPosition at = from; at + kRecordHeaderBytes <= to_; at += kRecordAlignment) {
+  const LogPosition end = std::min(to_, data_end_);
+  for (LogPosition at = from; at + kRecordHeaderBytes <= end; at += kRecordAlignment) {
     // The cheap look first: this loop runs over megabytes of zeros.
     const absl::StatusOr<const char*> head = Window(at, kRecordHeaderBytes);
     if (!head.ok()) {

@@ -53,6 +53,9 @@ class SegmentScanner {
   // Candidates for Resync() besides what the file knows.
   void AddIncarnation(uint64_t incarnation) { more_incarnations_.push_back(incarnation); }
 
+  // Behind `end` the file has nothing: there Resync() looks for nothing.
+  void set_data_end(LogPosition end) { data_end_ = end; }
+
   // kInvalid: no valid record begins at position(), and nothing moved. `record` of kEnd is unset.
   absl::StatusOr<Step> Next(ScannedRecord* record);
   // Whether a record that `incarnation` wrote begins at position().
@@ -76,6 +79,7 @@ class SegmentScanner {
   SegmentFile& file_;
   const ReadBytes read_;
   const LogPosition to_;
+  LogPosition data_end_ = to_;
   const Groups groups_;
   LogPosition position_;
   LogPosition resync_from_;

@@ -2,12 +2,11 @@
 
 #include <algorithm>
 #include <cstring>
-#include <map>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
-#include "format/file_names.h"
+#include "store/dropped_offsets.h"
 #include "store/message_stamp.h"
 
 namespace weir::internal {
@@ -52,7 +51,7 @@ absl::Status Engine::Start() {
     log_->health().Raise(Condition::kDamage, range.reason);
     recovery.damage.push_back(std::move(range));
   }
-  ReportLeftOut();
+  recovery.dropped_offsets = NameDropped(log_->left_out(), catalogue_);
   if (!indexer_.unread().ok()) {
     log_->health().Raise(
         Condition::kFailed,
@@ -61,25 +60,6 @@ absl::Status Engine::Start() {
                      indexer_.unread().message()));
   }
   return absl::OkStatus();
-}
-
-// What recovery knows by queue numbers, in the words of who reads the report.
-void Engine::ReportLeftOut() {
-  std::map<uint32_t, std::pair<uint64_t, uint64_t>> queues;
-  for (const SeenOffset& seen : log_->left_out()) {
-    const auto [queue, is_new] =
-        queues.try_emplace(seen.queue_number, seen.queue_offset, seen.queue_offset + 1);
-    queue->second.first = std::min(queue->second.first, seen.queue_offset);
-    queue->second.second = std::max(queue->second.second, seen.queue_offset + 1);
-  }
-  for (const auto& [number, offsets] : queues) {
-    const Topic::Entry* const topic = catalogue_.OfQueue(number);
-    log_->report().dropped_offsets.push_back(
-        {.topic = topic == nullptr ? "" : std::string(topic->name),
-         .queue_id = topic == nullptr ? number : number - topic->first_queue,
-         .first = QueueOffset(offsets.first),
-         .end = QueueOffset(offsets.second)});
-  }
 }
 
 // --- Topics
@@ -222,6 +202,9 @@ absl::StatusOr<std::vector<Receipt>> Engine::AppendAll(absl::Span<const Message>
     }
   }
   demand.resize(distinct);
+  // Behind the claim nothing may fail, and a receipt that there is no memory for is a failure.
+  std::vector<Receipt> receipts;
+  receipts.reserve(plans.size());
   ASSIGN_OR_RETURN(const Reservation reservation,
                    log_->Claim(bytes, log_->clock().WallNanos(), deadline,
                                GroupStamp{plans, demand, queues_, bytes}));
@@ -242,8 +225,6 @@ absl::StatusOr<std::vector<Receipt>> Engine::AppendAll(absl::Span<const Message>
     ASSIGN_OR_RETURN(reached, log_->WaitFor(reservation.position, reservation.end(),
                                             options.durability, deadline));
   }
-  std::vector<Receipt> receipts;
-  receipts.reserve(plans.size());
   LogPosition position = reservation.position + kRecordHeaderBytes;
   for (const MessagePlan& plan : plans) {
     // Who waits for one waits for all: the group has one end.

@@ -89,7 +89,6 @@ class Engine {
 
   explicit Engine(std::unique_ptr<CommitLog> log);
   absl::Status Start();
-  void ReportLeftOut();
 
   void RingFor(const MessagePlan& plan);
   // A claim that is given up was counted as a message.

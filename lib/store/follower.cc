@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/status_macros.h"
+#include "store/dropped_offsets.h"
 
 namespace weir::internal {
 namespace {
@@ -40,6 +41,7 @@ absl::StatusOr<std::unique_ptr<Follower>> Follower::Open(const StoreOptions& opt
     self.log_->health().Raise(Condition::kDamage, range.reason);
     recovery.damage.push_back(std::move(range));
   }
+  recovery.dropped_offsets = NameDropped(self.log_->left_out(), self.catalogue_);
   self.refreshed_ = options.clock->MonotonicNanos();
   return follower;
 }

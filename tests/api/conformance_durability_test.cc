@@ -72,8 +72,23 @@ TEST_CASE("after a hole left by a power loss Open says which offsets of which qu
   disk.Kill();
   FlipBit(after, hole.position + 20);
 
+  // Who only reads is told the same before anybody writes.
+  StoreOptions reading = SmallOptions(after, clock);
+  reading.read_only = true;
+  const RecoveryReport foretold = OpenStore(reading)->recovery();
+
   auto again = OpenStore(SmallOptions(after, clock));
   const RecoveryReport& report = again->recovery();
+  CHECK(foretold.end == report.end);
+  CHECK(foretold.last_sync == report.last_sync);
+  CHECK(foretold.dropped_bytes == report.dropped_bytes);
+  CHECK(foretold.dropped_records == report.dropped_records);
+  REQUIRE(foretold.dropped_offsets.size() == report.dropped_offsets.size());
+  for (size_t i = 0; i < foretold.dropped_offsets.size(); ++i) {
+    CHECK(foretold.dropped_offsets[i].topic == report.dropped_offsets[i].topic);
+    CHECK(foretold.dropped_offsets[i].first == report.dropped_offsets[i].first);
+    CHECK(foretold.dropped_offsets[i].end == report.dropped_offsets[i].end);
+  }
   CHECK(report.damage.empty());
   CHECK(report.dropped_records >= 4);
   REQUIRE(report.dropped_offsets.size() == 2);

@@ -1,6 +1,7 @@
 #include "base/worker.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -11,6 +12,8 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 namespace weir::internal {
 namespace {
@@ -43,6 +46,39 @@ TEST_CASE("a worker runs its step at once, then as often as it is notified") {
     worker.Notify();
   }
   steps.WaitFor(1001);
+}
+
+std::vector<int> CoresOfThisThread() {
+  cpu_set_t cores;
+  CPU_ZERO(&cores);
+  REQUIRE(sched_getaffinity(0, sizeof cores, &cores) == 0);
+  std::vector<int> all;
+  for (int core = 0; core < CPU_SETSIZE; ++core) {
+    if (CPU_ISSET(core, &cores)) all.push_back(core);
+  }
+  return all;
+}
+
+TEST_CASE("a worker runs on the core that it is given, and says so if there is none such") {
+  const int last = CoresOfThisThread().back();
+  std::promise<int> seen;
+  bool is_told = false;
+  Worker worker(
+      "worker",
+      [&] {
+        // The thread may begin before it is sent there.
+        const std::vector<int> cores = CoresOfThisThread();
+        if (cores.size() != 1) return absl::Milliseconds(1);
+        if (!std::exchange(is_told, true)) seen.set_value(cores[0]);
+        return absl::InfiniteDuration();
+      },
+      last);
+  REQUIRE(worker.status().ok());
+  CHECK(seen.get_future().get() == last);
+
+  const Worker nowhere(
+      "worker", [] { return absl::InfiniteDuration(); }, CPU_SETSIZE);
+  CHECK(absl::IsInvalidArgument(nowhere.status()));
 }
 
 TEST_CASE("a step that asks for no rest is run again and again, one that asks for some after it") {

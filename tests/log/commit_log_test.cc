@@ -247,6 +247,25 @@ TEST_CASE("a claim that is held for more than a second degrades the log and is n
   CHECK(log->health().state() == StoreState::kHealthy);
 }
 
+TEST_CASE("who finds no room behind a claim that is held is told of it") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  auto log = OpenLog(SmallLog(disk, clock));
+  const Reservation open = Claim(*log, 3);
+  std::thread([&] { log->held_claims().Add({}, open.position, clock.MonotonicNanos()); }).join();
+  absl::Status status;
+  for (int i = 0; i < 100 && status.ok(); ++i) {
+    const auto claimed = TryClaim(*log, 900, log->DeadlineIn(absl::ZeroDuration()));
+    status = claimed.status();
+    if (claimed.ok()) Publish(claimed->bytes, Fill(*log, claimed->bytes, claimed->position, "x"));
+  }
+
+  CHECK(absl::IsDeadlineExceeded(status));
+  CHECK(status.message().find(absl::StrCat("claim at ", open.position.value())) !=
+        absl::string_view::npos);
+  log->held_claims().Remove(open.position);
+}
+
 TEST_CASE("without workers and without a single step, whoever waits does the work himself") {
   FaultFileSystem disk;
   ManualClock clock;

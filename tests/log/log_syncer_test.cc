@@ -59,6 +59,26 @@ std::string NameOf(uint64_t segment) {
   return SegmentFileName({.begin = LogPosition(segment * kSegment)});
 }
 
+TEST_CASE("a sync writes what was there when it began, whatever is appended meanwhile") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  StoreOptions options = SmallLog(disk, clock);
+  options.segment_bytes = 65536;
+  auto log = OpenLog(options);
+  const Reservation place = Append(*log, "one");
+  int writes = 0;
+  disk.SetHook([&](const Operation& operation) {
+    // A producer as fast as the disk.
+    if (operation.kind == OperationKind::kWrite && ++writes <= 20) Append(*log, "another");
+  });
+
+  CHECK(log->WaitFor(place.position, place.end(), Durability::kDisk, kNever).status().ok());
+
+  disk.SetHook(nullptr);
+  CHECK(writes <= 3);
+  CHECK(log->front().durable_end() >= place.end());
+}
+
 TEST_CASE("what is written while a sync runs is not taken for durable when it ends") {
   FaultFileSystem disk;
   ManualClock clock;
