@@ -57,8 +57,9 @@ absl::Status LogWriter::WriteSome(bool* progressed) {
   LogPosition write_end = start;  // a filler's bytes are nobody's: only its header is written
   while (end < claimed && end < file.limit()) {
     const char* const record = front_->At(end);
+    // Behind a negative word its owner is still writing: the rest is not even looked at.
+    if (LoadWord(record) < 0) break;
     const RecordHeader header = LoadHeader(record);
-    if (header.word < 0) break;
     if (header.bytes() < kRecordHeaderBytes || header.bytes() % kRecordAlignment != 0 ||
         header.bytes() > claimed - end || header.bytes() > file.limit() - end) {
       const std::string reason = absl::StrCat(
