@@ -179,18 +179,24 @@ bool CommitLog::IsDone(bool progressed, const absl::Status& status) {
 
 absl::Status CommitLog::HelpOrSleep(bool wants_sync, bool leads, Deadline deadline) {
   const uint64_t seen = progress_count_.load(std::memory_order_seq_cst);
-  if (leads && wants_sync && syncer_->step().TryLock()) {
-    const LogPosition before = front_->durable_end();
-    const absl::Status status = syncer_->Sync();
-    const bool progressed = front_->durable_end() != before;
-    syncer_->step().Unlock();
-    if (IsDone(progressed, status)) return status;
-  } else if (leads && !wants_sync && writer_->step().TryLock()) {
-    bool progressed = false;
-    const absl::Status status = writer_->WriteSome(&progressed);
-    writer_->step().Unlock();
-    if (absl::IsDataLoss(status)) return HelpOrSleep(true, leads, deadline);  // to be replaced
-    if (IsDone(progressed, status)) return status;
+  // Who is in the step tells of its end, and then one of those who wait leads: waking the worker
+  // too would make it the next leader, and every append would pay for two hand-offs.
+  if (leads && wants_sync) {
+    if (syncer_->step().TryLock()) {
+      const LogPosition before = front_->durable_end();
+      const absl::Status status = syncer_->Sync();
+      const bool progressed = front_->durable_end() != before;
+      syncer_->step().Unlock();
+      if (IsDone(progressed, status)) return status;
+    }
+  } else if (leads) {
+    if (writer_->step().TryLock()) {
+      bool progressed = false;
+      const absl::Status status = writer_->WriteSome(&progressed);
+      writer_->step().Unlock();
+      if (absl::IsDataLoss(status)) return HelpOrSleep(true, leads, deadline);  // to be replaced
+      if (IsDone(progressed, status)) return status;
+    }
   } else if (has_workers_) {
     if (wants_sync) {
       if (!wants_sync_.exchange(true, std::memory_order_acq_rel)) wakeups_.syncer();

@@ -8,12 +8,12 @@
 namespace weir::internal {
 
 absl::Status RecordCopier::Read(LogPosition at, absl::Span<char> out) {
-  bytes_read_ += out.size();
   uint64_t in_file = out.size();
   if (source_.front != nullptr && at + out.size() > source_.ring_begin) {
     in_file = at < source_.ring_begin ? source_.ring_begin - at : 0;
     std::memcpy(out.data() + in_file, source_.front->At(at + in_file), out.size() - in_file);
   }
+  bytes_read_ += in_file;
   return in_file == 0 ? absl::OkStatus() : source_.file.ReadZeroFilled(at, out.first(in_file));
 }
 

@@ -12,7 +12,8 @@ namespace weir::internal {
 
 Found OwnFrontReader::Copy(LogPosition position, ReadMemory& memory, const char** record) {
   if (copied_ >= kCopyBytesMax) guard_.reset();
-  if (!guard_) {
+  // The begin only grows: what was below it once is not worth a slot.
+  if (!guard_ && position >= safe_begin_) {
     guard_.emplace(front_.reader_slots());
     safe_begin_ = front_.front_begin();
     copied_ = 0;
@@ -51,7 +52,24 @@ uint64_t OwnFrontReader::IncarnationAt(LogPosition position) {
   return file != nullptr ? file->IncarnationAt(position) : front_.incarnation();
 }
 
+// Most records are read behind one another out of one block. What does not verify there is looked
+// at anew, in the front too.
+bool RecordReader::ReadBlock(LogPosition position, const char** record) const {
+  if (block_ == nullptr || position < block_begin_) return false;
+  const uint64_t at = position - block_begin_;
+  if (at + kRecordHeaderBytes > block_->size) return false;
+  const char* const bytes = block_->bytes.get() + at;
+  const uint64_t available = block_->size - at;
+  if (LoadHeader(bytes).bytes() > available ||
+      !Verify(bytes, available, position, file_->IncarnationAt(position))) {
+    return false;
+  }
+  *record = bytes;
+  return true;
+}
+
 absl::StatusOr<Found> RecordReader::Read(LogPosition position, const char** record) {
+  if (ReadBlock(position, record)) return Found::kRecord;
   const Found found = front_.Copy(position, memory_, record);
   if (found == Found::kNotHere) return ReadFile(position, record);
   if (found != Found::kRecord && found != Found::kDamaged) return found;
@@ -89,6 +107,7 @@ absl::Status RecordReader::LoadBlock(uint64_t index) {
                       : std::make_shared<const Block>(std::move(block));
   }
   block_index_ = index;
+  block_begin_ = begin;
   memory_.Pin(block_);
   return absl::OkStatus();
 }

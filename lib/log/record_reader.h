@@ -76,6 +76,7 @@ class RecordReader {
   // Blocks are small enough that a single read does not cost much more than its record.
   static constexpr uint64_t kBlockBytes = uint64_t{32} << 10;
 
+  bool ReadBlock(LogPosition position, const char** record) const;
   absl::StatusOr<Found> ReadFile(LogPosition position, const char** record);
   absl::StatusOr<const char*> Bytes(LogPosition position, uint64_t bytes);
   absl::Status LoadBlock(uint64_t index);
@@ -86,6 +87,7 @@ class RecordReader {
   std::shared_ptr<SegmentFile> file_;
   std::shared_ptr<const Block> block_;
   uint64_t block_index_ = 0;
+  LogPosition block_begin_;
   std::string why_;
 };
 

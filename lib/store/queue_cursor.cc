@@ -18,7 +18,7 @@ absl::StatusOr<QueueCursor::Outcome> QueueCursor::Get(QueueEntry* entry) {
   const ConsumeQueue& queue = sources_.queues->queue(number_);
   {
     const ReaderSlots::Guard guard(*sources_.queues->readers());
-    batch_count_ = queue.CopyEntries(offset_, kBatch, batch_);
+    batch_count_ = queue.CopyEntries(offset_, NextBatch(), batch_);
   }
   batch_first_ = offset_;
   if (batch_count_ > 0) {
@@ -34,7 +34,7 @@ absl::StatusOr<QueueCursor::Outcome> QueueCursor::Get(QueueEntry* entry) {
 
 absl::Status QueueCursor::FillFromRun(uint64_t offset) {
   const uint64_t index = offset - run_->run.first.value();
-  const size_t count = std::min<uint64_t>(kBatch, run_->run.count - index);
+  const size_t count = std::min<uint64_t>(NextBatch(), run_->run.count - index);
   IndexEntry entries[kBatch];
   RETURN_IF_ERROR(run_->file->ReadEntries(run_->run, static_cast<uint32_t>(index),
                                           absl::MakeSpan(entries, count)));

@@ -3,6 +3,8 @@
 #ifndef WEIR_STORE_QUEUE_CURSOR_H_
 #define WEIR_STORE_QUEUE_CURSOR_H_
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 
@@ -56,6 +58,11 @@ class QueueCursor {
   // holes between.
   absl::StatusOr<Outcome> FillWithoutLinks(const absl::Status& why);
   absl::StatusOr<Outcome> FillWithHoles();
+  size_t NextBatch() {
+    const size_t batch = next_batch_;
+    next_batch_ = std::min(kBatch, 4 * batch);
+    return batch;
+  }
   void NoteUnread(const absl::Status& status);
   absl::Status FillFromRun(uint64_t offset);
 
@@ -67,6 +74,8 @@ class QueueCursor {
   QueueEntry batch_[kBatch];
   uint64_t batch_first_ = 0;
   size_t batch_count_ = 0;
+  // Most reads want one message; who wants many soon gets whole batches.
+  size_t next_batch_ = kBatch / 16;
   // Nothing is left of these offsets: found out once, not for every batch.
   uint64_t holes_begin_ = 0;
   uint64_t holes_end_ = 0;
