@@ -69,11 +69,13 @@ TEST_CASE("properties over their limit are refused, and the status says that it 
   const std::string over = value + "v";
 
   CHECK(store->Append({.topic = "t", .properties = {{"n", value}}, .body = "b"}).ok());
+  const LogPosition end = store->Info().end;
   const absl::Status refused =
       store->Append({.topic = "t", .properties = {{"n", over}}, .body = "b"}).status();
 
   CHECK(absl::IsInvalidArgument(refused));
   CHECK(refused.message().find("propert") != absl::string_view::npos);
+  CHECK(store->Info().end == end);
 }
 
 TEST_CASE("a batch over the limit is refused as a whole", "[c5]") {
