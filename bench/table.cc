@@ -79,6 +79,10 @@ void PrintTable(Run& run, const std::string& row_substring, const std::string& j
   absl::PrintF("weir_bench --table%s: %d cores, load %.1f, Linux %s, stores in %s\n",
                run.is_quick ? " --quick" : "", std::thread::hardware_concurrency(), load,
                machine.release, run.workspace->directory());
+  constexpr int kLooks = 1'000'000;
+  const int64_t begun = NowNanos();
+  for (int i = 0; i < kLooks; ++i) NowNanos();
+  absl::PrintF("One look at the clock takes %d ns.\n", (NowNanos() - begun) / kLooks);
   absl::PrintF("Ratios are medians over turns of reference and store.\n\n");
   PrintLine("row", "must", "aim", "measured", "met", "p50 / p99 / p99.9 [ns]", "reference's");
   PrintLine(std::string(kNameColumns, '-'), "---", "---", "---", "---", "---", "---");

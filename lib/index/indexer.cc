@@ -128,7 +128,14 @@ absl::Status Indexer::Restore(LogPosition end, const RecoveryReport& opened, Rep
   const LogPosition from = loaded.is_loaded ? loaded.end : has_segments ? log_begin : end;
   sealed_end_.store(from.value(), std::memory_order_release);
   fed_end_.store(from.value(), std::memory_order_release);
-  return CatchUp(end, report, &unread_);
+  RETURN_IF_ERROR(CatchUp(end, report, &unread_));
+  // What was told when the log was opened is not told again.
+  std::erase_if(report->damage, [&](const DamagedRange& range) {
+    return std::any_of(opened.damage.begin(), opened.damage.end(), [&](const DamagedRange& known) {
+      return known.begin <= range.begin && range.end <= known.end;
+    });
+  });
+  return absl::OkStatus();
 }
 
 absl::Status Indexer::CatchUp(LogPosition end, Report* report) {

@@ -51,7 +51,7 @@ class Indexer {
   };
   // Brings every index up to `end`: from the newest index files that are whole, and from the log
   // behind them. `opened` is what is known of the log since it was opened: after a clean close
-  // every whole segment should have an index file.
+  // every whole segment should have an index file, and damage that it tells is not told again.
   absl::Status Restore(LogPosition end, const RecoveryReport& opened, Report* report);
   // Of the log that was read then: what the device said where it did not give the bytes. Then
   // nothing is sealed, for what the indexes do not know would be forgotten for good; nor may

@@ -59,11 +59,7 @@ bool RecordReader::ReadBlock(LogPosition position, const char** record) const {
   const uint64_t at = position - block_begin_;
   if (at + kRecordHeaderBytes > block_->size) return false;
   const char* const bytes = block_->bytes.get() + at;
-  const uint64_t available = block_->size - at;
-  if (LoadHeader(bytes).bytes() > available ||
-      !Verify(bytes, available, position, file_->IncarnationAt(position))) {
-    return false;
-  }
+  if (!Verify(bytes, block_->size - at, position, file_->IncarnationAt(position))) return false;
   *record = bytes;
   return true;
 }

@@ -126,8 +126,9 @@ absl::Status Recoverer::ReplaceUnreadable(Front& front) {
   for (const SegmentEntry& entry : segments_.entries()) {
     const bool is_needed = entry.limit > front.front_begin() && entry.begin() < front.claimed_end();
     if (!is_needed) continue;
+    // Only what is no header at all: a file of a newer format is nobody's to replace.
     const absl::Status found = segments_.Find(entry.begin()).status();
-    if (!IsUnreadable(found)) continue;
+    if (!absl::IsDataLoss(found)) continue;
     if (IsFromDevice(found)) return WhyNotOpened(found);
     const std::string name = SegmentFileName(entry.name);
     absl::StatusOr<std::unique_ptr<File>> file =

@@ -86,6 +86,7 @@ absl::StatusOr<TailScan> ScanTail(Segments& segments, LogPosition durable_end,
           return (*file)->ReadZeroFilled(at, out);
         },
         std::max(durable_end, start), std::max(durable_end, entry.end()), Groups::kWhole);
+    // Without an answer the zeros behind the file are looked at too.
     const absl::StatusOr<FileStatus> status = (*file)->Stat();
     if (status.ok()) scanner.set_data_end(entry.begin() + status->size);
     scanner.AddIncarnation(incarnation);

@@ -42,11 +42,6 @@ absl::Status Engine::Start() {
   recovery.bytes_read += report.bytes_read;
   for (std::string& note : report.notes) recovery.notes.push_back(std::move(note));
   for (DamagedRange& range : report.damage) {
-    const bool known =
-        std::any_of(recovery.damage.begin(), recovery.damage.end(), [&](const DamagedRange& other) {
-          return other.begin <= range.begin && range.end <= other.end;
-        });
-    if (known) continue;
     if (log_->options().strict_recovery) return absl::DataLossError(range.reason);
     log_->health().Raise(Condition::kDamage, range.reason);
     recovery.damage.push_back(std::move(range));

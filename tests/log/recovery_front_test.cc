@@ -1,6 +1,7 @@
 // What recovery makes of the front of a dead process, of a front that is gone, and of one that is
 // somebody else's.
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <string>
 
@@ -123,6 +124,28 @@ TEST_CASE("the file that an adopted front goes on in gets a new header if it has
   auto last = OpenLog(SmallLog(dark, clock));
   CHECK(Bodies(*last) == Words{"one", "two", "three", "four"});
   CHECK(last->report().damage.empty());
+}
+
+TEST_CASE("a file of another byte order is not what a dead process lost, and nobody replaces it") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  auto log = OpenLog(SmallLog(disk, clock));
+  Append(*log, "one");
+  log->WriteStep();
+  const std::string header = disk.ReadFile(FileOf(LogPosition(0))).substr(0, kSegmentHeaderBytes);
+  std::string reversed = header;
+  for (const size_t copy : {size_t{0}, size_t{kSegmentHeaderCopyBytes}}) {
+    std::reverse(reversed.begin() + static_cast<ptrdiff_t>(copy),
+                 reversed.begin() + static_cast<ptrdiff_t>(copy + 8));
+  }
+  Scribble(disk, LogPosition(0), reversed);
+
+  Death death(disk);
+  const std::string before = death.after.ReadFile(FileOf(LogPosition(0)));
+  CommitLog::Open(SmallLog(death.after, clock)).status().IgnoreError();
+
+  CHECK(death.after.ReadFile(FileOf(LogPosition(0))) == before);
+  CHECK_FALSE(death.after.FileExists(FileOf(LogPosition(0)) + ".1"));
 }
 
 TEST_CASE("a group that died unpublished is voided as a whole") {
