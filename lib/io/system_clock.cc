@@ -3,23 +3,28 @@
 #include <cstdint>
 #include <ctime>
 
+#include "io/cycle_clock.h"
 #include "weir/clock.h"
 
 namespace weir {
 namespace internal {
 namespace {
 
+int64_t Nanos(clockid_t clock) {
+  timespec now{};
+  clock_gettime(clock, &now);  // cannot fail for these two
+  return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
+
 class SystemClock final : public Clock {
  public:
-  int64_t WallNanos() override { return Nanos(CLOCK_REALTIME); }
+  int64_t WallNanos() override { return wall_.WallNanos(); }
   int64_t MonotonicNanos() override { return Nanos(CLOCK_MONOTONIC); }
 
  private:
-  static int64_t Nanos(clockid_t clock) {
-    timespec now{};
-    clock_gettime(clock, &now);  // cannot fail for these two
-    return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
-  }
+  CycleClock wall_{{.cycles = CycleClock::TrustedCounter(),
+                    .wall_nanos = [] { return Nanos(CLOCK_REALTIME); },
+                    .monotonic_nanos = [] { return Nanos(CLOCK_MONOTONIC); }}};
 };
 
 }  // namespace

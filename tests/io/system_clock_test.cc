@@ -16,6 +16,16 @@ TEST_CASE("the system clock tells the time of day in nanoseconds") {
   CHECK(now < before + 60'000'000'000);
 }
 
+TEST_CASE("the time of day is the machine's to a millisecond, however often one looks") {
+  for (int i = 0; i < 100'000; ++i) {
+    const int64_t before = absl::GetCurrentTimeNanos();
+    const int64_t now = Clock::System()->WallNanos();
+    const int64_t after = absl::GetCurrentTimeNanos();
+    REQUIRE(now > before - 2'000'000);
+    REQUIRE(now < after + 2'000'000);
+  }
+}
+
 TEST_CASE("monotonic time never goes back, and moves") {
   Clock& clock = *Clock::System();
   const int64_t first = clock.MonotonicNanos();
