@@ -100,10 +100,11 @@ absl::StatusOr<Receipt> CommitLog::Append(absl::string_view body, const AppendOp
   internal::CommitLog& log = *impl_->log;
   ASSIGN_OR_RETURN(const uint32_t bytes, impl_->Measure(body));
   const internal::Deadline deadline = log.DeadlineIn(options.timeout);
-  ASSIGN_OR_RETURN(const Reservation place, log.Claim(bytes, log.clock().WallNanos(), deadline,
-                                                      [&](LogPosition, char* memory, int64_t time) {
-                                                        Impl::Stamp(memory, bytes, time, 0);
-                                                      }));
+  Reservation place;
+  const auto stamp = [&](LogPosition, char* memory, int64_t time) {
+    Impl::Stamp(memory, bytes, time, 0);
+  };
+  RETURN_IF_ERROR(log.Claim(bytes, log.clock().WallNanos(), deadline, stamp, &place));
   Impl::Fill(place.bytes, body);
   log.Publish(place, internal::Seal(place.bytes, place.position, log.incarnation()));
   log.doorbell().RingLog();
@@ -134,19 +135,18 @@ absl::StatusOr<std::vector<Receipt>> CommitLog::Append(absl::Span<const absl::st
   std::vector<Receipt> receipts;
   receipts.reserve(bodies.size());
   const internal::Deadline deadline = log.DeadlineIn(options.timeout);
-  ASSIGN_OR_RETURN(const Reservation place,
-                   log.Claim(group_bytes, log.clock().WallNanos(), deadline,
-                             internal::CountedStamp{
-                                 bodies.size(), [&](LogPosition, char* memory, int64_t time) {
-                                   internal::WriteStamp(memory, {.bytes = group_bytes,
-                                                                 .type = RecordType::kGroup,
-                                                                 .store_time = time});
-                                   uint32_t at = kRecordHeaderBytes;
-                                   for (const uint32_t bytes : sizes) {
-                                     Impl::Stamp(memory + at, bytes, time, at / kRecordAlignment);
-                                     at += bytes;
-                                   }
-                                 }}));
+  Reservation place;
+  const internal::CountedStamp stamp{
+      bodies.size(), [&](LogPosition, char* memory, int64_t time) {
+        internal::WriteStamp(
+            memory, {.bytes = group_bytes, .type = RecordType::kGroup, .store_time = time});
+        uint32_t at = kRecordHeaderBytes;
+        for (const uint32_t bytes : sizes) {
+          Impl::Stamp(memory + at, bytes, time, at / kRecordAlignment);
+          at += bytes;
+        }
+      }};
+  RETURN_IF_ERROR(log.Claim(group_bytes, log.clock().WallNanos(), deadline, stamp, &place));
   uint32_t at = kRecordHeaderBytes;
   for (size_t i = 0; i < bodies.size(); ++i) {
     char* const record = place.bytes + at;

@@ -53,7 +53,10 @@ absl::InlinedVector<absl::string_view, 2> MessageView::keys() const {
 absl::InlinedVector<Property, 2> MessageView::properties() const {
   return internal::DecodeProperties(*DecodeParts(record_));
 }
-absl::string_view MessageView::body() const { return DecodeParts(record_)->body; }
+absl::string_view MessageView::body() const {
+  if (internal::IsPlain(LoadHeader(record_))) return internal::PlainBody(record_);
+  return DecodeParts(record_)->body;
+}
 
 std::optional<absl::string_view> MessageView::property(absl::string_view name) const {
   for (const Property& property : properties()) {

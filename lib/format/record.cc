@@ -18,7 +18,7 @@ uint64_t SeedOf(LogPosition position, uint64_t incarnation, int32_t word) {
          (static_cast<uint32_t>(word) * kWordFactor);
 }
 
-uint64_t ChecksumOf(const char* record, RecordType type, int32_t word, LogPosition position,
+inline uint64_t ChecksumOf(const char* record, RecordType type, int32_t word, LogPosition position,
                     uint64_t incarnation) {
   const uint32_t covered = CoveredBytes(type, static_cast<uint32_t>(word));
   return Checksum(record + kVersion, covered - kVersion, SeedOf(position, incarnation, word));
@@ -114,9 +114,7 @@ uint32_t FilterWord(absl::string_view tag) {
   return word == 0 ? 1 : word;
 }
 
-char* WriteParts(char* record, const MessageParts& parts, uint32_t filter, uint32_t body_bytes) {
-  Store<uint32_t>(record + kFilter, filter);
-  Store<uint32_t>(record + kBodyBytes, body_bytes);
+char* WriteParts(char* record, const MessageParts& parts) {
   char* const begin = record + StampBytes(record);
   // The padding behind the body, before anything is written over its beginning. Further queues end
   // at a multiple of 4, and they are not padding.
@@ -155,6 +153,12 @@ char* WriteParts(char* record, const MessageParts& parts, uint32_t filter, uint3
   return writer.position();
 }
 
+char* WriteParts(char* record, const MessageParts& parts, uint32_t filter, uint32_t body_bytes) {
+  Store<uint32_t>(record + kFilter, filter);
+  Store<uint32_t>(record + kBodyBytes, body_bytes);
+  return WriteParts(record, parts);
+}
+
 int32_t Seal(char* record, LogPosition position, uint64_t incarnation) {
   const int32_t claimed = Load<int32_t>(record + kWord);
   const int32_t word = claimed < 0 ? -claimed : claimed;
@@ -182,18 +186,6 @@ void WriteFiller(char* record, LogPosition position, uint32_t bytes, uint16_t fl
       record,
       {.bytes = bytes, .type = RecordType::kFiller, .flags = flags, .store_time = store_time});
   Publish(record, Seal(record, position, incarnation));
-}
-
-uint32_t CoveredBytes(RecordType type, uint32_t bytes) {
-  const bool header_only = type == RecordType::kGroup || type == RecordType::kFiller;
-  return header_only ? std::min(bytes, kRecordHeaderBytes) : bytes;
-}
-
-bool HeaderIsPlausible(const RecordHeader& header, uint64_t available) {
-  return header.word >= static_cast<int32_t>(kRecordHeaderBytes) &&
-         header.bytes() % kRecordAlignment == 0 && header.bytes() <= available &&
-         header.version == kRecordVersion && header.type >= RecordType::kMessage &&
-         header.type <= RecordType::kCatalogue && (header.flags & ~kKnownFlags) == 0;
 }
 
 bool Verify(const char* record, uint64_t available, LogPosition position, uint64_t incarnation) {

@@ -9,6 +9,7 @@
 #ifndef WEIR_FORMAT_RECORD_H_
 #define WEIR_FORMAT_RECORD_H_
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <optional>
@@ -129,16 +130,21 @@ struct Stamp {
   uint64_t queue_offset = 0;
   int64_t store_time = 0;
   uint32_t group_distance = 0;
+  // Known already then, and nothing to whoever makes a void of the record.
+  uint32_t filter = 0;
+  uint32_t body_bytes = 0;
 };
 inline void WriteStamp(char* record, const Stamp& stamp) {
-  Store<uint8_t>(record + record_field::kVersion, kRecordVersion);
-  Store<RecordType>(record + record_field::kType, stamp.type);
-  Store<uint16_t>(record + record_field::kFlags, stamp.flags);
-  Store<uint32_t>(record + record_field::kQueueNumber, stamp.queue_number);
-  Store<uint32_t>(record + record_field::kFilter, 0);
-  Store<uint64_t>(record + record_field::kQueueOffset, stamp.queue_offset);
-  Store<int64_t>(record + record_field::kStoreTime, stamp.store_time);
-  Store<uint32_t>(record + record_field::kBodyBytes, 0);
+  // In the pieces in which the checksum loads them: loads that span two stores wait until those
+  // have left the processor.
+  const auto time = static_cast<uint64_t>(stamp.store_time);
+  Store<uint64_t>(record + record_field::kVersion,
+                  kRecordVersion | uint64_t{static_cast<uint8_t>(stamp.type)} << 8 |
+                      uint64_t{stamp.flags} << 16 | uint64_t{stamp.queue_number} << 32);
+  Store<uint64_t>(record + record_field::kFilter, stamp.filter | stamp.queue_offset << 32);
+  Store<uint64_t>(record + record_field::kQueueOffset + 4, stamp.queue_offset >> 32 | time << 32);
+  Store<uint64_t>(record + record_field::kStoreTime + 4,
+                  time >> 32 | uint64_t{stamp.body_bytes} << 32);
   Store<uint32_t>(record + record_field::kGroupDistance, stamp.group_distance);
   StoreWord(record, -static_cast<int32_t>(stamp.bytes));
 }
@@ -167,8 +173,10 @@ inline uint64_t RecordBytes(size_t parts_bytes, uint64_t body_bytes) {
 }
 // 32 bits of a tag's hash; 0 only for the empty tag.
 uint32_t FilterWord(absl::string_view tag);
-// Fills in what the stamp of a claimed record left out, all but the body, and zeroes the padding to
-// the next multiple of 8. Returns where the body goes.
+// Writes the parts of a claimed record behind its stamp, and zeroes the padding to the next multiple
+// of 8 behind where the body will end. Returns where the body goes.
+char* WriteParts(char* record, const MessageParts& parts);
+// The same for a record whose stamp did not tell these two.
 char* WriteParts(char* record, const MessageParts& parts, uint32_t filter, uint32_t body_bytes);
 
 // Computes the checksum as of the published record and returns the word to publish. `record` holds
@@ -184,14 +192,33 @@ void SealVoid(char* record, LogPosition position, uint64_t incarnation);
 void WriteFiller(char* record, LogPosition position, uint32_t bytes, uint16_t flags,
                  int64_t store_time, uint64_t incarnation);
 
+// Bytes from the record's start that its checksum needs: the header for groups and fillers.
+inline uint32_t CoveredBytes(RecordType type, uint32_t bytes) {
+  const bool header_only = type == RecordType::kGroup || type == RecordType::kFiller;
+  return header_only ? std::min(bytes, kRecordHeaderBytes) : bytes;
+}
+
 // Whether a record that a sane writer could have written may begin here, judged by the header.
 // `available` bytes can be looked at.
-bool HeaderIsPlausible(const RecordHeader& header, uint64_t available);
+inline bool HeaderIsPlausible(const RecordHeader& header, uint64_t available) {
+  return header.word >= static_cast<int32_t>(kRecordHeaderBytes) &&
+         header.bytes() % kRecordAlignment == 0 && header.bytes() <= available &&
+         header.version == kRecordVersion && header.type >= RecordType::kMessage &&
+         header.type <= RecordType::kCatalogue && (header.flags & ~kKnownFlags) == 0;
+}
+
+// Whether it is a message that has nothing but a body, and has it: what most are.
+inline bool IsPlain(const RecordHeader& header) {
+  return header.type == RecordType::kMessage && header.flags == 0 &&
+         header.body_bytes <= header.bytes() - kRecordHeaderBytes;
+}
+inline absl::string_view PlainBody(const char* record) {
+  return {record + kRecordHeaderBytes, Load<uint32_t>(record + record_field::kBodyBytes)};
+}
 
 // Whether the published record at `record` is whole. `available` bytes may be looked at.
 bool Verify(const char* record, uint64_t available, LogPosition position, uint64_t incarnation);
-// Bytes from the record's start that its checksum needs: the header for groups and fillers.
-uint32_t CoveredBytes(RecordType type, uint32_t bytes);
+
 
 // The parts of a verified record, in place. A checksum is no proof of good will: every length is
 // checked against the record.

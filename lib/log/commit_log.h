@@ -61,8 +61,8 @@ class CommitLog {
   // `stamp` as for Front::TryClaim; if it has a function Prepare(), that is called outside the lock
   // before each try, to allocate what the stamp may need.
   template <typename Stamper>
-  absl::StatusOr<Reservation> Claim(uint32_t bytes, int64_t now_wall, Deadline deadline,
-                                    Stamper&& stamp);
+  absl::Status Claim(uint32_t bytes, int64_t now_wall, Deadline deadline, Stamper&& stamp,
+                     Reservation* reservation);
   // Waits until there is room for a claim of `bytes`, or says why there will be none.
   absl::Status MakeRoom(uint32_t bytes, Deadline deadline);
   // Makes the sealed record visible with `word`.
@@ -257,15 +257,13 @@ class CommitLog {
 };
 
 template <typename Stamper>
-absl::StatusOr<Reservation> CommitLog::Claim(uint32_t bytes, int64_t now_wall, Deadline deadline,
-                                             Stamper&& stamp) {
-  Reservation reservation;
+absl::Status CommitLog::Claim(uint32_t bytes, int64_t now_wall, Deadline deadline, Stamper&& stamp,
+                              Reservation* reservation) {
   for (;;) {
     if constexpr (requires { stamp.Prepare(); }) stamp.Prepare();
-    if (front_->TryClaim(bytes, now_wall, stamp, &reservation)) break;
+    if (front_->TryClaim(bytes, now_wall, stamp, reservation)) return absl::OkStatus();
     if (absl::Status status = MakeRoom(bytes, deadline); !status.ok()) return status;
   }
-  return reservation;
 }
 
 inline void CommitLog::Nudge(LogPosition end) {

@@ -52,20 +52,7 @@ uint64_t OwnFrontReader::IncarnationAt(LogPosition position) {
   return file != nullptr ? file->IncarnationAt(position) : front_.incarnation();
 }
 
-// Most records are read behind one another out of one block. What does not verify there is looked
-// at anew, in the front too.
-bool RecordReader::ReadBlock(LogPosition position, const char** record) const {
-  if (block_ == nullptr || position < block_begin_) return false;
-  const uint64_t at = position - block_begin_;
-  if (at + kRecordHeaderBytes > block_->size) return false;
-  const char* const bytes = block_->bytes.get() + at;
-  if (!Verify(bytes, block_->size - at, position, file_->IncarnationAt(position))) return false;
-  *record = bytes;
-  return true;
-}
-
-absl::StatusOr<Found> RecordReader::Read(LogPosition position, const char** record) {
-  if (ReadBlock(position, record)) return Found::kRecord;
+absl::StatusOr<Found> RecordReader::ReadElsewhere(LogPosition position, const char** record) {
   const Found found = front_.Copy(position, memory_, record);
   if (found == Found::kNotHere) return ReadFile(position, record);
   if (found != Found::kRecord && found != Found::kDamaged) return found;

@@ -87,8 +87,7 @@ absl::Status SegmentFile::Write(LogPosition position, absl::Span<const absl::str
   return file_->Write(position - begin(), pieces);
 }
 
-uint64_t SegmentFile::IncarnationAt(LogPosition position) const {
-  if (!has_changes_.load(std::memory_order_acquire)) return header_.incarnation;
+uint64_t SegmentFile::ChangedIncarnationAt(LogPosition position) const {
   MutexLock lock(mutex_);
   uint64_t incarnation = header_.incarnation;
   for (const auto& [from, changed] : changes_) {

@@ -63,7 +63,10 @@ class SegmentFile {
   absl::Status Allocate(LogPosition end) { return file_->Allocate(end - begin()); }
 
   // The incarnation that seeds the record at `position`, as far as it is known.
-  uint64_t IncarnationAt(LogPosition position) const;
+  uint64_t IncarnationAt(LogPosition position) const {
+    if (!has_changes_.load(std::memory_order_acquire)) return header_.incarnation;
+    return ChangedIncarnationAt(position);
+  }
   // From `from` on another incarnation writes here.
   void ChangeIncarnation(LogPosition from, uint64_t incarnation);
   // All incarnations seen here, oldest first.
@@ -82,6 +85,7 @@ class SegmentFile {
   std::string Describe(LogPosition position) const;
 
  private:
+  uint64_t ChangedIncarnationAt(LogPosition position) const;
   const std::string name_;
   const SegmentHeader header_;
   const std::unique_ptr<File> file_;

@@ -94,34 +94,44 @@ void Engine::RingFor(const MessagePlan& plan) {
   }
 }
 
-absl::StatusOr<Receipt> Engine::Finish(const MessagePlan& plan, const Reservation& reservation,
-                                       const AppendOptions& options, Deadline deadline) {
-  Receipt receipt{.position = reservation.position,
-                  .end = reservation.end(),
-                  .queue_id = plan.queue_id,
-                  .queue_offset = QueueOffset(plan.queue_offset),
-                  .reached = log_->ReachedAtOnce()};
-  if (receipt.reached < options.durability) {
-    ASSIGN_OR_RETURN(receipt.reached,
-                     log_->WaitFor(receipt.position, receipt.end, options.durability, deadline));
+absl::Status Engine::Finish(const MessagePlan& plan, const Reservation& reservation,
+                            const AppendOptions& options, Deadline deadline, Receipt* receipt) {
+  receipt->position = reservation.position;
+  receipt->end = reservation.end();
+  receipt->queue_id = plan.queue_id;
+  receipt->queue_offset = QueueOffset(plan.queue_offset);
+  receipt->reached = log_->ReachedAtOnce();
+  if (receipt->reached >= options.durability) return absl::OkStatus();
+  ASSIGN_OR_RETURN(receipt->reached, log_->WaitFor(reservation.position, reservation.end(),
+                                                   options.durability, deadline));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Receipt> Engine::Append(const Message& message, const AppendOptions& options) {
+  // Filled in where the caller will find it: copied, it would be loaded in wider pieces than it was
+  // stored in, and such a load waits until the stores have left the processor.
+  absl::StatusOr<Receipt> receipt{Receipt{}};
+  if (absl::Status status = AppendTo(message, options, &*receipt); !status.ok()) {
+    receipt = std::move(status);
   }
   return receipt;
 }
 
-absl::StatusOr<Receipt> Engine::Append(const Message& message, const AppendOptions& options) {
+absl::Status Engine::AppendTo(const Message& message, const AppendOptions& options,
+                              Receipt* receipt) {
   RETURN_IF_ERROR(log_->CheckMayReach(options.durability, options.timeout));
   MessagePlan plan;
   const Deadline deadline = log_->DeadlineIn(options.timeout);
   RETURN_IF_ERROR(planner_.Plan(message, message.body.size(), deadline, &plan));
-  ASSIGN_OR_RETURN(const Reservation reservation,
-                   log_->Claim(plan.record_bytes, log_->clock().WallNanos(), deadline,
-                               SingleStamp{plan, queues_, *log_}));
-  char* const body = WriteParts(reservation.bytes, plan.parts, plan.filter, plan.body_bytes);
+  Reservation reservation;
+  RETURN_IF_ERROR(log_->Claim(plan.record_bytes, log_->clock().WallNanos(), deadline,
+                              SingleStamp{plan, queues_, *log_}, &reservation));
+  char* const body = WriteParts(reservation.bytes, PartsOf(message));
   if (plan.body_bytes > 0) std::memcpy(body, message.body.data(), plan.body_bytes);
   log_->Publish(reservation, Seal(reservation.bytes, reservation.position, log_->incarnation()));
   RingFor(plan);
   log_->doorbell().RingLog();
-  return Finish(plan, reservation, options, deadline);
+  return Finish(plan, reservation, options, deadline, receipt);
 }
 
 absl::Status Engine::AppendAsync(const Message& message, const AppendOptions& options,
@@ -155,18 +165,18 @@ absl::Status Engine::AppendAsync(const Message& message, const AppendOptions& op
       receipt->queue_offset = QueueOffset(stamp.plan.queue_offset);
     }
   };
-  const absl::StatusOr<Reservation> claimed = log_->Claim(
-      plan.record_bytes, log_->clock().WallNanos(), deadline, FillingStamp{stamp, filled});
-  if (!claimed.ok()) return claimed.status();
+  Reservation reservation;
+  RETURN_IF_ERROR(log_->Claim(plan.record_bytes, log_->clock().WallNanos(), deadline,
+                              FillingStamp{stamp, filled}, &reservation));
   static_cast<void>(completion.release());
-  char* const body = WriteParts(claimed->bytes, plan.parts, plan.filter, plan.body_bytes);
+  char* const body = WriteParts(reservation.bytes, PartsOf(message));
   if (plan.body_bytes > 0) std::memcpy(body, message.body.data(), plan.body_bytes);
-  log_->Publish(*claimed, Seal(claimed->bytes, claimed->position, log_->incarnation()));
+  log_->Publish(reservation, Seal(reservation.bytes, reservation.position, log_->incarnation()));
   RingFor(plan);
   log_->doorbell().RingLog();
   if (options.durability == Durability::kDisk) {
     log_->RequestSync();
-  } else if (log_->Reached(claimed->end()) >= options.durability) {
+  } else if (log_->Reached(reservation.end()) >= options.durability) {
     log_->WakeCallbacks();
   } else {
     log_->RequestWrite();
@@ -200,13 +210,13 @@ absl::StatusOr<std::vector<Receipt>> Engine::AppendAll(absl::Span<const Message>
   // Behind the claim nothing may fail, and a receipt that there is no memory for is a failure.
   std::vector<Receipt> receipts;
   receipts.reserve(plans.size());
-  ASSIGN_OR_RETURN(const Reservation reservation,
-                   log_->Claim(bytes, log_->clock().WallNanos(), deadline,
-                               GroupStamp{plans, demand, queues_, bytes}));
+  Reservation reservation;
+  RETURN_IF_ERROR(log_->Claim(bytes, log_->clock().WallNanos(), deadline,
+                              GroupStamp{plans, demand, queues_, bytes}, &reservation));
   uint32_t at = kRecordHeaderBytes;
   for (const MessagePlan& plan : plans) {
     char* const record = reservation.bytes + at;
-    char* const body = WriteParts(record, plan.parts, plan.filter, plan.body_bytes);
+    char* const body = WriteParts(record, PartsOf(*plan.message));
     if (plan.body_bytes > 0) std::memcpy(body, plan.message->body.data(), plan.body_bytes);
     Publish(record, Seal(record, reservation.position + at, log_->incarnation()));
     at += plan.record_bytes;
@@ -239,11 +249,9 @@ absl::StatusOr<Engine::Claimed> Engine::Claim(const Message& message, size_t bod
   HeldClaims::Ticket ticket;
   const Deadline deadline = log_->DeadlineIn(timeout);
   RETURN_IF_ERROR(planner_.Plan(message, body_bytes, deadline, &claimed.plan));
-  ASSIGN_OR_RETURN(claimed.reservation,
-                   log_->Claim(claimed.plan.record_bytes, log_->clock().WallNanos(), deadline,
-                               SingleStamp{claimed.plan, queues_, *log_}));
-  claimed.body = WriteParts(claimed.reservation.bytes, claimed.plan.parts, claimed.plan.filter,
-                            claimed.plan.body_bytes);
+  RETURN_IF_ERROR(log_->Claim(claimed.plan.record_bytes, log_->clock().WallNanos(), deadline,
+                              SingleStamp{claimed.plan, queues_, *log_}, &claimed.reservation));
+  claimed.body = WriteParts(claimed.reservation.bytes, PartsOf(message));
   // The message's parts are in the log now; what they pointed to may go.
   claimed.plan.message = nullptr;
   log_->held_claims().Add(std::move(ticket), claimed.reservation.position,
@@ -273,7 +281,13 @@ absl::StatusOr<Receipt> Engine::Commit(Claimed& claimed, size_t bytes,
   RingFor(claimed.plan);
   log_->doorbell().RingLog();
   reservation.size = static_cast<uint32_t>(whole_end - reservation.position);
-  return Finish(claimed.plan, reservation, options, log_->DeadlineIn(options.timeout));
+  absl::StatusOr<Receipt> receipt{Receipt{}};
+  if (absl::Status status = Finish(claimed.plan, reservation, options,
+                                   log_->DeadlineIn(options.timeout), &*receipt);
+      !status.ok()) {
+    receipt = std::move(status);
+  }
+  return receipt;
 }
 
 void Engine::Abandon(Claimed& claimed) {

@@ -93,8 +93,11 @@ class Engine {
   void RingFor(const MessagePlan& plan);
   // A claim that is given up was counted as a message.
   void CountVoid(Claimed& claimed);
-  absl::StatusOr<Receipt> Finish(const MessagePlan& plan, const Reservation& reservation,
-                                 const AppendOptions& options, Deadline deadline);
+  // The same with the receipt where the caller will find it.
+  absl::Status AppendTo(const Message& message, const AppendOptions& options, Receipt* receipt);
+  // Fills in the receipt of what is published, and waits for what is asked.
+  absl::Status Finish(const MessagePlan& plan, const Reservation& reservation,
+                      const AppendOptions& options, Deadline deadline, Receipt* receipt);
 
   const std::unique_ptr<CommitLog> log_;
   OwnLogView view_;

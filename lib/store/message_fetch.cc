@@ -11,9 +11,13 @@
 namespace weir::internal {
 namespace {
 
-// Whether the record belongs to that offset of that queue.
+// Whether the record belongs to that offset of that queue, as its first one.
+bool IsOf(const RecordHeader& header, uint32_t number, uint64_t offset) {
+  return header.queue_number == number && header.queue_offset == offset;
+}
+// The same, or as a further one.
 bool IsOf(const DecodedParts& parts, const RecordHeader& header, uint32_t number, uint64_t offset) {
-  if (header.queue_number == number && header.queue_offset == offset) return true;
+  if (IsOf(header, number, offset)) return true;
   for (uint32_t i = 0; i < parts.further_queue_count; ++i) {
     const FurtherQueue further = parts.further_queue(i);
     if (further.number == number) return further.offset == offset;
@@ -52,6 +56,12 @@ absl::StatusOr<MessageFetch::Got> MessageFetch::Get(const QueueEntry& entry,
   if (found == Found::kDropped) return Got::kRemoved;
   if (found != Found::kRecord) return Damaged(entry.position, records_.why());
   const RecordHeader header = LoadHeader(record);
+  if (IsPlain(header) && IsOf(header, number, offset)) {
+    if (!tags_.Matches({})) return Got::kSkip;
+    record_ = record;
+    bytes_ = header.bytes();
+    return Got::kMessage;
+  }
   if (header.type == RecordType::kVoid) return Got::kSkip;
   const auto parts = DecodeParts(record);
   if (header.type != RecordType::kMessage || !parts || !IsOf(*parts, header, number, offset)) {

@@ -15,14 +15,6 @@ absl::Status TooLarge(absl::string_view what, uint64_t bytes, uint64_t max) {
 absl::Status MeasureMessage(uint64_t body_bytes, uint64_t body_bytes_max, uint64_t record_bytes_max,
                             MessagePlan* plan) {
   const Message& message = *plan->message;
-  // The plain message, which is most of them, has nothing but its body to be measured.
-  if (message.tag.empty() && message.ordering_key.empty() && message.keys.empty() &&
-      message.properties.empty() && message.further_queues.empty() &&
-      body_bytes <= body_bytes_max && RecordBytes(0, body_bytes) <= record_bytes_max) {
-    plan->body_bytes = static_cast<uint32_t>(body_bytes);
-    plan->record_bytes = static_cast<uint32_t>(RecordBytes(0, body_bytes));
-    return absl::OkStatus();
-  }
   if (body_bytes > body_bytes_max) return TooLarge("body", body_bytes, body_bytes_max);
   if (message.tag.size() > kMaxTagBytes) return TooLarge("tag", message.tag.size(), kMaxTagBytes);
   if (message.ordering_key.size() > kMaxOrderingKeyBytes) {
@@ -52,18 +44,14 @@ absl::Status MeasureMessage(uint64_t body_bytes, uint64_t body_bytes_max, uint64
     return absl::InvalidArgumentError(absl::StrCat(message.further_queues.size(),
                                                    " further queues; at most ", kMaxFurtherQueues));
   }
-  plan->parts = {.further_queues = static_cast<uint32_t>(message.further_queues.size()),
-                 .tag = message.tag,
-                 .ordering_key = message.ordering_key,
-                 .keys = message.keys,
-                 .properties = message.properties};
-  const uint64_t bytes = RecordBytes(EncodedPartsBytes(plan->parts), body_bytes);
+  const MessageParts parts = PartsOf(message);
+  const uint64_t bytes = RecordBytes(EncodedPartsBytes(parts), body_bytes);
   if (bytes > record_bytes_max)
     return TooLarge("message with all its parts", bytes, record_bytes_max);
   plan->body_bytes = static_cast<uint32_t>(body_bytes);
   plan->record_bytes = static_cast<uint32_t>(bytes);
   plan->filter = FilterWord(message.tag);
-  plan->flags = FlagsOf(plan->parts);
+  plan->flags = FlagsOf(parts);
   return absl::OkStatus();
 }
 

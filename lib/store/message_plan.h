@@ -15,25 +15,37 @@
 namespace weir::internal {
 
 struct MessagePlan {
-  const Message* message = nullptr;
-  const Topic::Entry* topic = nullptr;
-  uint32_t queue_id = 0;
-  uint32_t body_bytes = 0;
-  uint32_t record_bytes = 0;
-  uint32_t filter = 0;
-  uint16_t flags = 0;
-  MessageParts parts;
+  // Members are set one by one: a whole object zeroed at once costs a small append a tenth of its
+  // time.
+  MessagePlan() {}  // NOLINT(modernize-use-equals-default)
+
   struct Target {
     uint32_t number = 0;
     const Topic::Entry* topic = nullptr;
     ConsumeQueue* queue = nullptr;
   };
+
+  const Message* message = nullptr;
+  const Topic::Entry* topic = nullptr;
   Target target;                // the topic's queue
   std::vector<Target> further;  // in ascending order of their numbers
+  uint32_t queue_id = 0;
+  uint32_t record_bytes = 0;
+  uint32_t body_bytes = 0;
+  uint32_t filter = 0;
+  uint16_t flags = 0;
 
   // Written by the stamp.
   uint64_t queue_offset = 0;
 };
+
+inline MessageParts PartsOf(const Message& message) {
+  return {.further_queues = static_cast<uint32_t>(message.further_queues.size()),
+          .tag = message.tag,
+          .ordering_key = message.ordering_key,
+          .keys = message.keys,
+          .properties = message.properties};
+}
 
 // Checks the message's limits and computes its sizes.
 absl::Status MeasureMessage(uint64_t body_bytes, uint64_t body_bytes_max, uint64_t record_bytes_max,

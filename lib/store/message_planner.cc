@@ -22,6 +22,11 @@ absl::Status NoSuchQueue(absl::string_view topic, uint32_t queue_id) {
   return absl::NotFoundError(absl::StrCat("topic ", topic, " has no queue ", queue_id));
 }
 
+uint32_t NextQueue(const Topic::Entry& topic) {
+  if (topic.queue_count == 1) return 0;
+  return topic.next_queue.fetch_add(1, std::memory_order_relaxed) % topic.queue_count;
+}
+
 }  // namespace
 
 absl::StatusOr<const Topic::Entry*> MessagePlanner::AddTopic(absl::string_view name,
@@ -42,18 +47,20 @@ absl::StatusOr<const Topic::Entry*> MessagePlanner::AddTopic(absl::string_view n
       RETURN_IF_ERROR(queues_->Add(first_queue, queue_count));
       const CountedStamp stamp{
           0, [&](LogPosition, char* memory, int64_t time) { StampTopicGroup(memory, name, time); }};
-      const absl::StatusOr<Reservation> place = log_->Claim(
-          total, log_->clock().WallNanos(), log_->DeadlineIn(absl::ZeroDuration()), stamp);
-      if (place.ok()) {
-        const int32_t word = FillTopicGroup(place->bytes, place->position, log_->incarnation(),
-                                            name, first_queue, queue_count);
+      Reservation place;
+      const absl::Status claimed =
+          log_->Claim(total, log_->clock().WallNanos(), log_->DeadlineIn(absl::ZeroDuration()),
+                      stamp, &place);
+      if (claimed.ok()) {
+        const int32_t word = FillTopicGroup(place.bytes, place.position, log_->incarnation(), name,
+                                            first_queue, queue_count);
         // Published before anybody can append to it: a message is never without its topic.
-        log_->Publish(*place, word);
+        log_->Publish(place, word);
         log_->doorbell().RingLog();
         return catalogue_->Add(name, first_queue, queue_count,
-                               place->position + kRecordHeaderBytes);
+                               place.position + kRecordHeaderBytes);
       }
-      if (!absl::IsDeadlineExceeded(place.status())) return place.status();
+      if (!absl::IsDeadlineExceeded(claimed)) return claimed;
     }
     RETURN_IF_ERROR(log_->MakeRoom(total, deadline));
   }
@@ -153,16 +160,39 @@ absl::Status MessagePlanner::Settle(Deadline deadline, MessagePlan* plan) {
     if (plan->queue_id >= topic.queue_count) return NoSuchQueue(topic.name, plan->queue_id);
   } else if (!message.ordering_key.empty()) {
     plan->queue_id = static_cast<uint32_t>(Checksum(message.ordering_key) % topic.queue_count);
-  } else if (topic.queue_count > 1) {
-    plan->queue_id = topic.next_queue.fetch_add(1, std::memory_order_relaxed) % topic.queue_count;
+  } else {
+    plan->queue_id = NextQueue(topic);
   }
   const uint32_t number = topic.first_queue + plan->queue_id;
   plan->target = {number, plan->topic, &queues_->queue(number)};
   return message.further_queues.empty() ? absl::OkStatus() : SettleFurther(deadline, plan);
 }
 
+bool MessagePlanner::PlanPlain(const Message& message, uint64_t body_bytes,
+                               MessagePlan* plan) const {
+  const Topic::Entry* const topic = message.topic.topic().entry();
+  if (topic == nullptr || topic->owner != catalogue_ || !PartsOf(message).IsEmpty() ||
+      !message.further_queues.empty()) {
+    return false;
+  }
+  const uint64_t record_bytes = RecordBytes(0, body_bytes);
+  if (body_bytes > log_->options().max_body_bytes || record_bytes > log_->record_bytes_max()) {
+    return false;
+  }
+  if (message.queue_id && *message.queue_id >= topic->queue_count) return false;
+  plan->message = &message;
+  plan->topic = topic;
+  plan->queue_id = message.queue_id ? *message.queue_id : NextQueue(*topic);
+  plan->record_bytes = static_cast<uint32_t>(record_bytes);
+  plan->body_bytes = static_cast<uint32_t>(body_bytes);
+  const uint32_t number = topic->first_queue + plan->queue_id;
+  plan->target = {number, topic, &queues_->queue(number)};
+  return true;
+}
+
 absl::Status MessagePlanner::Plan(const Message& message, uint64_t body_bytes, Deadline deadline,
                                   MessagePlan* plan) {
+  if (PlanPlain(message, body_bytes, plan)) return absl::OkStatus();
   RETURN_IF_ERROR(Check(message, body_bytes, plan));
   return Settle(deadline, plan);
 }

@@ -40,6 +40,9 @@ class MessagePlanner {
   absl::StatusOr<const Topic::Entry*> Resolve(const TopicRef& topic, Deadline deadline);
 
  private:
+  // Plans what most messages are: a body for a queue of a topic given by its handle, and nothing
+  // else. False: it is something else, or wrong, and nothing happened.
+  bool PlanPlain(const Message& message, uint64_t body_bytes, MessagePlan* plan) const;
   // Without creating anything.
   absl::Status Check(const Message& message, uint64_t body_bytes, MessagePlan* plan) const;
   // The topic if it is known, null if it would be created.

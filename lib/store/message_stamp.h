@@ -31,14 +31,16 @@ inline void StampMessage(MessagePlan& plan, LogPosition position, char* memory, 
                       .queue_number = first.number,
                       .queue_offset = plan.queue_offset,
                       .store_time = time,
-                      .group_distance = group_distance});
-  if (plan.parts.further_queues == 0) return;
-  WriteFurtherQueueCount(memory, plan.parts.further_queues);
-  for (uint32_t i = 0; i < plan.parts.further_queues; ++i) {
-    const MessagePlan::Target& target = plan.further[i];
+                      .group_distance = group_distance,
+                      .filter = plan.filter,
+                      .body_bytes = plan.body_bytes});
+  if (plan.further.empty()) return;
+  WriteFurtherQueueCount(memory, static_cast<uint32_t>(plan.further.size()));
+  uint32_t index = 0;
+  for (const MessagePlan::Target& target : plan.further) {
     const uint64_t offset = target.queue->Enter(entry);
     target.topic->CountMessage(plan.record_bytes);
-    WriteFurtherQueue(memory, i, {target.number, offset});
+    WriteFurtherQueue(memory, index++, {target.number, offset});
   }
 }
 

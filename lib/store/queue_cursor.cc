@@ -8,13 +8,7 @@
 
 namespace weir::internal {
 
-void QueueCursor::MoveTo(uint64_t offset) { offset_ = offset; }
-
-absl::StatusOr<QueueCursor::Outcome> QueueCursor::Get(QueueEntry* entry) {
-  if (is_at_hand()) {
-    *entry = batch_[offset_ - batch_first_];
-    return Outcome::kEntry;
-  }
+absl::StatusOr<QueueCursor::Outcome> QueueCursor::Fetch(QueueEntry* entry) {
   const ConsumeQueue& queue = sources_.queues->queue(number_);
   {
     const ReaderSlots::Guard guard(*sources_.queues->readers());

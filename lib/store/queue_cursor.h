@@ -35,10 +35,14 @@ class QueueCursor {
 
   uint32_t number() const { return number_; }
   uint64_t offset() const { return offset_; }
-  void MoveTo(uint64_t offset);
+  void MoveTo(uint64_t offset) { offset_ = offset; }
 
   // The entry at offset(). kTooSmall: it was dropped. kEnd: there is none yet.
-  absl::StatusOr<Outcome> Get(QueueEntry* entry);
+  absl::StatusOr<Outcome> Get(QueueEntry* entry) {
+    if (!is_at_hand()) return Fetch(entry);
+    *entry = batch_[offset_ - batch_first_];
+    return Outcome::kEntry;
+  }
   void Next() { MoveTo(offset_ + 1); }
   // Whether Get() has the entry at hand. Else it may read a file: nobody waits for the disk with a
   // reader slot in his hand.
@@ -53,6 +57,7 @@ class QueueCursor {
   absl::StatusOr<uint64_t> SeekPosition(LogPosition position);
 
  private:
+  absl::StatusOr<Outcome> Fetch(QueueEntry* entry);
   absl::StatusOr<Outcome> FillFromFiles();
   // The chain of runs is broken, as `why` says, or ends too early: what is left of the queue, with
   // holes between.

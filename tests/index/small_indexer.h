@@ -118,16 +118,17 @@ class Indexed {
         }
       }
     };
-    const auto place = log->Claim(bytes, log->clock().WallNanos(), kNever,
-                                  Stamper{*this, queue, bytes, parts, further});
-    INFO(place.status());
-    REQUIRE(place.ok());
-    char* const to = WriteParts(place->bytes, parts, 0, static_cast<uint32_t>(body.size()));
+    Reservation place;
+    const absl::Status status = log->Claim(bytes, log->clock().WallNanos(), kNever,
+                                           Stamper{*this, queue, bytes, parts, further}, &place);
+    INFO(status);
+    REQUIRE(status.ok());
+    char* const to = WriteParts(place.bytes, parts, 0, static_cast<uint32_t>(body.size()));
     std::memcpy(to, body.data(), body.size());
-    const int32_t word = Seal(place->bytes, place->position, log->incarnation());
-    log->Publish(*place, word);
-    REQUIRE(words.Apply({place->position, place->bytes, LoadHeader(place->bytes)}).ok());
-    return place->position;
+    const int32_t word = Seal(place.bytes, place.position, log->incarnation());
+    log->Publish(place, word);
+    REQUIRE(words.Apply({place.position, place.bytes, LoadHeader(place.bytes)}).ok());
+    return place.position;
   }
   // [from, from + count) to the queue; about a dozen of them fill a segment.
   std::vector<LogPosition> AppendNumbered(uint32_t queue, size_t from, size_t count) {

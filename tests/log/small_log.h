@@ -64,9 +64,13 @@ inline void StampPlain(char* memory, uint32_t bytes, int64_t time, uint32_t dist
 inline absl::StatusOr<Reservation> TryClaim(CommitLog& log, size_t body_bytes,
                                             Deadline deadline = kNever) {
   const uint32_t bytes = SizeOf(body_bytes);
-  return log.Claim(
-      bytes, log.clock().WallNanos(), deadline,
-      [&](LogPosition, char* memory, int64_t time) { StampPlain(memory, bytes, time, 0); });
+  Reservation place;
+  const auto stamp = [&](LogPosition, char* memory, int64_t time) {
+    StampPlain(memory, bytes, time, 0);
+  };
+  const absl::Status status = log.Claim(bytes, log.clock().WallNanos(), deadline, stamp, &place);
+  if (!status.ok()) return status;
+  return place;
 }
 
 inline Reservation Claim(CommitLog& log, size_t body_bytes) {
@@ -105,16 +109,18 @@ inline Reservation ClaimGroup(CommitLog& log, const Words& bodies) {
       at += SizeOf(body.size());
     }
   };
-  const auto claimed = log.Claim(bytes, log.clock().WallNanos(), kNever, stamp);
-  INFO(claimed.status());
+  Reservation group;
+  const absl::Status claimed =
+      log.Claim(bytes, log.clock().WallNanos(), kNever, stamp, &group);
+  INFO(claimed);
   REQUIRE(claimed.ok());
   uint32_t at = kRecordHeaderBytes;
   for (const std::string& body : bodies) {
-    char* const member = claimed->bytes + at;
-    internal::Publish(member, Fill(log, member, claimed->position + at, body));
+    char* const member = group.bytes + at;
+    internal::Publish(member, Fill(log, member, group.position + at, body));
     at += SizeOf(body.size());
   }
-  return *claimed;
+  return group;
 }
 
 inline Reservation AppendGroup(CommitLog& log, const Words& bodies) {

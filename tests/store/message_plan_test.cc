@@ -99,7 +99,7 @@ TEST_CASE("a plan knows the size of the record to the byte") {
     std::vector<char> record(plan.record_bytes + 8, '#');
     internal::WriteStamp(record.data(), {.bytes = plan.record_bytes, .flags = plan.flags});
     const char* const end =
-        internal::WriteParts(record.data(), plan.parts, plan.filter, plan.body_bytes) + body;
+        internal::WriteParts(record.data(), internal::PartsOf(message)) + body;
     CHECK(end <= record.data() + plan.record_bytes);
     CHECK(end > record.data() + plan.record_bytes - 8);
     CHECK(record[plan.record_bytes] == '#');

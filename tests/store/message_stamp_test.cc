@@ -24,8 +24,7 @@ struct Sample {
     MessagePlan plan;
     plan.record_bytes = 256;
     plan.filter = 5;
-    plan.parts.further_queues = 2;
-    plan.flags = FlagsOf(plan.parts);
+    plan.flags = FlagsOf({.further_queues = 2});
     plan.target = Target(orders, 1);
     plan.further = {Target(trades, 2), Target(trades, 4)};
     return plan;
