@@ -84,7 +84,7 @@ absl::Status CommitLog::Start() {
   doorbell_ = std::make_unique<Doorbell>(std::move(bells), /*other_process=*/false);
   writer_ = std::make_unique<LogWriter>(front_.get(), &segments_, &health_, &lost_, &counters_);
   syncer_ = std::make_unique<LogSyncer>(front_.get(), &segments_, superblock_.get(), writer_.get(),
-                                        &health_, &lost_, &counters_, options_.clock);
+                                        &health_, &lost_, &counters_, &progress_, options_.clock);
   syncer_->set_last_sync_wall_nanos(superblock_->current().last_sync);
   if (report_.front_adopted) {
     // What the dead process had not written yet goes to disk before anybody reads it.
@@ -168,37 +168,56 @@ absl::Status CommitLog::Close() {
   return status;
 }
 
-// Whether a step that a waiting thread did itself brought anything: then everybody is told. A claim
-// in the way or a full disk is looked at again after a rest.
-bool CommitLog::IsDone(bool progressed, const absl::Status& status) {
+// Whether a step that a waiting thread did itself brought anything: then the others are told. A
+// claim in the way or a full disk is looked at again after a rest.
+bool CommitLog::IsDone(bool progressed, const absl::Status& status) const {
   const bool rests = status.ok() || (absl::IsResourceExhausted(status) && has_workers_);
-  if (!progressed && rests) return false;
-  Progressed();
-  return true;
+  return progressed || !rests;
 }
 
-absl::Status CommitLog::HelpOrSleep(bool wants_sync, bool leads, Deadline deadline) {
-  const uint64_t seen = progress_count_.load(std::memory_order_seq_cst);
+void CommitLog::Sleep(const Want& want, uint32_t seen, absl::Duration duration) {
+  if (want.end) {
+    progress_.SleepForSync(seen, *want.end, duration);
+  } else {
+    progress_.SleepForRoom(seen, duration);
+  }
+}
+
+absl::Status CommitLog::HelpOrSleep(const Want& want, bool leads, Deadline deadline) {
+  const uint32_t seen = progress_.Look();
   // Who is in the step tells of its end, and then one of those who wait leads: waking the worker
   // too would make it the next leader, and every append would pay for two hand-offs.
-  if (leads && wants_sync) {
+  if (leads && want.is_sync) {
     if (syncer_->step().TryLock()) {
       const LogPosition before = front_->durable_end();
       const absl::Status status = syncer_->Sync();
       const bool progressed = front_->durable_end() != before;
+      const uint64_t round = progress_.round();
       syncer_->step().Unlock();
-      if (IsDone(progressed, status)) return status;
+      if (IsDone(progressed, status)) {
+        FollowUp();
+        if (status.ok()) {
+          progress_.TellSynced(round);
+        } else {
+          progress_.TellAll();
+        }
+        return status;
+      }
     }
   } else if (leads) {
     if (writer_->step().TryLock()) {
       bool progressed = false;
       const absl::Status status = writer_->WriteSome(&progressed);
       writer_->step().Unlock();
-      if (absl::IsDataLoss(status)) return HelpOrSleep(true, leads, deadline);  // to be replaced
-      if (IsDone(progressed, status)) return status;
+      // To be replaced.
+      if (absl::IsDataLoss(status)) return HelpOrSleep({.is_sync = true}, leads, deadline);
+      if (IsDone(progressed, status)) {
+        Progressed();
+        return status;
+      }
     }
   } else if (has_workers_) {
-    if (wants_sync) {
+    if (want.is_sync) {
       if (!wants_sync_.exchange(true, std::memory_order_acq_rel)) wakeups_.syncer();
     } else {
       wakeups_.writer();
@@ -208,15 +227,12 @@ absl::Status CommitLog::HelpOrSleep(bool wants_sync, bool leads, Deadline deadli
                            ? kSleepNanosMax
                            : std::min(deadline - options_.clock->MonotonicNanos(), kSleepNanosMax);
   if (left <= 0) return absl::OkStatus();
-  MutexLock lock(progress_lock_);
   // Whoever is in the step tells of its end; a foreign claim tells nobody.
-  if (progress_count_.load(std::memory_order_seq_cst) == seen) {
-    progress_.WaitFor(progress_lock_, leads ? left / 10 : left);
-  }
+  Sleep(want, seen, absl::Nanoseconds(leads ? left / 10 : left));
   return absl::OkStatus();
 }
 
-void CommitLog::Progressed() {
+void CommitLog::FollowUp() {
   if (health_.Has(Condition::kFailed)) {
     // Whoever has room left would not ask.
     MutexLock lock(room_lock_);
@@ -225,11 +241,6 @@ void CommitLog::Progressed() {
   doorbell_->RingLog();
   if (visible_only_durable() || !front_->is_shared()) doorbell_->RingAll();
   if (completions_.any()) WakeCallbacks();
-  std::atomic_thread_fence(std::memory_order_seq_cst);
-  if (waiters_.load(std::memory_order_seq_cst) == 0) return;
-  MutexLock lock(progress_lock_);
-  progress_count_.fetch_add(1, std::memory_order_seq_cst);
-  progress_.NotifyAll();
 }
 
 // --- Wait
@@ -259,7 +270,7 @@ absl::StatusOr<Durability> CommitLog::WaitFor(LogPosition begin, LogPosition end
     uses_disk_durability_.store(true, std::memory_order_relaxed);
   }
   if (Reached(end) >= wanted && !lost_.Touching(begin, end)) return Reached(end);
-  const Waiting waiting(waiters_);
+  const Progress::Waiting waiting(progress_);
   if (Completions::InCallback()) deadline = 0;
   for (;;) {
     if (const auto range = lost_.Touching(begin, end)) return absl::DataLossError(range->reason);
@@ -275,8 +286,8 @@ absl::StatusOr<Durability> CommitLog::WaitFor(LogPosition begin, LogPosition end
     if (is_stopped()) return absl::FailedPreconditionError("closed while waiting");
     if (options_.clock->MonotonicNanos() >= deadline) return reached;
     RETURN_IF_ERROR(CheckMayWait());
-    const absl::Status helped =
-        HelpOrSleep(wanted == Durability::kDisk, LeadsWithout(deadline), deadline);
+    const Want want = wanted == Durability::kDisk ? Want{.is_sync = true, .end = end} : Want{};
+    const absl::Status helped = HelpOrSleep(want, LeadsWithout(deadline), deadline);
     // Without workers nobody else would try again: what is reached is the answer.
     if (absl::IsResourceExhausted(helped) && !has_workers_) return Reached(end);
   }

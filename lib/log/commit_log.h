@@ -29,6 +29,7 @@
 #include "log/log_syncer.h"
 #include "log/log_writer.h"
 #include "log/lost_ranges.h"
+#include "log/progress.h"
 #include "log/recovery.h"
 #include "log/segments.h"
 #include "log/store_directory.h"
@@ -167,20 +168,6 @@ class CommitLog {
   Clock& clock() const { return *options_.clock; }
 
  private:
-  // Counts a waiter for as long as it lives.
-  class Waiting {
-   public:
-    explicit Waiting(std::atomic<int>& waiters) : waiters_(waiters) {
-      waiters_.fetch_add(1, std::memory_order_seq_cst);
-    }
-    ~Waiting() { waiters_.fetch_sub(1, std::memory_order_seq_cst); }
-    Waiting(const Waiting&) = delete;
-    Waiting& operator=(const Waiting&) = delete;
-
-   private:
-    std::atomic<int>& waiters_;
-  };
-
   CommitLog(const StoreOptions& options, std::unique_ptr<Directory> directory,
             std::unique_ptr<DirectoryLock> lock, std::unique_ptr<SuperblockFile> superblock);
   absl::Status Start();
@@ -189,11 +176,23 @@ class CommitLog {
   LogPosition Limit(LogPosition needed, std::atomic<uint64_t>** stall);
   LogPosition NeededEnd(uint32_t bytes) const;
   void AnnounceIncarnation() ABSL_EXCLUSIVE_LOCKS_REQUIRED(room_lock_);
+  // What somebody waits for: room; what is there to be written; a sync, of the log up to `end` if
+  // it is the durability of a record that he waits for.
+  struct Want {
+    bool is_sync = false;
+    std::optional<LogPosition> end = std::nullopt;
+  };
   // Does what somebody who waits needs, or sleeps until there is progress. `leads`: this thread
   // may do the work.
-  absl::Status HelpOrSleep(bool wants_sync, bool leads, Deadline deadline);
-  bool IsDone(bool progressed, const absl::Status& status);
-  void Progressed();
+  absl::Status HelpOrSleep(const Want& want, bool leads, Deadline deadline);
+  bool IsDone(bool progressed, const absl::Status& status) const;
+  void Sleep(const Want& want, uint32_t seen, absl::Duration duration);
+  // What there is to be done when the log got on, besides waking those who wait.
+  void FollowUp();
+  void Progressed() {
+    FollowUp();
+    progress_.TellAll();
+  }
   // Behind a publication: wakes workers at the end of idleness and when a quarter is full.
   void Nudge(LogPosition end);
   bool LeadsWithout(Deadline deadline) const { return !has_workers_ || deadline == kNever; }
@@ -226,6 +225,7 @@ class CommitLog {
   LogCounters counters_;
   HeldClaims held_claims_;
   Completions completions_;
+  Progress progress_;
   std::unique_ptr<LogWriter> writer_;
   std::unique_ptr<LogSyncer> syncer_;
   std::atomic<bool> is_stopped_{false};
@@ -243,12 +243,6 @@ class CommitLog {
   Mutex room_lock_;
   bool must_announce_ ABSL_GUARDED_BY(room_lock_) = false;
   uint64_t announced_behind_ ABSL_GUARDED_BY(room_lock_) = 0;
-
-  // Waiting: a counter that moves with every progress.
-  Mutex progress_lock_;
-  CondVar progress_;
-  std::atomic<uint64_t> progress_count_{0};
-  std::atomic<int> waiters_{0};
 
   // Only the sync step uses these.
   Mutex sync_step_lock_;

@@ -53,7 +53,7 @@ absl::Status CommitLog::MakeRoom(uint32_t bytes, Deadline deadline) {
     return absl::InvalidArgumentError(
         absl::StrCat("a record of ", bytes, " bytes; at most ", group_bytes_max_, " fit"));
   }
-  const Waiting waiting(waiters_);
+  const Progress::Waiting waiting(progress_);
   // Inside a callback nobody waits: the thread is the one that would have to make progress.
   if (Completions::InCallback()) deadline = 0;
   const bool leads = LeadsWithout(deadline);
@@ -92,7 +92,7 @@ absl::Status CommitLog::MakeRoom(uint32_t bytes, Deadline deadline) {
     const absl::Status why = health_.WhyNoAppend();
     if (!why.ok()) {
       // One more try by whoever has no workers: space may have come back.
-      if (!leads || needs_segment || !HelpOrSleep(true, true, deadline).ok()) return why;
+      if (!leads || needs_segment || !HelpOrSleep({.is_sync = true}, true, deadline).ok()) return why;
       if (!health_.WhyNoAppend().ok()) return why;
       continue;
     }
@@ -103,7 +103,8 @@ absl::Status CommitLog::MakeRoom(uint32_t bytes, Deadline deadline) {
           absl::StrCat("no room in the log before the deadline", HeldClaimText()));
     }
     const absl::Status helped =
-        HelpOrSleep(stall == &counters_.stalls_unsynced, leads && !needs_segment, deadline);
+        HelpOrSleep({.is_sync = stall == &counters_.stalls_unsynced},
+                                            leads && !needs_segment, deadline);
     if (!helped.ok() && !absl::IsResourceExhausted(helped) && health_.Has(Condition::kFailed)) {
       return health_.WhyNoAppend();
     }

@@ -32,7 +32,12 @@ absl::Duration CommitLog::WriteStep() {
     MutexLock lock(writer_->step());
     status = writer_->WriteSome(&progressed);
   }
-  if (progressed || health_.Has(Condition::kFailed)) Progressed();
+  if (health_.Has(Condition::kFailed)) {
+    Progressed();
+  } else if (progressed) {
+    FollowUp();
+    progress_.TellWritten();
+  }
   if (!status.ok()) {
     if (has_workers_) wakeups_.syncer();  // a failed file is replaced there
     return kRetry;

@@ -55,6 +55,7 @@ absl::Status LogSyncer::Sync() {
   PlaceMark();
   // What is appended from here on is for the next sync: nobody waits for the bytes of others.
   const LogPosition wanted = front_->claimed_end();
+  progress_->BeginSync(wanted);
   absl::Status written;
   {
     MutexLock lock(writer_->step());

@@ -14,6 +14,7 @@
 #include "log/log_counters.h"
 #include "log/log_writer.h"
 #include "log/lost_ranges.h"
+#include "log/progress.h"
 #include "log/segment_replacer.h"
 #include "log/segments.h"
 #include "log/superblock_file.h"
@@ -24,13 +25,15 @@ namespace weir::internal {
 class LogSyncer {
  public:
   LogSyncer(Front* front, Segments* segments, SuperblockFile* superblock, LogWriter* writer,
-            Health* health, LostRanges* lost, LogCounters* counters, Clock* clock)
+            Health* health, LostRanges* lost, LogCounters* counters, Progress* progress,
+            Clock* clock)
       : front_(front),
         segments_(segments),
         superblock_(superblock),
         writer_(writer),
         health_(health),
         counters_(counters),
+        progress_(progress),
         clock_(clock),
         replacer_(front, segments, health, lost) {}
 
@@ -67,6 +70,7 @@ class LogSyncer {
   LogWriter* const writer_;
   Health* const health_;
   LogCounters* const counters_;
+  Progress* const progress_;
   Clock* const clock_;
   SegmentReplacer replacer_;
 

@@ -51,6 +51,33 @@ TEST_CASE("all waiting threads are woken") {
   SUCCEED("they ended");
 }
 
+TEST_CASE("a wake of one's own word reaches those who wait for that kind, and as many as asked") {
+  Word word = 0;
+  std::atomic<bool> may_end[2] = {false, false};
+  const auto wait = [&](int index, uint32_t kinds) {
+    while (!may_end[index].load()) {
+      WaitOnOwnWord(word, word.load(), kinds, absl::InfiniteDuration());
+    }
+  };
+  std::thread even([&] { wait(0, 2); });
+  std::thread odd([&] { wait(1, 4 | 1); });
+
+  // Each is woken by its own kind; the word moves, so that nobody falls asleep behind a wake.
+  may_end[1].store(true);
+  word.fetch_add(1);
+  WakeOwn(word, 4, 1);
+  odd.join();
+  may_end[0].store(true);
+  word.fetch_add(1);
+  WakeOwn(word, 2, 1);
+  even.join();
+
+  WaitOnOwnWord(word, word.load() - 1, 1, absl::InfiniteDuration());
+  WaitOnOwnWord(word, word.load(), 1, absl::Milliseconds(1));
+  WaitOnOwnWord(word, word.load(), 1, -absl::InfiniteDuration());
+  SUCCEED("it returned");
+}
+
 // The two take turns through two words; nobody goes on before the other has answered.
 void PlayTurns(Word& mine, Word& other, uint32_t turns) {
   for (uint32_t turn = 1; turn <= turns; ++turn) {
