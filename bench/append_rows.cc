@@ -187,14 +187,28 @@ Measurement FourProducers(Run& run) {
   WarmUp(store, append);
 
   const size_t count = 5 * BurstCount(append);
+  // A burst is as long as a segment. If the disk has not prepared the next one by then, the burst
+  // measures the disk; it is done again, up to a limit.
+  constexpr int kAgainMax = 30;
+  int again = 0;
+  const auto rate = [&](int producers) {
+    for (;;) {
+      const uint64_t before = store->Stats().stalls_segment;
+      const double measured = RateOfProducers(store, topic, producers, count);
+      if (store->Stats().stalls_segment == before || again == kAgainMax) return measured;
+      ++again;
+    }
+  };
   std::vector<double> alone;
   std::vector<double> together;
   const double ratio = MedianRatio(
-      run.Rounds(9), [&] { return alone.emplace_back(RateOfProducers(store, topic, 1, count)); },
-      [&] { return together.emplace_back(RateOfProducers(store, topic, 4, count)); });
+      run.Rounds(9), [&] { return alone.emplace_back(rate(1)); },
+      [&] { return together.emplace_back(rate(4)); });
   return {.value = ratio,
-          .note = absl::StrFormat("one: %.2f M/s, four: %.2f M/s", Median(alone) / 1e6,
-                                  Median(together) / 1e6)};
+          .note = absl::StrFormat("one: %.2f M/s, four: %.2f M/s; %d bursts done again because the "
+                                  "disk had no segment ready",
+                                  Median(alone) / 1e6, Median(together) / 1e6, again),
+          .invalid = again == kAgainMax ? "the disk prepares segments too slowly" : ""};
 }
 
 Measurement BlockedReader(Run& run) {
