@@ -1,6 +1,7 @@
 #include "index/consume_queues.h"
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -10,7 +11,7 @@
 namespace weir::internal {
 
 ConsumeQueues::~ConsumeQueues() {
-  for (auto& block : blocks_) delete[] block.load(std::memory_order_relaxed);
+  for (auto& block : blocks_) delete block.load(std::memory_order_relaxed);
   for (const auto& [list, moment] : retired_lists_) delete list;
 }
 
@@ -19,13 +20,52 @@ absl::Status ConsumeQueues::Add(uint32_t first, uint32_t count) {
     return absl::ResourceExhaustedError(absl::StrCat("more than ", kQueuesMax, " queues"));
   }
   const uint32_t end = first + count;
-  for (uint32_t block = 0; block <= (end - 1) / kBlockQueues; ++block) {
-    if (blocks_[block].load(std::memory_order_relaxed) == nullptr) {
-      blocks_[block].store(new ConsumeQueue[kBlockQueues], std::memory_order_release);
+  for (uint32_t number = first; number < end;) {
+    std::atomic<Block*>& slot = blocks_[number / kBlockQueues];
+    Block* block = slot.load(std::memory_order_relaxed);
+    if (block == nullptr) {
+      block = new Block;
+      slot.store(block, std::memory_order_release);
+      block_count_.fetch_add(1, std::memory_order_relaxed);
     }
+    // As many as have their bits in the same word.
+    const uint32_t bit = number % kWordQueues;
+    const uint32_t added = std::min(kWordQueues - bit, end - number);
+    const uint64_t bits = (~uint64_t{0} >> (kWordQueues - added)) << bit;
+    const uint64_t before = block->exists[number % kBlockQueues / kWordQueues].fetch_or(
+        bits, std::memory_order_release);
+    size_.fetch_add(static_cast<uint32_t>(std::popcount(bits & ~before)),
+                    std::memory_order_relaxed);
+    number += added;
   }
-  if (end > count_.load(std::memory_order_relaxed)) count_.store(end, std::memory_order_release);
+  if (end > end_.load(std::memory_order_relaxed)) end_.store(end, std::memory_order_release);
   return absl::OkStatus();
+}
+
+bool ConsumeQueues::has(uint32_t number) const {
+  if (number >= kQueuesMax) return false;
+  const Block* const block = blocks_[number / kBlockQueues].load(std::memory_order_acquire);
+  if (block == nullptr) return false;
+  const uint64_t word =
+      block->exists[number % kBlockQueues / kWordQueues].load(std::memory_order_acquire);
+  return (word >> (number % kWordQueues) & 1) != 0;
+}
+
+uint32_t ConsumeQueues::Next(uint32_t number) const {
+  const uint32_t end = this->end();
+  while (number < end) {
+    const Block* const block = blocks_[number / kBlockQueues].load(std::memory_order_acquire);
+    if (block == nullptr) {
+      number = (number / kBlockQueues + 1) * kBlockQueues;
+      continue;
+    }
+    const uint64_t word =
+        block->exists[number % kBlockQueues / kWordQueues].load(std::memory_order_acquire) >>
+        (number % kWordQueues);
+    if (word != 0) return number + static_cast<uint32_t>(std::countr_zero(word));
+    number = (number / kWordQueues + 1) * kWordQueues;
+  }
+  return end;
 }
 
 void ConsumeQueues::MakeRoom(uint32_t number, uint32_t entries) {
@@ -166,17 +206,24 @@ absl::Status ConsumeQueues::Apply(const ScannedRecord& record) {
   return absl::OkStatus();
 }
 
-std::string ConsumeQueues::Save(absl::Span<const uint64_t> ends,
-                                absl::Span<const RunLink> tails) const {
+std::string ConsumeQueues::Save(absl::Span<const SealedRun> runs) const {
   std::string bytes;
-  for (uint32_t number = 0; number < ends.size(); ++number) {
+  auto run = runs.begin();
+  for (uint32_t number = Next(0); number < this->end(); number = Next(number + 1)) {
     const ConsumeQueue& queue = this->queue(number);
-    if (ends[number] == 0 && !tails[number].exists()) continue;  // nothing was ever in it
+    uint64_t end = queue.memory_first();
+    RunLink tail = queue.tail();
+    while (run != runs.end() && run->number < number) ++run;
+    if (run != runs.end() && run->number == number) {
+      end = run->end;
+      tail = run->link;
+    }
+    if (end == 0 && !tail.exists()) continue;  // nothing was ever in it
     AppendValue(bytes, number);
     AppendValue(bytes, queue.first());
-    AppendValue(bytes, ends[number]);
-    AppendValue(bytes, tails[number].segment_begin.value());
-    AppendValue(bytes, tails[number].first.value());
+    AppendValue(bytes, end);
+    AppendValue(bytes, tail.segment_begin.value());
+    AppendValue(bytes, tail.first.value());
   }
   return bytes;
 }
@@ -198,8 +245,7 @@ absl::Status ConsumeQueues::Load(absl::string_view bytes) {
 }
 
 uint64_t ConsumeQueues::memory_bytes() const {
-  const uint64_t blocks = (uint64_t{count()} + kBlockQueues - 1) / kBlockQueues;
-  return chunks_.bytes() + blocks * kBlockQueues * sizeof(ConsumeQueue);
+  return chunks_.bytes() + block_count_.load(std::memory_order_relaxed) * sizeof(Block);
 }
 
 }  // namespace weir::internal

@@ -20,6 +20,13 @@
 
 namespace weir::internal {
 
+// A queue's run in an index file that is being made: behind it the queue goes on at `end`.
+struct SealedRun {
+  uint32_t number;
+  uint64_t end;
+  RunLink link;
+};
+
 // What one record enters: (queue number, entry) pairs are entered under the append lock, so room
 // for them is made before.
 class ConsumeQueues {
@@ -35,13 +42,21 @@ class ConsumeQueues {
       : append_lock_(append_lock), readers_(readers), chunks_(readers) {}
   ~ConsumeQueues();
 
-  // Queues [first, first + count) exist from now on.
+  // Queues [first, first + count) exist from now on. Takes memory for them, and for none between
+  // them and the others: numbers are left out where damage took the record of a topic, and a record
+  // that means no good may leave out nearly all. One thread at a time; the rest is for any.
   absl::Status Add(uint32_t first, uint32_t count);
-  uint32_t count() const { return count_.load(std::memory_order_acquire); }
-  bool has(uint32_t number) const { return number < count(); }
+  uint32_t size() const { return size_.load(std::memory_order_relaxed); }
+  // No queue has this number or a larger one.
+  uint32_t end() const { return end_.load(std::memory_order_acquire); }
+  bool has(uint32_t number) const;
+  // The first queue from `number` on; end() or more if there is none.
+  uint32_t Next(uint32_t number) const;
   // `number` exists.
   ConsumeQueue& queue(uint32_t number) const {
-    return blocks_[number / kBlockQueues].load(std::memory_order_acquire)[number % kBlockQueues];
+    return blocks_[number / kBlockQueues]
+        .load(std::memory_order_acquire)
+        ->queues[number % kBlockQueues];
   }
 
   // Makes room for `entries` more entries. Takes the append lock if there is none.
@@ -65,14 +80,22 @@ class ConsumeQueues {
   void ForgetBelow(uint32_t number, uint64_t offset, RunLink tail)
       ABSL_LOCKS_EXCLUDED(append_lock_);
 
-  // Every queue with its ends and tail, and back.
-  std::string Save(absl::Span<const uint64_t> ends, absl::Span<const RunLink> tails) const;
+  // Every queue with its ends and tail as they are once `runs`, in the order of their numbers, are
+  // in index files as what is below them is; and back.
+  std::string Save(absl::Span<const SealedRun> runs) const;
   absl::Status Load(absl::string_view bytes);
 
   uint64_t memory_bytes() const;
 
  private:
   static constexpr uint32_t kBlockQueues = 4096;
+  static constexpr uint32_t kWordQueues = 64;
+  // Never freed or moved while the store is open: readers hold on to queues without a lock.
+  struct Block {
+    std::array<ConsumeQueue, kBlockQueues> queues;
+    // A bit for each that exists.
+    std::array<std::atomic<uint64_t>, kBlockQueues / kWordQueues> exists{};
+  };
 
   absl::Status EnterOne(uint32_t number, uint64_t offset, const QueueEntry& entry);
   void RetireList(ConsumeQueue::ChunkList* list);
@@ -82,8 +105,10 @@ class ConsumeQueues {
   ReaderSlots* const readers_;
   EntryChunks chunks_;
   bool knows_begin_ = true;
-  std::atomic<uint32_t> count_{0};
-  std::array<std::atomic<ConsumeQueue*>, kQueuesMax / kBlockQueues> blocks_{};
+  std::atomic<uint32_t> size_{0};
+  std::atomic<uint32_t> end_{0};
+  std::atomic<uint32_t> block_count_{0};
+  std::array<std::atomic<Block*>, kQueuesMax / kBlockQueues> blocks_{};
 
   Mutex lists_lock_;
   std::vector<std::pair<ConsumeQueue::ChunkList*, uint64_t>> retired_lists_

@@ -233,7 +233,7 @@ absl::Status Indexer::FinishSeal(SegmentSeal& seal) {
   RETURN_IF_ERROR(seal.writer().WriteTo(log_->segments().directory(), IndexFileName(begin)));
   ASSIGN_OR_RETURN(const IndexIdentity identity, IdentityOf(begin));
   files_->Register(begin, identity);
-  for (const SegmentSeal::Run& run : seal.runs()) {
+  for (const SealedRun& run : seal.runs()) {
     queues_->ForgetBelow(run.number, run.end, run.link);
   }
   sealed_end_.store(seal.segment().limit.value(), std::memory_order_release);

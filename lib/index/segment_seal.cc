@@ -56,8 +56,9 @@ absl::Status SegmentSeal::AddRun(const ConsumeQueue& queue) {
 
 absl::StatusOr<bool> SegmentSeal::Collect() {
   size_t budget = kEntriesPerStep;
-  const uint32_t queues = queues_.count();
-  for (uint32_t looked_at = 0; next_queue_ < queues && looked_at < kQueuesPerStep; ++looked_at) {
+  const uint32_t end = queues_.end();
+  next_queue_ = queues_.Next(next_queue_);
+  for (uint32_t looked_at = 0; next_queue_ < end && looked_at < kQueuesPerStep; ++looked_at) {
     const ConsumeQueue& queue = queues_.queue(next_queue_);
     if (!is_inside_) {
       part_.first = queue.memory_first();
@@ -73,9 +74,9 @@ absl::StatusOr<bool> SegmentSeal::Collect() {
       RETURN_IF_ERROR(AddRun(queue));
     }
     is_inside_ = false;
-    ++next_queue_;
+    next_queue_ = queues_.Next(next_queue_ + 1);
   }
-  return next_queue_ < queues;
+  return next_queue_ < end;
 }
 
 }  // namespace weir::internal

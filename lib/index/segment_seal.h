@@ -29,12 +29,6 @@ class RunObserver {
 // For one thread. After an error of Collect() it is of no further use.
 class SegmentSeal {
  public:
-  // A queue's run that is in the writer.
-  struct Run {
-    uint32_t number;
-    uint64_t end;
-    RunLink link;
-  };
   // Links for the next run of a queue with this tail.
   using Linker = std::function<absl::StatusOr<RunLinks>(uint32_t number, RunLink tail)>;
 
@@ -55,7 +49,8 @@ class SegmentSeal {
 
   const SegmentEntry& segment() const { return segment_; }
   IndexFileWriter& writer() { return writer_; }
-  const std::vector<Run>& runs() const { return runs_; }
+  // What is in the writer, in the order of the queues' numbers.
+  const std::vector<SealedRun>& runs() const { return runs_; }
 
  private:
   // The run that is being collected.
@@ -77,7 +72,7 @@ class SegmentSeal {
   RunObserver& observer_;
   const Linker linker_;
   IndexFileWriter writer_;
-  std::vector<Run> runs_;
+  std::vector<SealedRun> runs_;
   uint32_t next_queue_ = 0;
   bool is_inside_ = false;  // of next_queue_: part_ is its
   Part part_;

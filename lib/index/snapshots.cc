@@ -46,20 +46,10 @@ absl::Status Snapshots::AddTo(SegmentSeal& seal) {
   }
   // The queues' changes are the runs themselves.
   const bool is_full =
-      IsTimeForFull(kQueuesName, uint64_t{queues_.count()} * ConsumeQueues::kSavedQueueBytes,
+      IsTimeForFull(kQueuesName, uint64_t{queues_.size()} * ConsumeQueues::kSavedQueueBytes,
                     seal.runs().size() * kQueueRunBytes, is_requested);
   if (!is_full) return absl::OkStatus();
-  std::vector<uint64_t> ends(queues_.count());
-  std::vector<RunLink> tails(queues_.count());
-  for (uint32_t number = 0; number < ends.size(); ++number) {
-    ends[number] = queues_.queue(number).memory_first();
-    tails[number] = queues_.queue(number).tail();
-  }
-  for (const SegmentSeal::Run& run : seal.runs()) {
-    ends[run.number] = run.end;
-    tails[run.number] = run.link;
-  }
-  return seal.writer().AddSaved(kQueuesName, SavedKind::kFull, queues_.Save(ends, tails));
+  return seal.writer().AddSaved(kQueuesName, SavedKind::kFull, queues_.Save(seal.runs()));
 }
 
 void Snapshots::CopyTo(IndexFileWriter& writer, LogPosition segment_begin) {
@@ -164,7 +154,8 @@ absl::Status Snapshots::LoadAll(const std::vector<Link>& links, uint64_t* bytes_
 
 void Snapshots::Restart() {
   for (LogIndex* const index : indexes_) index->Restart();
-  for (uint32_t number = 0; number < queues_.count(); ++number) {
+  for (uint32_t number = queues_.Next(0); number < queues_.end();
+       number = queues_.Next(number + 1)) {
     queues_.queue(number).Restore(0, 0, kNoLink);
   }
 }

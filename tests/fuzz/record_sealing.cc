@@ -13,16 +13,10 @@ using namespace weir::internal;
 
 namespace {
 
-// Memory is taken for every queue up to the largest number and for every offset of a queue that has
-// no message. Inputs that make millions of either believed in are slow and show nothing else.
+// Memory is taken for every offset of a queue that has no message. Inputs that make millions of
+// them believed in are slow and show nothing else.
 bool AsksForMuch(const char* record, const RecordHeader& header) {
   constexpr uint64_t kMany = 1 << 14;
-  if (header.type == RecordType::kCatalogue) {
-    const auto parts = DecodeParts(record);
-    return parts && parts->body.size() >= 8 &&
-           uint64_t{Load<uint32_t>(parts->body.data())} + Load<uint32_t>(parts->body.data() + 4) >
-               kMany;
-  }
   if (header.type != RecordType::kMessage && header.type != RecordType::kVoid) return false;
   if (header.queue_offset > kMany) return true;
   const auto queues = DecodeQueues(record);

@@ -62,24 +62,59 @@ std::vector<uint64_t> Positions(const Queues& all, uint32_t number, uint64_t off
   return positions;
 }
 
-TEST_CASE("queues exist from their creation on, far apart and up to a limit that is kept") {
+TEST_CASE("queues exist from their creation on, and up to a limit that is kept") {
   Queues all(1);
   CHECK(all.queues.has(0));
   CHECK_FALSE(all.queues.has(1));
-  REQUIRE(all.queues.Add(100'000, 2).ok());
-  CHECK(all.queues.count() == 100'002);
-  CHECK(all.queues.queue(100'001).end() == 0);
-  CHECK(all.queues.queue(4095).end() == 0);  // the numbers between are there too
-  CHECK(all.queues.queue(4096).end() == 0);
-
   REQUIRE(all.queues.Add(5, 3).ok());
-  CHECK(all.queues.count() == 100'002);
+  CHECK(all.queues.size() == 4);
+  CHECK(all.queues.queue(7).end() == 0);
+  for (const uint32_t number : {1u, 4u, 8u, 4096u, 100'000'000u, ~0u}) {
+    CHECK_FALSE(all.queues.has(number));
+  }
+
+  REQUIRE(all.queues.Add(0, 7).ok());  // some of them once more
+  CHECK(all.queues.size() == 8);
+  CHECK(all.queues.end() == 8);
   constexpr uint32_t kMax = ConsumeQueues::kQueuesMax;
   for (const auto& [first, count] : std::vector<std::pair<uint32_t, uint32_t>>{
            {kMax, 1}, {kMax - 1, 2}, {0, kMax + 1}, {0xFFFFFFFF, 0xFFFFFFFF}, {0xFFFFFFFF, 2}}) {
     CHECK(absl::IsResourceExhausted(all.queues.Add(first, count)));
   }
-  CHECK(all.queues.count() == 100'002);
+  CHECK(all.queues.size() == 8);
+  CHECK(all.queues.end() == 8);
+}
+
+TEST_CASE("queues far behind the others cost memory for themselves and not for what lies between") {
+  Queues all(3);
+  const uint64_t bytes = all.queues.memory_bytes();
+  constexpr uint32_t kFar = ConsumeQueues::kQueuesMax - 1;
+  REQUIRE(all.queues.Add(kFar, 1).ok());
+  REQUIRE(all.queues.Add(100'000, 9'000).ok());
+  CHECK(all.queues.memory_bytes() <= 6 * bytes);
+  CHECK(all.queues.end() == kFar + 1);
+  CHECK(all.queues.size() == 9'004);
+  CHECK(all.queues.queue(kFar).end() == 0);
+  CHECK(all.queues.queue(108'999).end() == 0);
+  // Nobody could find a message there: it is told, and not put away.
+  for (const uint32_t between : {3u, 99'999u, 109'000u, 50'000'000u, kFar - 1}) {
+    CHECK(absl::IsDataLoss(all.queues.Apply(Record(LogPosition(128), between, 0))));
+  }
+
+  // Who walks over them meets each once and nothing else.
+  std::vector<uint32_t> numbers;
+  for (uint32_t number = all.queues.Next(0); number < all.queues.end();
+       number = all.queues.Next(number + 1)) {
+    CHECK(all.queues.has(number));
+    numbers.push_back(number);
+  }
+  REQUIRE(numbers.size() == 9'004);
+  CHECK(numbers[2] == 2);
+  CHECK(numbers[3] == 100'000);
+  CHECK(numbers[9'002] == 108'999);
+  CHECK(numbers[9'003] == kFar);
+  CHECK(all.queues.Next(kFar) == kFar);
+  CHECK(all.queues.Next(kFar + 1) == all.queues.end());
 }
 
 TEST_CASE("room that was made is enough for as many entries, and made in proportion") {
@@ -172,13 +207,7 @@ TEST_CASE("saved queues come back as they were, those that were never used cost 
   Queues all(300);
   all.queues.queue(7).Restore(2, 40, {LogPosition(4096), QueueOffset(30)});
   all.queues.queue(299).Restore(0, 1, {LogPosition(0), QueueOffset(0)});
-  std::vector<uint64_t> ends(300);
-  std::vector<RunLink> tails(300, kNoLink);
-  for (const uint32_t number : {7u, 299u}) {
-    ends[number] = all.queues.queue(number).end();
-    tails[number] = all.queues.queue(number).tail();
-  }
-  const std::string saved = all.queues.Save(ends, tails);
+  const std::string saved = all.queues.Save({});
   CHECK(saved.size() < 100);
 
   Queues again(300);
@@ -197,6 +226,30 @@ TEST_CASE("saved queues come back as they were, those that were never used cost 
   }
   Queues fewer(200);
   CHECK(absl::IsDataLoss(fewer.queues.Load(saved)));
+}
+
+TEST_CASE(
+    "queues are saved as they are behind the seal that is to be: its runs are in files then") {
+  Queues all(3);
+  const RunLink old_tail{LogPosition(4096), QueueOffset(30)};
+  for (const uint32_t number : {0u, 2u}) all.queues.queue(number).Restore(2, 40, old_tail);
+  for (const uint32_t number : {1u, 2u}) {
+    for (int i = 0; i < 5; ++i) {
+      all.queues.MakeRoom(number, 1);
+      MutexLock lock(all.append_lock);
+      all.queues.queue(number).Enter({.position = LogPosition(8192)});
+    }
+  }
+  const SealedRun run{.number = 2, .end = 43, .link = {LogPosition(8192), QueueOffset(40)}};
+
+  Queues again(3);
+  REQUIRE(again.queues.Load(all.queues.Save({&run, 1})).ok());
+  CHECK(again.queues.queue(0).end() == 40);
+  CHECK(again.queues.queue(0).tail() == old_tail);
+  CHECK(again.queues.queue(1).end() == 0);  // what is in memory only is not saved
+  CHECK(again.queues.queue(2).first() == 2);
+  CHECK(again.queues.queue(2).end() == 43);
+  CHECK(again.queues.queue(2).tail() == run.link);
 }
 
 TEST_CASE("memory of forgotten entries serves again, however often; readers are waited for") {

@@ -1,10 +1,13 @@
 #include "store/topic_catalogue.h"
 
+#include <sys/resource.h>
+
 #include <catch2/catch.hpp>
 #include <cstring>
 #include <string>
 #include <vector>
 
+#include "format/segment_header.h"
 #include "store/small_engine.h"
 
 namespace weir::testing {
@@ -97,7 +100,7 @@ TEST_CASE("saved topics come back, all of them or those of a range, however they
   CHECK(NamesOf(from_all.topics) == Words{"topic 0", "topic 1", "topic 2", "topic 3"});
   CHECK(from_all.topics.Find("topic 3")->created == LogPosition(300));
   CHECK(from_all.topics.next_queue() == 8);
-  CHECK(from_all.queues.count() == 8);
+  CHECK(from_all.queues.size() == 8);
 
   Catalogue in_steps;
   REQUIRE(in_steps.topics.Load(all.topics.SaveAll(LogPosition(200))).ok());
@@ -151,6 +154,68 @@ TEST_CASE("if one copy of a topic's record is damaged the other serves, whicheve
   Append(*store, {.topic = "u", .queue_id = 0, .body = "u"});
   CHECK(AllOf(*store, "t", 0) == NumberedBodies(0, 5, 20));
   CHECK(AllOf(*store, "u", 0) == Words{"u"});
+}
+
+// Replaces the body of catalogue records by one that is as long, with checksums that are right: as
+// a writer would that means no good.
+void Rewrite(FaultFileSystem& disk, absl::Span<const LogPosition> records, absl::string_view body) {
+  for (const LogPosition position : records) {
+    std::string content = disk.ReadFile(FileOf(position));
+    const auto header = internal::DecodeSegmentHeader(content);
+    REQUIRE(header.ok());
+    char* const record = content.data() + position.value() % kSegment;
+    const auto parts = internal::DecodeParts(record);
+    REQUIRE((parts && parts->body.size() == body.size()));
+    std::memcpy(record + (parts->body.data() - record), body.data(), body.size());
+    internal::Publish(record, internal::Seal(record, position, header->incarnation));
+    disk.WriteFile(FileOf(position), content);
+  }
+}
+
+// A closed store with five messages in topic "near", and topic "far" without any. Returns where the
+// records of "far" lie.
+std::vector<LogPosition> MakeStoreWithFarTopic(FaultFileSystem& disk, ManualClock& clock) {
+  auto store = OpenStore(SmallOptions(disk, clock));
+  REQUIRE(store->CreateTopic("near", 2).ok());
+  AppendNumbered(*store, "near", 0, 5, 20);
+  REQUIRE(store->CreateTopic("far", 2).ok());
+  const std::vector<LogPosition> records = RecordsOf(*store);
+  REQUIRE(records.size() == 4);
+  Close(*store);
+  return {records.begin() + 2, records.end()};
+}
+
+// The most memory that this process ever had.
+int64_t PeakBytes() {
+  rusage usage{};
+  REQUIRE(getrusage(RUSAGE_SELF, &usage) == 0);
+  return int64_t{usage.ru_maxrss} * 1024;
+}
+
+TEST_CASE("a topic far behind the others costs its own memory, at opening, sealing and opening") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  const std::vector<LogPosition> records = MakeStoreWithFarTopic(disk, clock);
+  Rewrite(disk, records, EncodeTopic("far", ConsumeQueues::kQueuesMax - 3, 2));
+  const int64_t before = PeakBytes();
+  for (size_t life = 0; life < 3; ++life) {
+    auto store = OpenStore(SmallOptions(disk, clock));
+    // Whoever had the numbers between may have been lost, and what they cost would be lost too.
+    CHECK(store->state() == StoreState::kHealthy);
+    AppendNumbered(*store, "far", life * 50, 50, 100);
+    Flush(*store);
+    RunUntilIdle(*store, clock);
+    CHECK(AllOf(*store, "far", 0) == NumberedBodies(0, life * 50 + 50, 100));
+    CHECK(AllOf(*store, "near", 0) == NumberedBodies(0, 5, 20));
+    CHECK(store->Stats().index_memory_bytes < 4 << 20);
+    Close(*store);
+  }
+  CHECK(disk.FileExists(FileOf(LogPosition(0)) + ".index"));
+  CHECK(PeakBytes() - before < 64 << 20);
+
+  auto store = OpenStore(SmallOptions(disk, clock));
+  CHECK(store->CreateTopic("next", 1).ok());
+  CHECK(absl::IsResourceExhausted(store->CreateTopic("too many", 1).status()));
 }
 
 TEST_CASE("numbers that messages of an unknown topic have are not given to a new one") {
