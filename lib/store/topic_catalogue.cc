@@ -34,6 +34,15 @@ TopicRecord TakeTopic(ByteReader& reader) {
   return topic;
 }
 
+// Whatever rule a topic breaks that was read from the disk: no writer can have written it, so it is
+// damage, and nothing that its caller could do better.
+absl::Status AsDamage(absl::string_view where, const TopicRecord& topic,
+                      const absl::Status& status) {
+  if (status.ok()) return status;
+  return absl::DataLossError(
+      absl::StrCat(where, " for queues from ", topic.first_queue, ": ", status.message()));
+}
+
 }  // namespace
 
 absl::Status CheckTopicName(absl::string_view name) {
@@ -205,7 +214,8 @@ absl::Status TopicCatalogue::Apply(const ScannedRecord& record) {
   ByteReader reader(parts->body);
   const TopicRecord topic = TakeTopic(reader);
   if (!reader.ok()) return absl::DataLossError("catalogue record: too short");
-  return Add(topic.name, topic.first_queue, topic.queue_count, record.position).status();
+  return AsDamage("catalogue record", topic,
+                  Add(topic.name, topic.first_queue, topic.queue_count, record.position).status());
 }
 
 void TopicCatalogue::KeepOrphan(uint32_t number) {
@@ -247,7 +257,9 @@ absl::Status TopicCatalogue::Load(absl::string_view bytes) {
       KeepOrphan(topic.queue_count - 1);
       continue;
     }
-    RETURN_IF_ERROR(Add(topic.name, topic.first_queue, topic.queue_count, created).status());
+    RETURN_IF_ERROR(
+        AsDamage("saved catalogue", topic,
+                 Add(topic.name, topic.first_queue, topic.queue_count, created).status()));
   }
   return absl::OkStatus();
 }
