@@ -101,6 +101,11 @@ inline constexpr size_t kMaxPropertiesBytes = 32767;  // encoded: 3 bytes + name
 inline constexpr size_t kMaxFurtherQueues = 16383;    // with the first queue: 16,384
 inline constexpr uint32_t kMaxQueuesPerTopic = 65536;
 
+// Whether a topic may have this name: kInvalidArgument unless it has 1 to 255 bytes, no control
+// character and no '/', and is not "." or "..". For hosts that take names from outside and want to
+// refuse them before a store is opened; the store checks them itself.
+absl::Status CheckTopicName(absl::string_view name);
+
 // A topic that was looked up once. Cheap to copy; valid as long as its store object lives and
 // accepted by that store only. A default-constructed handle names no topic.
 class Topic {

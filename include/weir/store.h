@@ -223,8 +223,8 @@ class MessageStore final {
 
   // Creates a topic of 1 to kMaxQueuesPerTopic queues and returns when it survives what kDisk
   // survives. A topic that is there with the same number of queues: its handle; with another one:
-  // kAlreadyExists. Names are 1 to 255 bytes without control characters and '/', and not "." or
-  // ".."; they are never used as paths; else kInvalidArgument. Other errors as Append().
+  // kAlreadyExists. kInvalidArgument for a name that CheckTopicName() refuses; names are never used
+  // as paths. Other errors as Append().
   absl::StatusOr<Topic> CreateTopic(absl::string_view name, uint32_t queue_count);
 
   // The handle of a topic; kNotFound if there is none, whatever the name. Creates nothing.

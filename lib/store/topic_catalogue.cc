@@ -17,6 +17,25 @@ absl::string_view Topic::name() const {
 
 uint32_t Topic::queue_count() const { return entry_ == nullptr ? 0 : entry_->queue_count; }
 
+absl::Status CheckTopicName(absl::string_view name) {
+  if (name.empty()) return absl::InvalidArgumentError("the topic's name is empty");
+  if (name.size() > kMaxTopicNameBytes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the topic's name has ", name.size(), " bytes; at most ", kMaxTopicNameBytes));
+  }
+  for (const char c : name) {
+    if (absl::ascii_iscntrl(static_cast<unsigned char>(c))) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("the topic's name has a control character: ", absl::CHexEscape(name)));
+    }
+  }
+  // No name is ever used as a path here; but names travel, and the next tool may not be as careful.
+  if (name.find('/') != absl::string_view::npos || name == "." || name == "..") {
+    return absl::InvalidArgumentError(absl::StrCat("the topic's name looks like a path: ", name));
+  }
+  return absl::OkStatus();
+}
+
 namespace internal {
 namespace {
 
@@ -44,25 +63,6 @@ absl::Status AsDamage(absl::string_view where, const TopicRecord& topic,
 }
 
 }  // namespace
-
-absl::Status CheckTopicName(absl::string_view name) {
-  if (name.empty()) return absl::InvalidArgumentError("the topic's name is empty");
-  if (name.size() > kMaxTopicNameBytes) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the topic's name has ", name.size(), " bytes; at most ", kMaxTopicNameBytes));
-  }
-  for (const char c : name) {
-    if (absl::ascii_iscntrl(static_cast<unsigned char>(c))) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("the topic's name has a control character: ", absl::CHexEscape(name)));
-    }
-  }
-  // No name is ever used as a path here; but names travel, and the next tool may not be as careful.
-  if (name.find('/') != absl::string_view::npos || name == "." || name == "..") {
-    return absl::InvalidArgumentError(absl::StrCat("the topic's name looks like a path: ", name));
-  }
-  return absl::OkStatus();
-}
 
 std::string EncodeTopic(absl::string_view name, uint32_t first_queue, uint32_t queue_count) {
   std::string body;

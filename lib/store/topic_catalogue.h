@@ -47,9 +47,6 @@ struct Topic::Entry {
 
 namespace internal {
 
-// kInvalidArgument: not 1 to 255 bytes, a control character, a '/', "." or "..".
-absl::Status CheckTopicName(absl::string_view name);
-
 // The body of a catalogue record.
 std::string EncodeTopic(absl::string_view name, uint32_t first_queue, uint32_t queue_count);
 

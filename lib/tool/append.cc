@@ -82,6 +82,10 @@ std::string LatencySummary(const Latencies& latencies) {
 
 int RunAppend(const std::string& directory) {
   if (absl::GetFlag(FLAGS_topic).empty()) return Misused(kName, "--topic must be given");
+  // Before the store is opened, which makes it.
+  if (const absl::Status name = CheckTopicName(absl::GetFlag(FLAGS_topic)); !name.ok()) {
+    return Misused(kName, absl::StrCat("--topic: ", name.message()));
+  }
   StoreOptions options{.directory = directory};
   if (const auto bytes = absl::GetFlag(FLAGS_segment_bytes).value) options.segment_bytes = *bytes;
 

@@ -52,7 +52,7 @@ struct Catalogue {
 };
 
 void CheckTopicName(absl::string_view name) {
-  const bool is_good = internal::CheckTopicName(name).ok();
+  const bool is_good = weir::CheckTopicName(name).ok();
   Catalogue catalogue;
   const auto added = catalogue.topics.Add(name, 3, 2, LogPosition(1024));
   Require(added.ok() == is_good, "a topic of that name");

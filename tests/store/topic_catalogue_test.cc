@@ -14,7 +14,6 @@
 namespace weir::testing {
 namespace {
 
-using internal::CheckTopicName;
 using internal::ConsumeQueues;
 using internal::EncodeTopic;
 using internal::ScannedRecord;

@@ -152,17 +152,20 @@ TEST_CASE("a line that the store refuses is named, and the lines before it stay"
   CHECK(Run({"read", scratch.store(), "--topic=t"}).out == "one\ntwo\n");
 }
 
-TEST_CASE("hostile topic names are refused and become no paths") {
+TEST_CASE("hostile topic names are refused as misuse, become no paths, and touch no store") {
   Scratch scratch;
+  REQUIRE(Run({"append", scratch.store(), "--topic=t"}, "line\n").status == 0);
+  const std::string dump = Run({"dump", scratch.store()}).out;
   for (const std::string& name : {std::string("../x"), std::string("a\nb"), std::string("\x01"),
                                   std::string(256, 'n'), std::string(65'536, 'n')}) {
     const Outcome append = Run({"append", scratch.store(), "--topic=" + name}, "line\n");
     CAPTURE(name.substr(0, 20), append.err);
-    CHECK(append.status == 1);
-    CHECK(append.err.starts_with("weir append: "));
+    CHECK(append.status == 2);
+    CHECK(append.err.starts_with("weir append: --topic: the topic's name "));
     CHECK(Run({"read", scratch.store(), "--topic=" + name}).status == 1);
   }
   CHECK(Shell("ls -A '" + scratch.path("") + "'").out == "store\n");
+  CHECK(Run({"dump", scratch.store()}).out == dump);
 }
 
 TEST_CASE("a second writer is refused at once and told the pid of the first") {
