@@ -48,6 +48,11 @@ int RunDump(const std::string& directory) {
   uint64_t max = absl::GetFlag(FLAGS_max).value.value_or(std::numeric_limits<uint64_t>::max());
   const absl::StatusOr<std::unique_ptr<MessageStore>> store = OpenForReading(directory);
   if (!store.ok()) return Failed(kName, store.status());
+  // A mistyped position would look like a log without records.
+  if (const LogPosition end = (*store)->Info().end; position > end) {
+    return Failed(kName, absl::StrCat("position ", position.value(),
+                                      " is beyond the end of the log, which is ", end.value()));
+  }
 
   Output output(STDOUT_FILENO);
   uint64_t damages = 0;
@@ -82,7 +87,7 @@ const Command kDumpCommand = {
     .about =
         "Prints one line for each record of the log, from the first that begins at --from or\n"
         "behind it: messages, and what the store itself writes. Works on a store that another\n"
-        "process writes.\n"
+        "process writes. A position beyond the end of the log is an error.\n"
         "\n"
         "A line of the type `damage` stands where no valid record is; then the exit status is 1.\n",
     .flags = {"from", "max"},

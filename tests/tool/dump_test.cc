@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -41,6 +42,29 @@ TEST_CASE("dump begins at --from and ends after --max") {
 
   REQUIRE(lines.size() == 2);
   CHECK(FieldOf(lines[1], 1) == third);
+}
+
+TEST_CASE("a position beyond the end of the log is an error that names the end; the end is none") {
+  Scratch scratch;
+  REQUIRE(Run({"append", scratch.store(), "--topic=t"}, "a\nb\n").status == 0);
+  const auto lines = LinesOf(Run({"dump", scratch.store()}).out);
+  const std::string& last = lines.back();
+  const uint64_t end = std::stoull(FieldOf(last, 1)) + std::stoull(FieldOf(last, 2));
+
+  for (const uint64_t beyond : {end + 1, end * 1000, ~uint64_t{0}}) {
+    const std::string from = std::to_string(beyond);
+    const Outcome dump = Run({"dump", scratch.store(), "--from=" + from});
+    CHECK(dump.status == 1);
+    CHECK(dump.out.empty());
+    CHECK(dump.err == "weir dump: position " + from + " is beyond the end of the log, which is " +
+                          std::to_string(end) + "\n");
+  }
+
+  // What is appended next will begin there.
+  const Outcome dump = Run({"dump", scratch.store(), "--from=" + std::to_string(end)});
+  CHECK(dump.status == 0);
+  CHECK(dump.err.empty());
+  CHECK(LinesOf(dump.out).size() == 1);
 }
 
 TEST_CASE("dump escapes what a body holds, once") {
