@@ -152,9 +152,9 @@ struct RecordInfo {
   absl::string_view type;
   uint32_t queue_number = 0;  // the store's number of the queue; 4294967295: none
   QueueOffset queue_offset;   // in that queue
-  absl::Time store_time;
-  uint64_t checksum = 0;  // as stored
-  std::string text;       // what there is to say of it, in printable characters
+  absl::Time store_time;      // absl::UnixEpoch(): not known
+  uint64_t checksum = 0;      // as stored
+  std::string text;           // what there is to say of it, in printable characters
 };
 
 // A place reserved in the log to encode a message's body into. Until it is committed nothing

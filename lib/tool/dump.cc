@@ -31,10 +31,11 @@ bool IsDamage(const RecordInfo& record) { return record.type == "damage"; }
 
 // What the store says of a record is in printable characters already.
 std::string Format(const RecordInfo& record) {
+  const std::string time =
+      record.store_time == absl::UnixEpoch() ? "-" : FormatTimeUtc(record.store_time);
   return absl::StrFormat("%d\t%d\t%s\t%d\t%d\t%s\t%016x\t%s\n", record.position.value(),
                          record.bytes, record.type, record.queue_number,
-                         record.queue_offset.value(), FormatTimeUtc(record.store_time),
-                         record.checksum, record.text);
+                         record.queue_offset.value(), time, record.checksum, record.text);
 }
 
 // Where the next row is looked for. The members of a group stand inside it, and nothing stands
@@ -89,7 +90,8 @@ const Command kDumpCommand = {
         "behind it: messages, and what the store itself writes. Works on a store that another\n"
         "process writes. A position beyond the end of the log is an error.\n"
         "\n"
-        "A line of the type `damage` stands where no valid record is; then the exit status is 1.\n",
+        "A line of the type `damage` stands where no valid record is; then the exit status is 1.\n"
+        "Its time is `-`, because none is known.\n",
     .flags = {"from", "max"},
     .own_help = {{"from", "Position in the log at which to begin (default: 0)."}},
     .run = RunDump,
