@@ -3,4 +3,8 @@
 #define CATCH_CONFIG_RUNNER
 #include <catch2/catch.hpp>
 
-int main(int argc, char* argv[]) { return Catch::Session().run(argc, argv); }
+#include "support/skipped.h"
+
+int main(int argc, char* argv[]) {
+  return weir::testing::ExitStatus(Catch::Session().run(argc, argv));
+}

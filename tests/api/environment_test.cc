@@ -478,8 +478,8 @@ void FillDisk(const std::string& path) {
   close(fd);
 }
 
-TEST_CASE(
-    "a full disk refuses appends, not reads; service returns with the space; nothing is lost") {
+TEST_CASE("a full disk refuses appends, not reads; service returns with the space; nothing is lost",
+          "[privileged]") {
   const Place place;
   fs::create_directory(place.path("disk"));
   const bool is_shared = GENERATE(true, false);
@@ -528,7 +528,8 @@ TEST_CASE(
   child.RequireSuccess("the right to mount a file system");
 }
 
-TEST_CASE("a store opens on a disk that is full, and closes without losing what it took") {
+TEST_CASE("a store opens on a disk that is full, and closes without losing what it took",
+          "[privileged]") {
   const Place place;
   fs::create_directory(place.path("disk"));
   Child child([&](Child& self) {
@@ -564,7 +565,8 @@ TEST_CASE("a store opens on a disk that is full, and closes without losing what 
   child.RequireSuccess("the right to mount a file system");
 }
 
-TEST_CASE("too little shared memory means a smaller or a private front, never a signal") {
+TEST_CASE("too little shared memory means a smaller or a private front, never a signal",
+          "[privileged]") {
   const Place place;
   fs::create_directory(place.path("shm"));
   const std::string size = GENERATE("64k", "700k");
@@ -610,7 +612,8 @@ TEST_CASE("a file size limit is a full disk, and no signal") {
   child.RequireSuccess("");
 }
 
-TEST_CASE("on a read-only file system a store can be read, and not be opened for writing") {
+TEST_CASE("on a read-only file system a store can be read, and not be opened for writing",
+          "[privileged]") {
   const Place place;
   MakeClosedStore(place);
   Child child([&](Child& self) {

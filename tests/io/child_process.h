@@ -21,6 +21,8 @@
 #include <string>
 #include <vector>
 
+#include "support/skipped.h"
+
 namespace weir::internal {
 
 class Child final {
@@ -61,13 +63,10 @@ class Child final {
     result_ = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
     return result_;
   }
-  // Fails the test unless the child found everything right; says aloud if it could not look.
+  // Fails the test unless the child found everything right; skips it if the child could not look.
   void RequireSuccess(const std::string& needs) {
     const int result = Wait();
-    if (result == kSkipped) {
-      WARN("SKIPPED: this test needs " << needs);
-      return;
-    }
+    if (result == kSkipped) return testing::Skip(needs);
     REQUIRE(result == 0);
   }
 

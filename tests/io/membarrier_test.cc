@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "io/child_process.h"
+#include "support/skipped.h"
 
 namespace weir::internal {
 namespace {
@@ -69,7 +70,7 @@ int CountMisses(void (*barrier)()) {
 
 TEST_CASE("with a barrier on one side no two threads miss each other") {
   if (!RegisterBarriers()) {
-    WARN("SKIPPED: this test needs membarrier");
+    testing::Skip("membarrier");
     return;
   }
   CHECK(CountMisses(BarrierThisProcess) == 0);

@@ -206,7 +206,8 @@ TEST_CASE("what cannot be a mirrored ring is refused and leaves no file") {
         StatusCode::kFailedPrecondition);
 }
 
-TEST_CASE("a place too small for the ring is kResourceExhausted, without a file or a signal") {
+TEST_CASE("a place too small for the ring is kResourceExhausted, without a file or a signal",
+          "[privileged]") {
   const ScratchDirectory scratch;
   Child([&](Child& child) {
     // In a name space of the child's own, so that nobody else sees the mount.

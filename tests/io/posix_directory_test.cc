@@ -19,6 +19,7 @@
 
 #include "io/child_process.h"
 #include "io/scratch_directory.h"
+#include "support/skipped.h"
 
 namespace weir::internal {
 namespace {
@@ -94,7 +95,18 @@ TEST_CASE("creation takes only a free name, opening only a taken one") {
   CHECK(!fs::exists(scratch.PathOf("nowhere")));
 }
 
-TEST_CASE("planted links, FIFOs, sockets, devices and directories are refused and do not hang") {
+// At once and by name, whatever it is opened for.
+void CheckRefused(const ScratchDirectory& scratch, const std::string& name) {
+  CAPTURE(name);
+  for (const OpenMode mode : {OpenMode::kRead, OpenMode::kReadWrite}) {
+    const auto file = scratch.Open()->Open(name, mode);
+    CHECK(file.status().code() == StatusCode::kFailedPrecondition);
+    CHECK(std::string(file.status().message()).find(scratch.PathOf(name)) == 0);
+  }
+  CHECK(OpenCode(scratch, name, OpenMode::kCreate) == StatusCode::kAlreadyExists);
+}
+
+TEST_CASE("planted links, FIFOs, sockets and directories are refused and do not hang") {
   const ScratchDirectory scratch;
   const ScratchDirectory outside;
   WriteText(outside.PathOf("secret"), "secret");
@@ -108,27 +120,23 @@ TEST_CASE("planted links, FIFOs, sockets, devices and directories are refused an
   scratch.PathOf("socket").copy(address.sun_path, sizeof address.sun_path - 1);
   REQUIRE(bind(server, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
 
-  std::vector<std::string> names = {"link", "link_inside", "fifo", "socket", "directory"};
-  if (mknod(scratch.PathOf("device").c_str(), S_IFCHR | 0600, makedev(1, 3)) == 0) {
-    names.push_back("device");
-  } else {
-    WARN("SKIPPED: a planted device needs root");
-  }
-  for (const std::string& name : names) {
-    CAPTURE(name);
-    for (const OpenMode mode : {OpenMode::kRead, OpenMode::kReadWrite}) {
-      const auto file = scratch.Open()->Open(name, mode);
-      CHECK(file.status().code() == StatusCode::kFailedPrecondition);
-      CHECK(std::string(file.status().message()).find(scratch.PathOf(name)) == 0);
-    }
-    CHECK(OpenCode(scratch, name, OpenMode::kCreate) == StatusCode::kAlreadyExists);
+  for (const char* name : {"link", "link_inside", "fifo", "socket", "directory"}) {
+    CheckRefused(scratch, name);
   }
   CHECK(scratch.Open()->Subdirectory("link", false).status().code() ==
         StatusCode::kFailedPrecondition);
   close(server);
 }
 
-TEST_CASE("a file that is mounted over a name is not reached through it") {
+TEST_CASE("a planted device is refused", "[privileged]") {
+  const ScratchDirectory scratch;
+  if (mknod(scratch.PathOf("device").c_str(), S_IFCHR | 0600, makedev(1, 3)) != 0) {
+    return testing::Skip("root, to plant a device");
+  }
+  CheckRefused(scratch, "device");
+}
+
+TEST_CASE("a file that is mounted over a name is not reached through it", "[privileged]") {
   const ScratchDirectory scratch;
   const ScratchDirectory outside;
   WriteText(outside.PathOf("secret"), "secret");
@@ -157,15 +165,14 @@ TEST_CASE("a second hard link can be seen") {
   CHECK((*scratch.Open()->Open("file", OpenMode::kRead))->Stat()->links == 2);
 }
 
-TEST_CASE("files and directories of a stranger are refused by name") {
+TEST_CASE("files and directories of a stranger are refused by name", "[privileged]") {
   const ScratchDirectory scratch;
   WriteText(scratch.PathOf("file"), "text");
   fs::create_directory(scratch.PathOf("sub"));
   const uid_t stranger = geteuid() + 1;
   if (chown(scratch.PathOf("file").c_str(), stranger, stranger) != 0 ||
       chown(scratch.PathOf("sub").c_str(), stranger, stranger) != 0) {
-    WARN("SKIPPED: giving files away needs root");
-    return;
+    return testing::Skip("root, to give files away");
   }
 
   const auto file = scratch.Open()->Open("file", OpenMode::kRead);
@@ -179,7 +186,7 @@ TEST_CASE("files and directories of a stranger are refused by name") {
         StatusCode::kFailedPrecondition);
 }
 
-TEST_CASE("another user's process opens root's directory but not its files") {
+TEST_CASE("another user's process opens root's directory but not its files", "[privileged]") {
   const ScratchDirectory scratch;
   const auto directory = scratch.Open();
   WriteText(scratch.PathOf("file"), "text");

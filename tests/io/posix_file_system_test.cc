@@ -59,8 +59,8 @@ TEST_CASE("a directory is opened, and made if that is asked for") {
   CHECK(fs.OpenDirectory(scratch.PathOf("store"), false).ok());
 }
 
-TEST_CASE(
-    "shared memory is not trusted in a process name space of its own, and the text says why") {
+TEST_CASE("shared memory is not trusted in a process name space of its own, and the text says why",
+          "[privileged]") {
   Child([&](Child& child) {
     if (unshare(CLONE_NEWPID) != 0) child.Skip();
     Child inner([](Child& check) {
@@ -72,7 +72,7 @@ TEST_CASE(
   }).RequireSuccess("root, for a name space");
 }
 
-TEST_CASE("shared memory is not trusted in an IPC name space of its own") {
+TEST_CASE("shared memory is not trusted in an IPC name space of its own", "[privileged]") {
   Child([&](Child& child) {
     if (unshare(CLONE_NEWIPC) != 0) child.Skip();
     child.Check(FileSystem::Posix()->SharedMemoryOutlivesProcess().code() ==

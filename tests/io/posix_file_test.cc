@@ -140,7 +140,8 @@ TEST_CASE("a file size limit is kResourceExhausted and no signal, and the mask i
   }).RequireSuccess("");
 }
 
-TEST_CASE("a full file system is kResourceExhausted, and what was there stays readable") {
+TEST_CASE("a full file system is kResourceExhausted, and what was there stays readable",
+          "[privileged]") {
   const ScratchDirectory scratch;
   Child([&](Child& child) {
     // In a name space of the child's own, so that nobody else sees the mount.

@@ -1,0 +1,36 @@
+// What a test says that cannot look, because the machine it runs on does not let it.
+//
+//   if (unshare(CLONE_NEWNS) != 0) return Skip("the right to mount a file system");
+//
+// Catch would count it as passed. The process ends with kSkippedStatus instead, unless something
+// failed, and ctest reports it as skipped. What needs root is tagged [privileged], so that it is a
+// ctest entry of its own (PRIVILEGED in tests/CMakeLists.txt) and its neighbours still pass.
+
+#ifndef WEIR_TESTS_SUPPORT_SKIPPED_H_
+#define WEIR_TESTS_SUPPORT_SKIPPED_H_
+
+#include <atomic>
+#include <catch2/catch.hpp>
+#include <string>
+
+namespace weir::testing {
+
+// Also in tests/CMakeLists.txt.
+inline constexpr int kSkippedStatus = 77;
+
+inline std::atomic<int> skipped_count{0};
+
+inline void Skip(const std::string& needs) {
+  ++skipped_count;
+  WARN("SKIPPED: this test needs " << needs);
+}
+
+// What main() returns for what Catch says, which is how many checks failed.
+inline int ExitStatus(int failures) {
+  if (failures == 0) return skipped_count > 0 ? kSkippedStatus : 0;
+  return failures == kSkippedStatus ? 1 : failures;
+}
+
+}  // namespace weir::testing
+
+#endif  // WEIR_TESTS_SUPPORT_SKIPPED_H_
