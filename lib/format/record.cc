@@ -19,7 +19,7 @@ uint64_t SeedOf(LogPosition position, uint64_t incarnation, int32_t word) {
 }
 
 inline uint64_t ChecksumOf(const char* record, RecordType type, int32_t word, LogPosition position,
-                    uint64_t incarnation) {
+                           uint64_t incarnation) {
   const uint32_t covered = CoveredBytes(type, static_cast<uint32_t>(word));
   return Checksum(record + kVersion, covered - kVersion, SeedOf(position, incarnation, word));
 }

@@ -173,8 +173,8 @@ inline uint64_t RecordBytes(size_t parts_bytes, uint64_t body_bytes) {
 }
 // 32 bits of a tag's hash; 0 only for the empty tag.
 uint32_t FilterWord(absl::string_view tag);
-// Writes the parts of a claimed record behind its stamp, and zeroes the padding to the next multiple
-// of 8 behind where the body will end. Returns where the body goes.
+// Writes the parts of a claimed record behind its stamp, and zeroes the padding to the next
+// multiple of 8 behind where the body will end. Returns where the body goes.
 char* WriteParts(char* record, const MessageParts& parts);
 // The same for a record whose stamp did not tell these two.
 char* WriteParts(char* record, const MessageParts& parts, uint32_t filter, uint32_t body_bytes);
@@ -218,7 +218,6 @@ inline absl::string_view PlainBody(const char* record) {
 
 // Whether the published record at `record` is whole. `available` bytes may be looked at.
 bool Verify(const char* record, uint64_t available, LogPosition position, uint64_t incarnation);
-
 
 // The parts of a verified record, in place. A checksum is no proof of good will: every length is
 // checked against the record.

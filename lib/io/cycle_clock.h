@@ -50,8 +50,8 @@ class CycleClock final {
 
   const Source source_;
 
-  // The anchor: at `cycles_` it was `wall_`; `rate_` is nanoseconds in 2^32 cycles. Read by anybody;
-  // odd versions are being written.
+  // The anchor: at `cycles_` it was `wall_`; `rate_` is nanoseconds in 2^32 cycles. Read by
+  // anybody; odd versions are being written.
   std::atomic<uint32_t> version_{0};
   std::atomic<uint64_t> cycles_{0};
   std::atomic<int64_t> wall_{0};

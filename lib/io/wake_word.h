@@ -22,8 +22,8 @@ void WaitOnWord(std::atomic<uint32_t>& word, uint32_t expected, absl::Duration t
 void WakeAll(std::atomic<uint32_t>& word);
 
 // The same for a word that only this process sleeps on, which is cheaper. Each waiter says for what
-// kinds of wake he waits, a bit for each; WakeOwn() wakes up to `count` of those who wait for one of
-// `kinds`.
+// kinds of wake he waits, a bit for each; WakeOwn() wakes up to `count` of those who wait for one
+// of `kinds`.
 void WaitOnOwnWord(std::atomic<uint32_t>& word, uint32_t expected, uint32_t kinds,
                    absl::Duration timeout);
 void WakeOwn(std::atomic<uint32_t>& word, uint32_t kinds, int count);

@@ -92,7 +92,8 @@ absl::Status CommitLog::MakeRoom(uint32_t bytes, Deadline deadline) {
     const absl::Status why = health_.WhyNoAppend();
     if (!why.ok()) {
       // One more try by whoever has no workers: space may have come back.
-      if (!leads || needs_segment || !HelpOrSleep({.is_sync = true}, true, deadline).ok()) return why;
+      if (!leads || needs_segment || !HelpOrSleep({.is_sync = true}, true, deadline).ok())
+        return why;
       if (!health_.WhyNoAppend().ok()) return why;
       continue;
     }
@@ -102,8 +103,7 @@ absl::Status CommitLog::MakeRoom(uint32_t bytes, Deadline deadline) {
       return absl::DeadlineExceededError(
           absl::StrCat("no room in the log before the deadline", HeldClaimText()));
     }
-    const absl::Status helped =
-        HelpOrSleep({.is_sync = stall == &counters_.stalls_unsynced},
+    const absl::Status helped = HelpOrSleep({.is_sync = stall == &counters_.stalls_unsynced},
                                             leads && !needs_segment, deadline);
     if (!helped.ok() && !absl::IsResourceExhausted(helped) && health_.Has(Condition::kFailed)) {
       return health_.WhyNoAppend();

@@ -2,9 +2,9 @@
 //
 // All sleep on one counter that moves with every progress, each for something: for room or for what
 // is written; or for his record to be durable, and then by the sync that runs, if it began behind
-// his claim, or by the next one. A sync that ends wakes everybody whose record it took along, and of
-// those who wait for the next sync one, to lead it: woken any earlier, the others would only find
-// that it is not their turn, and with many of them that is most of what the processors do.
+// his claim, or by the next one. A sync that ends wakes everybody whose record it took along, and
+// of those who wait for the next sync one, to lead it: woken any earlier, the others would only
+// find that it is not their turn, and with many of them that is most of what the processors do.
 
 #ifndef WEIR_LOG_PROGRESS_H_
 #define WEIR_LOG_PROGRESS_H_

@@ -282,8 +282,8 @@ absl::StatusOr<Receipt> Engine::Commit(Claimed& claimed, size_t bytes,
   log_->doorbell().RingLog();
   reservation.size = static_cast<uint32_t>(whole_end - reservation.position);
   absl::StatusOr<Receipt> receipt{Receipt{}};
-  if (absl::Status status = Finish(claimed.plan, reservation, options,
-                                   log_->DeadlineIn(options.timeout), &*receipt);
+  if (absl::Status status =
+          Finish(claimed.plan, reservation, options, log_->DeadlineIn(options.timeout), &*receipt);
       !status.ok()) {
     receipt = std::move(status);
   }

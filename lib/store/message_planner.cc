@@ -48,17 +48,15 @@ absl::StatusOr<const Topic::Entry*> MessagePlanner::AddTopic(absl::string_view n
       const CountedStamp stamp{
           0, [&](LogPosition, char* memory, int64_t time) { StampTopicGroup(memory, name, time); }};
       Reservation place;
-      const absl::Status claimed =
-          log_->Claim(total, log_->clock().WallNanos(), log_->DeadlineIn(absl::ZeroDuration()),
-                      stamp, &place);
+      const absl::Status claimed = log_->Claim(
+          total, log_->clock().WallNanos(), log_->DeadlineIn(absl::ZeroDuration()), stamp, &place);
       if (claimed.ok()) {
         const int32_t word = FillTopicGroup(place.bytes, place.position, log_->incarnation(), name,
                                             first_queue, queue_count);
         // Published before anybody can append to it: a message is never without its topic.
         log_->Publish(place, word);
         log_->doorbell().RingLog();
-        return catalogue_->Add(name, first_queue, queue_count,
-                               place.position + kRecordHeaderBytes);
+        return catalogue_->Add(name, first_queue, queue_count, place.position + kRecordHeaderBytes);
       }
       if (!absl::IsDeadlineExceeded(claimed)) return claimed;
     }

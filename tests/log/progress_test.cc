@@ -86,8 +86,8 @@ TEST_CASE("of those who wait for the next sync one is woken, to lead it") {
   sleepers.durable = 64;
   while (sleepers.wakes == 0) progress.TellSynced(first);
 
-  // Whoever it was begins the sync that takes them all along; the ones that sleep for it were asleep
-  // before it began.
+  // Whoever it was begins the sync that takes them all along; the ones that sleep for it were
+  // asleep before it began.
   progress.BeginSync(LogPosition(128));
   CHECK(progress.round() != first);
   sleepers.durable = 128;

@@ -110,8 +110,7 @@ inline Reservation ClaimGroup(CommitLog& log, const Words& bodies) {
     }
   };
   Reservation group;
-  const absl::Status claimed =
-      log.Claim(bytes, log.clock().WallNanos(), kNever, stamp, &group);
+  const absl::Status claimed = log.Claim(bytes, log.clock().WallNanos(), kNever, stamp, &group);
   INFO(claimed);
   REQUIRE(claimed.ok());
   uint32_t at = kRecordHeaderBytes;

@@ -98,8 +98,7 @@ TEST_CASE("a plan knows the size of the record to the byte") {
     // Written into exactly so many bytes it fills them, but for the padding.
     std::vector<char> record(plan.record_bytes + 8, '#');
     internal::WriteStamp(record.data(), {.bytes = plan.record_bytes, .flags = plan.flags});
-    const char* const end =
-        internal::WriteParts(record.data(), internal::PartsOf(message)) + body;
+    const char* const end = internal::WriteParts(record.data(), internal::PartsOf(message)) + body;
     CHECK(end <= record.data() + plan.record_bytes);
     CHECK(end > record.data() + plan.record_bytes - 8);
     CHECK(record[plan.record_bytes] == '#');
