@@ -26,7 +26,7 @@ const std::set<std::string> kThreads = {"mutex", "condition_variable", "base/mut
 const std::map<std::string, std::string> kOnlyIn = {{"unistd.h", "lib/io/"},
                                                     {"fcntl.h", "lib/io/"},
                                                     {"sys/mman.h", "lib/io/"},
-                                                    {"xxhash.h", "lib/base/checksum."},
+                                                    {"xxhash.h", "lib/base/checksum"},
                                                     {"thread", "lib/base/worker."}};
 
 std::vector<std::string> ReadLines(const fs::path& path) {

@@ -1,9 +1,15 @@
 #include "base/checksum.h"
 
+#define XXH_INLINE_ALL  // here with the vectors that all processors have
+#include <xxhash.h>
+
 #include <catch2/catch.hpp>
 #include <cstdint>
 #include <string>
 #include <unordered_set>
+
+#include "base/checksum_wide.h"
+#include "support/skipped.h"
 
 namespace weir::internal {
 namespace {
@@ -40,6 +46,17 @@ TEST_CASE("the checksum is XXH3 with 64 bits, whatever the length") {
     INFO(vector.bytes << " bytes");
     CHECK(Checksum({bytes.data(), vector.bytes}) == vector.plain);
     CHECK(Checksum(bytes.data(), vector.bytes, kPrime64) == vector.seeded);
+  }
+}
+
+TEST_CASE("wider vectors give the same checksum") {
+  if (!HasWideChecksum()) return testing::Skip("a processor with 256-bit vectors");
+  // One block of XXH3 has 1,024 bytes; what is behind the last whole one goes another way.
+  const std::string bytes = SanityBytes(5'000);
+  for (size_t size = 0; size <= bytes.size(); size += size < 1'100 ? 1 : 97) {
+    const uint64_t expected = XXH3_64bits_withSeed(bytes.data(), size, kPrime64);
+    REQUIRE(WideChecksum(bytes.data(), size, kPrime64) == expected);
+    REQUIRE(Checksum(bytes.data(), size, kPrime64) == expected);
   }
 }
 
