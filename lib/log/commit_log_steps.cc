@@ -139,13 +139,14 @@ absl::Duration CommitLog::CallbackStep() {
   const auto decide = [this](const Completion& completion, absl::Status* status,
                              Durability* reached) {
     // Its word is negative until it is published, and what is below the begin was published.
-    *reached = Reached(completion.end);
-    if (const auto range = lost_.Touching(completion.begin, completion.end)) {
+    *reached = Reached(completion.receipt.end);
+    if (const auto range = lost_.Touching(completion.receipt.position, completion.receipt.end)) {
       *status = absl::DataLossError(range->reason);
       return true;
     }
     if (*reached >= completion.durability) {
-      if (completion.end <= front_->written_end() || front_->PublishedEnd() >= completion.end) {
+      if (completion.receipt.end <= front_->written_end() ||
+          front_->PublishedEnd() >= completion.receipt.end) {
         if (completion.durability == Durability::kDisk) Count(counters_.sync_waiters);
         return true;
       }

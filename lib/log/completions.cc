@@ -38,11 +38,10 @@ size_t Completions::RunReady(Mutex& append_lock, const Decide& decide, size_t ma
     }
     Completion& first = *waiting_[next_waiting_];
     absl::Status status;
-    Durability reached = Durability::kNone;
-    if (!decide(first, &status, &reached)) break;
+    if (!decide(first, &status, &first.receipt.reached)) break;
     in_callback = true;
     try {
-      first.done(status, reached);
+      first.done(status, first.receipt);
     } catch (...) {
       // The host's exception must not unwind through our steps; store.h says so.
     }

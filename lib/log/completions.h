@@ -18,10 +18,9 @@ namespace weir::internal {
 // Made before the append lock, linked under it: so the list has the order of the log and linking
 // allocates nothing.
 struct Completion {
-  LogPosition begin;
-  LogPosition end;
+  Receipt receipt;  // filled in under the append lock, but for what is reached in the end
   Durability durability = Durability::kProcess;
-  std::function<void(const absl::Status&, Durability)> done;
+  AppendCallback done;
   Completion* next = nullptr;
 };
 

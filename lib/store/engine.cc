@@ -140,34 +140,12 @@ absl::Status Engine::AppendAsync(const Message& message, const AppendOptions& op
   const Deadline deadline = log_->DeadlineIn(options.timeout);
   RETURN_IF_ERROR(planner_.Plan(message, message.body.size(), deadline, &plan));
   auto completion = std::make_unique<Completion>();
-  auto receipt = std::make_unique<Receipt>();
-  Receipt* const filled = receipt.get();
   completion->durability = options.durability;
-  completion->done = [callback = std::move(callback),
-                      receipt = std::shared_ptr<Receipt>(std::move(receipt))](
-                         const absl::Status& status, Durability reached) {
-    receipt->reached = reached;
-    callback(status, *receipt);
-  };
-  // Under the append lock it is linked, and from then on it is not ours: the receipt is filled
-  // there too.
-  const SingleStamp stamp{plan, queues_, *log_, completion.get()};
-  struct FillingStamp {
-    const SingleStamp& stamp;
-    Receipt* receipt;
-    void Prepare() const { stamp.Prepare(); }
-    bool Ready() const { return stamp.Ready(); }
-    void operator()(LogPosition position, char* memory, int64_t time) const {
-      receipt->position = position;
-      receipt->end = position + stamp.plan.record_bytes;
-      receipt->queue_id = stamp.plan.queue_id;
-      stamp(position, memory, time);
-      receipt->queue_offset = QueueOffset(stamp.plan.queue_offset);
-    }
-  };
+  completion->done = std::move(callback);
+  // Under the append lock it is filled in and linked, and from then on it is not ours.
   Reservation reservation;
   RETURN_IF_ERROR(log_->Claim(plan.record_bytes, log_->clock().WallNanos(), deadline,
-                              FillingStamp{stamp, filled}, &reservation));
+                              SingleStamp{plan, queues_, *log_, completion.get()}, &reservation));
   static_cast<void>(completion.release());
   char* const body = WriteParts(reservation.bytes, PartsOf(message));
   if (plan.body_bytes > 0) std::memcpy(body, message.body.data(), plan.body_bytes);

@@ -71,8 +71,10 @@ struct SingleStamp {
   void operator()(LogPosition position, char* memory, int64_t time) const {
     StampMessage(plan, position, memory, time, 0);
     if (completion == nullptr) return;
-    completion->begin = position;
-    completion->end = position + plan.record_bytes;
+    completion->receipt.position = position;
+    completion->receipt.end = position + plan.record_bytes;
+    completion->receipt.queue_id = plan.queue_id;
+    completion->receipt.queue_offset = QueueOffset(plan.queue_offset);
     log.completions().Link(completion);
   }
 };

@@ -15,9 +15,9 @@ using Numbers = std::vector<uint64_t>;
 
 // Appends that end at 1, 2, 3, ..., of which those up to `decided` are decided.
 struct Appends {
-  void Link(uint64_t end, std::function<void(const absl::Status&, Durability)> done) {
+  void Link(uint64_t end, AppendCallback done) {
     auto completion = std::make_unique<Completion>();
-    completion->end = LogPosition(end);
+    completion->receipt.end = LogPosition(end);
     completion->durability = Durability::kDisk;
     completion->done = std::move(done);
     MutexLock lock(append_lock);
@@ -25,14 +25,14 @@ struct Appends {
   }
   // Notes that it was called.
   void Link(uint64_t end) {
-    Link(end, [this, end](const absl::Status&, Durability) { called.push_back(end); });
+    Link(end, [this, end](const absl::Status&, const Receipt&) { called.push_back(end); });
   }
   size_t Run(size_t max = 1000) {
     const auto decide = [this](const Completion& completion, absl::Status* status,
                                Durability* reached) {
       *status = outcome;
       *reached = Durability::kProcess;
-      return completion.end.value() <= decided;
+      return completion.receipt.end.value() <= decided;
     };
     return completions.RunReady(append_lock, decide, max);
   }
@@ -63,9 +63,9 @@ TEST_CASE("a callback is told what became of its append") {
   Appends appends;
   absl::Status told;
   Durability reached = Durability::kNone;
-  appends.Link(1, [&](const absl::Status& status, Durability durability) {
+  appends.Link(1, [&](const absl::Status& status, const Receipt& receipt) {
     told = status;
-    reached = durability;
+    reached = receipt.reached;
   });
   appends.outcome = absl::DataLossError("gone");
   appends.decided = 1;
@@ -92,8 +92,8 @@ TEST_CASE("a call runs at most so many, and says that there are more") {
 
 TEST_CASE("an exception of the host ends its callback and nothing else") {
   Appends appends;
-  appends.Link(1, [](const absl::Status&, Durability) { throw std::runtime_error("host"); });
-  appends.Link(2, [](const absl::Status&, Durability) { throw 7; });
+  appends.Link(1, [](const absl::Status&, const Receipt&) { throw std::runtime_error("host"); });
+  appends.Link(2, [](const absl::Status&, const Receipt&) { throw 7; });
   appends.Link(3);
   appends.decided = 3;
 
@@ -111,7 +111,7 @@ TEST_CASE("a callback knows that it is one, and runs no others, of no log") {
   of_another_log.Link(1);
   of_another_log.decided = 1;
   appends.decided = 2;
-  appends.Link(1, [&](const absl::Status&, Durability) {
+  appends.Link(1, [&](const absl::Status&, const Receipt&) {
     CHECK(Completions::InCallback());
     CHECK(appends.Run() == 0);
     CHECK(of_another_log.Run() == 0);
@@ -130,7 +130,7 @@ TEST_CASE("a callback knows that it is one, and runs no others, of no log") {
 TEST_CASE("what a callback appends comes behind what was there, and may be decided at once") {
   Appends appends;
   appends.decided = 9;
-  appends.Link(1, [&](const absl::Status&, Durability) { appends.Link(3); });
+  appends.Link(1, [&](const absl::Status&, const Receipt&) { appends.Link(3); });
   appends.Link(2);
 
   CHECK(appends.Run() == 3);
@@ -141,7 +141,7 @@ TEST_CASE("while one thread is in a callback another one neither waits for it no
   Appends appends;
   size_t by_other = 99;
   bool other_in_callback = true;
-  appends.Link(1, [&](const absl::Status&, Durability) {
+  appends.Link(1, [&](const absl::Status&, const Receipt&) {
     std::thread other([&] {
       by_other = appends.Run();
       other_in_callback = Completions::InCallback();
@@ -162,12 +162,12 @@ TEST_CASE("callbacks that never came are freed without being called, taken over 
   {
     Appends appends;
     for (uint64_t end = 1; end <= 4; ++end) {
-      appends.Link(end, [token](const absl::Status&, Durability) { ++*token; });
+      appends.Link(end, [token](const absl::Status&, const Receipt&) { ++*token; });
     }
     appends.decided = 2;
     CHECK(appends.Run() == 2);
     CHECK(token.use_count() == 3);  // what was called is free already
-    appends.Link(5, [token](const absl::Status&, Durability) { ++*token; });
+    appends.Link(5, [token](const absl::Status&, const Receipt&) { ++*token; });
   }
   CHECK(token.use_count() == 1);
   CHECK(*token == 2);
@@ -185,8 +185,8 @@ TEST_CASE("threads link and run, and each callback comes once and in order") {
       auto completion = std::make_unique<Completion>();
       MutexLock lock(appends.append_lock);
       const uint64_t end = linked.fetch_add(1) + 1;
-      completion->end = LogPosition(end);
-      completion->done = [&order, &calls, end](const absl::Status&, Durability) {
+      completion->receipt.end = LogPosition(end);
+      completion->done = [&order, &calls, end](const absl::Status&, const Receipt&) {
         order.push_back(end);
         calls += 1;
       };
