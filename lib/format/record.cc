@@ -20,7 +20,8 @@ uint64_t SeedOf(LogPosition position, uint64_t incarnation, int32_t word) {
 
 inline uint64_t ChecksumOf(const char* record, RecordType type, int32_t word, LogPosition position,
                            uint64_t incarnation) {
-  const uint32_t covered = CoveredBytes(type, static_cast<uint32_t>(word));
+  const uint32_t covered =
+      CoveredBytes(type, static_cast<uint32_t>(word), Load<uint32_t>(record + kBodyBytes));
   return Checksum(record + kVersion, covered - kVersion, SeedOf(position, incarnation, word));
 }
 

@@ -49,9 +49,9 @@ inline constexpr uint32_t kRecordHeaderBytes = 48;
 inline constexpr uint32_t kFurtherQueueBytes = 12;
 inline constexpr uint32_t kNoQueue = 0xFFFFFFFF;  // records that belong to no queue
 
-// Records whose loss would make others unreadable are written twice; the first copy is padded to
-// this length, so that the second begins in another sector.
-inline constexpr uint32_t kTwinBytes = 512;
+// Records whose loss would make others unreadable are written twice. The first copy is longer by so
+// much, which its checksum does not cover: so no sector holds a part of both that matters.
+inline constexpr uint32_t kTwinPaddingBytes = 512;
 // Body of an open record: previous incarnation, new incarnation, position where it begins.
 inline constexpr uint32_t kOpenBodyBytes = 24;
 // Body of a mark: the durable end, and when it was synced.
@@ -192,10 +192,23 @@ void SealVoid(char* record, LogPosition position, uint64_t incarnation);
 void WriteFiller(char* record, LogPosition position, uint32_t bytes, uint16_t flags,
                  int64_t store_time, uint64_t incarnation);
 
-// Bytes from the record's start that its checksum needs: the header for groups and fillers.
-inline uint32_t CoveredBytes(RecordType type, uint32_t bytes) {
-  const bool header_only = type == RecordType::kGroup || type == RecordType::kFiller;
-  return header_only ? std::min(bytes, kRecordHeaderBytes) : bytes;
+// Bytes from the record's start that its checksum needs: the header for groups and fillers, no
+// padding of records that are written twice.
+inline uint32_t CoveredBytes(RecordType type, uint32_t bytes, uint32_t body_bytes) {
+  switch (type) {
+    case RecordType::kGroup:
+    case RecordType::kFiller:
+      return std::min(bytes, kRecordHeaderBytes);
+    case RecordType::kOpen:
+    case RecordType::kCatalogue:
+      return static_cast<uint32_t>(
+          std::min<uint64_t>(bytes, uint64_t{kRecordHeaderBytes} + body_bytes));
+    default:
+      return bytes;
+  }
+}
+inline uint32_t CoveredBytes(const RecordHeader& header) {
+  return CoveredBytes(header.type, header.bytes(), header.body_bytes);
 }
 
 // Whether a record that a sane writer could have written may begin here, judged by the header.

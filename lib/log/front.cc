@@ -82,14 +82,15 @@ LogPosition Front::WriteOpenRecords(uint64_t previous) {
   if (in_segment == 0) return LogPosition(end_);
   const uint64_t left = segment_bytes_ - in_segment;
   constexpr uint32_t kSecondBytes = kRecordHeaderBytes + kOpenBodyBytes;
-  constexpr uint32_t kCopyBytes[] = {kTwinBytes, kSecondBytes};
+  constexpr uint32_t kCopyBytes[] = {kSecondBytes + kTwinPaddingBytes, kSecondBytes};
+  constexpr uint32_t kBothBytes = kCopyBytes[0] + kCopyBytes[1];
   const int64_t time = last_store_time();
-  if (left < kTwinBytes + kSecondBytes + kRecordHeaderBytes) {
+  if (left < kBothBytes + kRecordHeaderBytes) {
     WriteFiller(At(LogPosition(end_)), LogPosition(end_), static_cast<uint32_t>(left), 0, time,
                 previous);
     end_ += left;
   } else {
-    const uint64_t from = end_ + kTwinBytes + kSecondBytes;
+    const uint64_t from = end_ + kBothBytes;
     for (const uint32_t bytes : kCopyBytes) {
       char* const memory = At(LogPosition(end_));
       WriteStamp(memory, {.bytes = bytes, .type = RecordType::kOpen, .store_time = time});

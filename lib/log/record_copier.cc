@@ -45,8 +45,7 @@ absl::Status RecordCopier::CopyTo(
       // Of a group only the header: its members follow. Of a filler only the header: nothing else
       // of it means anything.
       const uint64_t bytes =
-          std::min<uint64_t>(CoveredBytes(record.header.type, record.header.bytes()),
-                             scanner.position() - record.position);
+          std::min<uint64_t>(CoveredBytes(record.header), scanner.position() - record.position);
       RETURN_IF_ERROR(target.Write(record.position, {absl::string_view(record.bytes, bytes)}));
       continue;
     }

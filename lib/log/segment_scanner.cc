@@ -27,7 +27,8 @@ std::optional<OpenRecord> DecodeOpen(const ScannedRecord& record) {
   const OpenRecord open{.previous = Load<uint64_t>(body),
                         .incarnation = Load<uint64_t>(body + 8),
                         .from = LogPosition(Load<uint64_t>(body + 16))};
-  if (open.from < record.end() || open.from > record.end() + 4 * kTwinBytes) return std::nullopt;
+  if (open.from < record.end() || open.from > record.end() + 4 * kTwinPaddingBytes)
+    return std::nullopt;
   return open;
 }
 
@@ -79,7 +80,7 @@ absl::StatusOr<bool> SegmentScanner::IsValidAt(LogPosition position, uint64_t in
   ASSIGN_OR_RETURN(const char* const head, Window(position, kRecordHeaderBytes));
   const RecordHeader header = LoadHeader(head);
   if (!HeaderIsPlausible(header, to_ - position)) return false;
-  const uint32_t covered = CoveredBytes(header.type, header.bytes());
+  const uint32_t covered = CoveredBytes(header);
   ASSIGN_OR_RETURN(const char* const bytes, Window(position, covered));
   return Verify(bytes, to_ - position, position, incarnation);
 }
@@ -143,7 +144,7 @@ absl::StatusOr<bool> SegmentScanner::Resync(LogPosition from) {
     const RecordHeader header = LoadHeader(*head);
     if (!HeaderIsPlausible(header, to_ - at)) continue;
     // A body full of headers could keep us busy for hours: then only short ones are looked at.
-    const uint64_t covered = CoveredBytes(header.type, header.bytes());
+    const uint64_t covered = CoveredBytes(header);
     if (covered > kShortRecordBytes && resync_bytes_ > kResyncBytesMax) continue;
     for (const uint64_t incarnation : candidates) {
       resync_bytes_ += covered;

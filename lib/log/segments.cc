@@ -22,7 +22,7 @@ bool HasFirstRecord(const SegmentFile& file) {
   const RecordHeader header = LoadHeader(bytes.data());
   const uint64_t available = file.limit() - start;
   if (!HeaderIsPlausible(header, available)) return false;
-  bytes.resize(CoveredBytes(header.type, header.bytes()));
+  bytes.resize(CoveredBytes(header));
   return !file.ReadZeroFilled(start, absl::MakeSpan(bytes)).ok() ||
          Verify(bytes.data(), available, start, file.header().incarnation);
 }

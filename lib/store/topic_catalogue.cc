@@ -83,7 +83,7 @@ struct TwinBytes {
 // Under the append lock, too: nothing is encoded to be measured.
 TwinBytes TwinBytesOf(absl::string_view name) {
   const auto second = static_cast<uint32_t>(RecordBytes(0, 4 + 4 + 1 + name.size()));
-  return {std::max(kTwinBytes, second), second};
+  return {second + kTwinPaddingBytes, second};
 }
 
 }  // namespace

@@ -112,12 +112,13 @@ std::string Group() {
 
 std::string Catalogue() {
   const std::string body = EncodeTopic("orders", 0, 8);
+  constexpr uint32_t kFirstBytes = 64 + kTwinPaddingBytes;
   Member twin{
-      .body = body, .group_distance = 6, .type = RecordType::kCatalogue, .bytes_min = kTwinBytes};
+      .body = body, .group_distance = 6, .type = RecordType::kCatalogue, .bytes_min = kFirstBytes};
   const std::string first = Published(twin, LogPosition(1024 + 48));
   twin.bytes_min = 0;
-  twin.group_distance = (48 + kTwinBytes) / 8;
-  const std::string second = Published(twin, LogPosition(1024 + 48 + kTwinBytes));
+  twin.group_distance = (48 + kFirstBytes) / 8;
+  const std::string second = Published(twin, LogPosition(1024 + 48 + kFirstBytes));
   return GroupHeader(static_cast<uint32_t>(48 + first.size() + second.size()), LogPosition(1024)) +
          first + second;
 }
@@ -126,11 +127,11 @@ std::string Open() {
   std::string body;
   AppendValue(body, kIncarnation);
   AppendValue(body, kNextIncarnation);
-  AppendValue(body, uint64_t{2048 + 512 + 72});
-  Member twin{.body = body, .type = RecordType::kOpen, .bytes_min = kTwinBytes};
+  AppendValue(body, uint64_t{2048 + 584 + 72});
+  Member twin{.body = body, .type = RecordType::kOpen, .bytes_min = 72 + kTwinPaddingBytes};
   const std::string first = Published(twin, LogPosition(2048));
   twin.bytes_min = 0;
-  return first + Published(twin, LogPosition(2048 + kTwinBytes));
+  return first + Published(twin, LogPosition(2048 + 72 + kTwinPaddingBytes));
 }
 
 std::string Mark() {

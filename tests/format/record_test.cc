@@ -486,9 +486,22 @@ TEST_CASE("a filler touches and needs only its header") {
   WriteFiller(header.data(), kPosition, 1 << 20, 0, 5, kIncarnation);
   const GuardedBytes guarded(header);
 
-  CHECK(CoveredBytes(RecordType::kFiller, 1 << 20) == kRecordHeaderBytes);
+  CHECK(CoveredBytes(RecordType::kFiller, 1 << 20, 0) == kRecordHeaderBytes);
   CHECK(Verify(guarded.data(), 1 << 20, kPosition, kIncarnation));
   CHECK_FALSE(Verify(guarded.data(), (1 << 20) - 8, kPosition, kIncarnation));
+}
+
+TEST_CASE("no sector holds a part that matters of both copies of a record that is written twice") {
+  constexpr uint64_t kSectorBytes = 512;
+  for (const uint32_t body_bytes : {kOpenBodyBytes, 10u, 9u + 255u}) {
+    const auto bytes = static_cast<uint32_t>(RecordBytes(0, body_bytes));
+    const uint32_t first_bytes = bytes + kTwinPaddingBytes;
+    const uint32_t covered = CoveredBytes(RecordType::kOpen, first_bytes, body_bytes);
+    CHECK(covered == kRecordHeaderBytes + body_bytes);
+    for (uint64_t begin = 0; begin < kSectorBytes; begin += kRecordAlignment) {
+      CHECK((begin + covered - 1) / kSectorBytes < (begin + first_bytes) / kSectorBytes);
+    }
+  }
 }
 
 TEST_CASE("only the empty tag has the filter word 0") {

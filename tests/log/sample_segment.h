@@ -87,18 +87,17 @@ class SegmentBytes {
   }
   LogPosition Fill() { return Filler(limit() - end()); }
   // One copy of an open record.
-  LogPosition Open(uint64_t next, LogPosition from, size_t bytes = 0) {
+  LogPosition Open(uint64_t next, LogPosition from, uint32_t padding = 0) {
     std::string body;
     for (const uint64_t field : {incarnation_, next, from.value()}) {
       body.append(reinterpret_cast<const char*>(&field), sizeof field);
     }
-    if (bytes != 0) body.resize(bytes - kRecordHeaderBytes, '\0');
-    return Add(RecordType::kOpen, body, 0);
+    return Add(RecordType::kOpen, body, 0, padding);
   }
   // Both copies, as a log writes them; what follows is of incarnation `next`.
   LogPosition OpenTwice(uint64_t next) {
-    const LogPosition from = end() + kTwinBytes + kRecordHeaderBytes + kOpenBodyBytes;
-    const LogPosition first = Open(next, from, kTwinBytes);
+    const LogPosition from = end() + kTwinPaddingBytes + 2 * (kRecordHeaderBytes + kOpenBodyBytes);
+    const LogPosition first = Open(next, from, kTwinPaddingBytes);
     Open(next, from);
     incarnation_ = next;
     return first;
@@ -112,9 +111,10 @@ class SegmentBytes {
   char* At(LogPosition position) { return bytes_.data() + (position - header_.begin); }
 
  private:
-  LogPosition Add(RecordType type, absl::string_view body, uint32_t group_distance) {
+  LogPosition Add(RecordType type, absl::string_view body, uint32_t group_distance,
+                  uint32_t padding = 0) {
     const LogPosition position = end();
-    const auto bytes = static_cast<uint32_t>(RecordBytes(0, body.size()));
+    const auto bytes = static_cast<uint32_t>(RecordBytes(0, body.size())) + padding;
     bytes_.resize(bytes_.size() + bytes);
     char* const record = At(position);
     WriteStamp(
