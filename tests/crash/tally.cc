@@ -34,6 +34,12 @@ bool Tally::Add(const ImageHash& hash) {
   return false;  // full: what is not counted is not claimed
 }
 
+uint64_t Tally::nested() const {
+  uint64_t sum = 0;
+  for (const ScenarioTally& scenario : scenarios) sum += scenario.nested;
+  return sum;
+}
+
 uint64_t Tally::violations() const {
   uint64_t sum = 0;
   for (const ScenarioTally& scenario : scenarios) sum += scenario.violations;

@@ -48,6 +48,7 @@ class Tally {
   bool Add(const ImageHash& hash);
 
   uint64_t distinct() const { return distinct_.load(); }
+  uint64_t nested() const;
   uint64_t violations() const;
 
   std::atomic<uint64_t> next_task;

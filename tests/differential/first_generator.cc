@@ -19,6 +19,7 @@
 #include "differential/trace.h"
 #include "differential/worker_pool.h"
 #include "support/random.h"
+#include "torture/report.h"
 
 namespace weir::testing {
 namespace {
@@ -71,22 +72,15 @@ int RunMany(const Arguments& arguments) {
       arguments.operations,
       [&](uint64_t program) { return RunProgram(arguments.seed, program, /*is_traced=*/false); },
       [&](uint64_t program, const std::string& what) {
-        std::printf("first_generator --seed=%llu --program=%llu: %s\n",
-                    static_cast<unsigned long long>(arguments.seed),
-                    static_cast<unsigned long long>(program), what.c_str());
+        std::printf("MISMATCH %s\nreproduce: first_generator --seed=%llu --program=%llu\n",
+                    what.c_str(), static_cast<unsigned long long>(arguments.seed),
+                    static_cast<unsigned long long>(program));
         std::fflush(stdout);
       });
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - started;
-  std::string verdict = "no mismatch";
-  if (result.failures != 0) {
-    verdict = absl::StrCat(result.failures, " programs failed");
-  } else if (result.operations < arguments.operations) {
-    verdict = "fewer than asked for";
-  }
-  std::printf("%llu operations in %llu programs in %.1f s, %s\n",
-              static_cast<unsigned long long>(result.operations),
-              static_cast<unsigned long long>(result.programs), seconds.count(), verdict.c_str());
-  return result.failures == 0 && result.operations >= arguments.operations ? 0 : 1;
+  std::printf("%llu programs in %.1f s\n", static_cast<unsigned long long>(result.programs),
+              seconds.count());
+  return ReportTorture("operations", result.operations, arguments.operations, result.failures);
 }
 
 }  // namespace

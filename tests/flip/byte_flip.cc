@@ -1,13 +1,14 @@
 // Wounds a small store in every way that a single fault can, opens it, and asks: was anything else
 // lost than what was hit, was anything wrong delivered, was it said?
 //
-//   byte_flip [--bits=one|all] [--seed=S] [--workers=N]
+//   byte_flip [--bits=one|segments|all] [--seed=S] [--workers=N] [--count=N]
 //   byte_flip --seed=S --store=NAME --file=FILE --damage=flip:BYTE:BIT      one wound, told in full
 //
-// Every byte of every file is flipped (one bit by lot, or all eight one after another), every file
-// is cut to every shorter length, every sector is zeroed; for a store that was closed, killed with
-// its front left behind, killed without, and left by a power loss. Fails when a promise is broken
-// and when a worker dies or hangs.
+// Every byte of every file is flipped (one bit by lot, or all eight one after another: of segments,
+// or of all files), every file is cut to every shorter length, every sector is zeroed, swapped with
+// another one, and overwritten with one that belongs elsewhere; for a store that was closed, killed
+// with its front left behind, killed without, and left by a power loss. Fails when a promise is
+// broken, when a worker dies or hangs, and when there were fewer wounds than --count.
 
 #include <signal.h>
 #include <sys/mman.h>
@@ -33,6 +34,7 @@
 #include "flip/damage.h"
 #include "flip/sample_store.h"
 #include "support/random.h"
+#include "torture/report.h"
 
 namespace weir::testing {
 namespace {
@@ -46,8 +48,11 @@ constexpr int kPrintedMax = 3;      // of a kind, by worker
 constexpr uint64_t kDeathsMax = 50;
 constexpr auto kHangTimeout = std::chrono::seconds(20);
 
+enum class Bits : uint8_t { kOne, kSegments, kAll };
+
 struct Flags {
-  bool all_bits = false;
+  Bits bits = Bits::kOne;
+  uint64_t count = 0;
   uint64_t seed = 1;
   uint64_t workers = std::clamp<uint64_t>(std::thread::hardware_concurrency(), 1, kWorkersMax);
   std::string store;
@@ -61,8 +66,14 @@ bool ParseFlags(int argc, char** argv, Flags* flags) {
         absl::StrSplit(argv[i], absl::MaxSplits('=', 1));
     uint64_t number = 0;
     const bool is_number = absl::SimpleAtoi(flag.second, &number);
-    if (flag.first == "--bits" && (flag.second == "one" || flag.second == "all")) {
-      flags->all_bits = flag.second == "all";
+    if (flag.first == "--bits" && flag.second == "one") {
+      flags->bits = Bits::kOne;
+    } else if (flag.first == "--bits" && flag.second == "segments") {
+      flags->bits = Bits::kSegments;
+    } else if (flag.first == "--bits" && flag.second == "all") {
+      flags->bits = Bits::kAll;
+    } else if (flag.first == "--count" && is_number) {
+      flags->count = number;
     } else if (flag.first == "--store") {
       flags->store = flag.second;
     } else if (flag.first == "--file") {
@@ -95,19 +106,27 @@ std::vector<Case> AllCases(const std::vector<SampleStore>& stores, const Flags& 
       const auto add = [&](Damage::Kind kind, uint64_t offset, uint32_t bit) {
         cases.push_back({store, {.kind = kind, .file = file, .offset = offset, .bit = bit}});
       };
+      const bool all_bits = flags.bits == Bits::kAll ||
+                            (flags.bits == Bits::kSegments && KindOf(target) == FileKind::kSegment);
       // The last two stores are much like the first two.
-      const uint64_t stride = flags.all_bits || store < 2 ? 1 : 2;
+      const uint64_t stride = all_bits || store < 2 ? 1 : 2;
       for (uint64_t at = random.Below(stride); at < target.size; at += stride) {
         const auto lot = static_cast<uint32_t>(random.Below(8));
         for (uint32_t bit = 0; bit < 8; ++bit) {
-          if (flags.all_bits || bit == lot) add(Damage::Kind::kFlip, at, bit);
+          if (all_bits || bit == lot) add(Damage::Kind::kFlip, at, bit);
         }
       }
-      if (target.is_shared) continue;  // memory is not cut
-      for (uint64_t at = 0; at < target.size; at += flags.all_bits ? 1 : kCutStride) {
+      if (target.is_shared) continue;  // memory is not cut, and has no sectors
+      for (uint64_t at = 0; at < target.size; at += all_bits ? 1 : kCutStride) {
         add(Damage::Kind::kCut, at, 0);
       }
-      for (uint64_t at = 0; at < target.size; at += 512) add(Damage::Kind::kZero, at, 0);
+      for (uint64_t at = 0; at < target.size; at += kSectorBytes) {
+        add(Damage::Kind::kZero, at, 0);
+        if (at + kSectorBytes < target.size) add(Damage::Kind::kMisplace, at, 0);
+        if (at + kSectorBytes <= target.size / 2 / kSectorBytes * kSectorBytes) {
+          add(Damage::Kind::kSwap, at, 0);
+        }
+      }
     }
   }
   return cases;
@@ -123,7 +142,7 @@ std::string Reproduction(const std::vector<SampleStore>& stores, const Case& wou
 // In memory that all workers share.
 struct Tally {
   struct Row {
-    std::atomic<uint64_t> flips, cuts, zeros, refused, lost, reported, violations;
+    std::atomic<uint64_t> flips, cuts, sectors, refused, lost, reported, violations;
   };
   Row rows[kFileKinds];
   std::atomic<uint64_t> delivered, violations;
@@ -155,7 +174,7 @@ class Worker {
     const Findings findings = Examine(store, wound.damage, is_thorough);
     ++(wound.damage.kind == Damage::Kind::kFlip  ? row.flips
        : wound.damage.kind == Damage::Kind::kCut ? row.cuts
-                                                 : row.zeros);
+                                                 : row.sectors);
     row.refused += findings.was_refused;
     row.lost += findings.lost;
     row.reported += findings.was_reported;
@@ -164,7 +183,7 @@ class Worker {
     for (const std::string& text : findings.violations) {
       ++tally_->violations;
       if (++printed_[Kind(store.name, text)] > kPrintedMax) continue;
-      std::printf("VIOLATION %s | %s\n", text.c_str(),
+      std::printf("VIOLATION %s\nreproduce: %s\n", text.c_str(),
                   Reproduction(stores_, wound, flags_).c_str());
       std::fflush(stdout);
     }
@@ -220,7 +239,7 @@ void RunWorkers(const std::vector<SampleStore>& stores, const std::vector<Case>&
         child.process = 0;
         --running;
         if (WIFEXITED(status) && WEXITSTATUS(status) == 0) continue;
-        std::printf("VIOLATION a worker died, wait status %d | %s\n", status,
+        std::printf("VIOLATION a worker died, wait status %d\nreproduce: %s\n", status,
                     Reproduction(stores, cases[tally->at[i]], flags).c_str());
         ++tally->violations;
         if (++deaths < kDeathsMax) start(i);
@@ -257,23 +276,23 @@ int Flip(const std::vector<SampleStore>& stores, const Flags& flags) {
                 store.files.size(), static_cast<unsigned long long>(bytes), store.messages.size());
   }
   RunWorkers(stores, cases, flags, tally);
-  std::printf("%-12s %9s %9s %7s %8s %9s %9s %11s\n", "file", "flips", "cuts", "zeroed", "refused",
+  std::printf("%-12s %9s %9s %8s %8s %9s %9s %11s\n", "file", "flips", "cuts", "sectors", "refused",
               "lost", "reported", "violations");
   for (size_t kind = 0; kind < kFileKinds; ++kind) {
     const Tally::Row& row = tally->rows[kind];
     const auto number = [](const std::atomic<uint64_t>& value) {
       return static_cast<unsigned long long>(value.load());
     };
-    std::printf("%-12s %9llu %9llu %7llu %8llu %9llu %9llu %11llu\n",
+    std::printf("%-12s %9llu %9llu %8llu %8llu %9llu %9llu %11llu\n",
                 std::string(FileKindName(static_cast<FileKind>(kind))).c_str(), number(row.flips),
-                number(row.cuts), number(row.zeros), number(row.refused), number(row.lost),
+                number(row.cuts), number(row.sectors), number(row.refused), number(row.lost),
                 number(row.reported), number(row.violations));
   }
   const double seconds = std::chrono::duration<double>(SteadyClock::now() - begin).count();
-  std::printf("%zu wounds in %.1f s, %llu messages delivered, %llu violations\n", cases.size(),
-              seconds, static_cast<unsigned long long>(tally->delivered.load()),
-              static_cast<unsigned long long>(tally->violations.load()));
-  return tally->violations == 0 ? 0 : 1;
+  std::printf("%.1f s, %llu messages delivered\n", seconds,
+              static_cast<unsigned long long>(tally->delivered.load()));
+  return ReportTorture("wounds", std::min<uint64_t>(tally->next_case, cases.size()), flags.count,
+                       tally->violations);
 }
 
 int Reproduce(const std::vector<SampleStore>& stores, const Flags& flags) {
@@ -289,6 +308,7 @@ int Reproduce(const std::vector<SampleStore>& stores, const Flags& flags) {
                   static_cast<unsigned long long>(findings.lost),
                   findings.was_refused ? "refused" : "opened",
                   findings.was_reported ? "reported" : "nothing said");
+      for (const std::string& text : findings.said) std::printf("said: %s\n", text.c_str());
       for (const std::string& text : findings.violations) std::printf("%s\n", text.c_str());
       return findings.violations.empty() ? 0 : 1;
     }
@@ -301,7 +321,8 @@ int Main(int argc, char** argv) {
   Flags flags;
   if (!ParseFlags(argc, argv, &flags)) {
     std::fprintf(stderr,
-                 "usage: byte_flip [--bits=one|all] [--seed=S] [--workers=N] [--store=NAME]\n"
+                 "usage: byte_flip [--bits=one|segments|all] [--seed=S] [--workers=N] "
+                 "[--store=NAME] [--count=N]\n"
                  "       byte_flip --seed=S --store=NAME --file=FILE --damage=WOUND\n");
     return 2;
   }

@@ -19,8 +19,23 @@
 namespace weir::testing {
 namespace {
 
-constexpr uint64_t kZeroedBytes = 512;
 constexpr int kReadsMax = 10'000;  // by queue; more is a read that does not come to its end
+
+// Bytes of the sector that begins there; the last one of a file may be short.
+uint64_t SectorAt(const SampleFile& file, uint64_t offset) {
+  return std::min(kSectorBytes, file.size - offset);
+}
+
+// Far enough away: the copies of what is written twice are one sector apart.
+uint64_t SwappedWith(const SampleFile& file, uint64_t offset) {
+  return offset + file.size / 2 / kSectorBytes * kSectorBytes;
+}
+
+std::string ReadFrom(const DiskFile& file, uint64_t offset, uint64_t size) {
+  std::string bytes(size, '\0');
+  file.content().Read(offset, absl::MakeSpan(bytes.data(), bytes.size()));
+  return bytes;
+}
 
 CrashImage Wound(const SampleStore& sample, const Damage& damage) {
   CrashImage image = sample.image;
@@ -39,8 +54,17 @@ CrashImage Wound(const SampleStore& sample, const Damage& damage) {
   if (damage.kind == Damage::Kind::kCut) {
     on_disk.Resize(damage.offset);
   } else if (damage.kind == Damage::Kind::kZero) {
-    on_disk.Write(damage.offset,
-                  std::string(std::min(kZeroedBytes, file.size - damage.offset), '\0'));
+    on_disk.Write(damage.offset, std::string(SectorAt(file, damage.offset), '\0'));
+  } else if (damage.kind == Damage::Kind::kSwap) {
+    // The drive wrote two sectors to each other's places.
+    const uint64_t other = SwappedWith(file, damage.offset);
+    const std::string first = ReadFrom(on_disk, damage.offset, kSectorBytes);
+    on_disk.Write(damage.offset, ReadFrom(on_disk, other, kSectorBytes));
+    on_disk.Write(other, first);
+  } else if (damage.kind == Damage::Kind::kMisplace) {
+    // What belongs to the end of the file, written here: old, whole, and in the wrong place.
+    const uint64_t from = (file.size - 1) / kSectorBytes * kSectorBytes;
+    on_disk.Write(damage.offset, ReadFrom(on_disk, from, SectorAt(file, from)));
   } else {
     char byte = 0;
     on_disk.content().Read(damage.offset, absl::MakeSpan(&byte, 1));
@@ -51,8 +75,10 @@ CrashImage Wound(const SampleStore& sample, const Damage& damage) {
   return image;
 }
 
+using Range = std::pair<LogPosition, LogPosition>;
+
 // The damaged stretch of the log, or nothing if the file holds no records.
-std::pair<LogPosition, LogPosition> DamagedLog(const SampleStore& sample, const Damage& damage) {
+Range DamagedLog(const SampleStore& sample, const Damage& damage) {
   const SampleFile& file = sample.files[damage.file];
   if (file.is_shared) {
     if (damage.offset < internal::kFrontHeaderBytes) return {};
@@ -68,12 +94,22 @@ std::pair<LogPosition, LogPosition> DamagedLog(const SampleStore& sample, const 
     case Damage::Kind::kFlip:
       return {begin, begin + 1};
     case Damage::Kind::kZero:
-      return {begin, begin + kZeroedBytes};
+    case Damage::Kind::kMisplace:
+    case Damage::Kind::kSwap:
+      return {begin, begin + kSectorBytes};
     case Damage::Kind::kCut:
       // Without its header nothing in the file can be read.
       return {damage.offset < 512 ? name->begin : begin, name->begin + kSampleSegmentBytes};
   }
   return {};
+}
+
+// The other one, if the wound has two.
+Range OtherDamagedLog(const SampleStore& sample, const Damage& damage) {
+  if (damage.kind != Damage::Kind::kSwap) return {};
+  Damage other = damage;
+  other.offset = SwappedWith(sample.files[damage.file], damage.offset);
+  return DamagedLog(sample, other);
 }
 
 class Examination {
@@ -83,6 +119,7 @@ class Examination {
         damage_(damage),
         kind_(KindOf(sample.files[damage.file])),
         range_(DamagedLog(sample, damage)),
+        other_range_(OtherDamagedLog(sample, damage)),
         disk_(Wound(sample, damage)) {
     clock_.AdvanceAtEveryLook(absl::Microseconds(100));
     for (const SampleMessage& message : sample.messages) {
@@ -122,7 +159,9 @@ class Examination {
     findings_.was_refused = true;
     findings_.was_reported = true;
     // A store without a whole superblock cannot be opened: both its slots must be gone for that.
-    const bool may_refuse = kind_ == FileKind::kSuperblock && damage_.kind == Damage::Kind::kCut;
+    const bool hits_both =
+        damage_.kind == Damage::Kind::kCut || damage_.kind == Damage::Kind::kSwap;
+    const bool may_refuse = kind_ == FileKind::kSuperblock && hits_both;
     if (!may_refuse) Report("refused: ", opened.status().ToString());
     return false;
   }
@@ -131,10 +170,20 @@ class Examination {
     const RecoveryReport& report = store_->recovery();
     findings_.was_reported |= !report.damage.empty() || !report.notes.empty() ||
                               report.possible_loss || store_->state() != StoreState::kHealthy;
+    findings_.said = report.notes;
+    for (const DamagedRange& range : report.damage) Say(range);
+  }
+
+  void Say(const DamagedRange& range) {
+    findings_.said.push_back(
+        absl::StrCat(range.begin.value(), " to ", range.end.value(), ": ", range.reason));
   }
 
   bool IsDamaged(const SampleMessage& message) const {
-    return message.begin < range_.second && range_.first < message.end;
+    const auto hits = [&](const Range& range) {
+      return message.begin < range.second && range.first < message.end;
+    };
+    return hits(range_) || hits(other_range_);
   }
 
   // Losing these is what the wound is.
@@ -190,7 +239,11 @@ class Examination {
       switch (result->outcome()) {
         case ReadOutcome::kDamaged:
           damage_met_ = findings_.was_reported = true;
-          if (!result->damage().has_value()) Report("damage without a range");
+          if (result->damage().has_value()) {
+            Say(*result->damage());
+          } else {
+            Report("damage without a range");
+          }
           break;
         case ReadOutcome::kFound:
         case ReadOutcome::kNoMatch:
@@ -316,7 +369,8 @@ class Examination {
   const SampleStore& sample_;
   const Damage& damage_;
   const FileKind kind_;
-  const std::pair<LogPosition, LogPosition> range_;
+  const Range range_;
+  const Range other_range_;
   std::map<Place, const SampleMessage*> expected_;
   Receipt afterwards_;
   bool damage_met_ = false;
@@ -337,6 +391,10 @@ std::string Damage::ToString() const {
       return absl::StrCat("cut:", offset);
     case Kind::kZero:
       return absl::StrCat("zero:", offset);
+    case Kind::kSwap:
+      return absl::StrCat("swap:", offset);
+    case Kind::kMisplace:
+      return absl::StrCat("misplace:", offset);
   }
   return "";
 }
@@ -351,6 +409,10 @@ std::optional<Damage> Damage::Parse(absl::string_view text) {
   if (std::sscanf(copy.c_str(), "cut:%" SCNu64, &damage.offset) == 1) return damage;
   damage.kind = Kind::kZero;
   if (std::sscanf(copy.c_str(), "zero:%" SCNu64, &damage.offset) == 1) return damage;
+  damage.kind = Kind::kSwap;
+  if (std::sscanf(copy.c_str(), "swap:%" SCNu64, &damage.offset) == 1) return damage;
+  damage.kind = Kind::kMisplace;
+  if (std::sscanf(copy.c_str(), "misplace:%" SCNu64, &damage.offset) == 1) return damage;
   return std::nullopt;
 }
 

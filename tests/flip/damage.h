@@ -1,4 +1,5 @@
-// One wound of a store: a bit flipped, a file cut short, a sector zeroed. And the judgement: what
+// One wound of a store: a bit flipped, a file cut short, a sector zeroed, swapped with another one,
+// or written where another one belongs. And the judgement: what
 // may be missing then, what must not, and whether it was said.
 
 #ifndef WEIR_TESTS_FLIP_DAMAGE_H_
@@ -16,14 +17,14 @@
 namespace weir::testing {
 
 struct Damage {
-  enum class Kind : uint8_t { kFlip, kCut, kZero };
+  enum class Kind : uint8_t { kFlip, kCut, kZero, kSwap, kMisplace };
 
   Kind kind = Kind::kFlip;
   size_t file = 0;      // in SampleStore::files
   uint64_t offset = 0;  // of the byte, or the first lost one
   uint32_t bit = 0;     // kFlip only
 
-  // "flip:BYTE:BIT", "cut:LENGTH", "zero:BYTE"
+  // "flip:BYTE:BIT", "cut:LENGTH", "zero:BYTE", "swap:BYTE", "misplace:BYTE"
   std::string ToString() const;
   static std::optional<Damage> Parse(absl::string_view text);
 };
@@ -39,6 +40,7 @@ struct Findings {
   uint64_t delivered = 0;
   uint64_t lost = 0;          // damaged messages that were not delivered, and that was said
   bool was_reported = false;  // something was said at all
+  std::vector<std::string> said;
   std::vector<std::string> violations;
 };
 

@@ -31,6 +31,7 @@
 #include "kill/ledger.h"
 #include "kill/victim.h"
 #include "kill/victim_process.h"
+#include "torture/report.h"
 #include "weir/store.h"
 
 ABSL_FLAG(uint32_t, kills, 300, "How often to kill.");
@@ -218,14 +219,14 @@ int RunLoop() {
       std::cout << "VIOLATION in " << directory << "/" << number << " at kill " << done << ": "
                 << status << "\nreproduce: kill_loop --kills=" << kills << " --seed=" << seed
                 << std::endl;
-      return 1;
+      return testing::ReportTorture("kills", done, kills, 1);
     }
     std::filesystem::remove_all(absl::StrCat(directory, "/", number));
   }
   if (is_temporary) std::filesystem::remove_all(directory);
-  std::cout << kills << " kills, " << acknowledged << " acknowledged, 0 lost (seed " << seed << ")"
+  std::cout << acknowledged << " acknowledged, none of them lost (seed " << seed << ")"
             << std::endl;
-  return 0;
+  return testing::ReportTorture("kills", kills, kills, 0);
 }
 
 int RunAsVictim() {

@@ -21,6 +21,7 @@
 #include "absl/strings/str_split.h"
 #include "model/program.h"
 #include "support/random.h"
+#include "torture/report.h"
 
 namespace weir::testing {
 namespace {
@@ -51,7 +52,7 @@ bool RunProgram(uint64_t seed, std::atomic<uint64_t>* done) {
   const bool is_sound = program.mismatch().empty() && program.Run(kOperationsPerProgram);
   *done += program.operations();
   if (!is_sound) {
-    std::printf("MISMATCH in operation %llu: %s | second_generator --program=%llu\n",
+    std::printf("MISMATCH in operation %llu: %s\nreproduce: second_generator --program=%llu\n",
                 static_cast<unsigned long long>(program.operations()), program.mismatch().c_str(),
                 static_cast<unsigned long long>(seed));
   }
@@ -104,16 +105,16 @@ int Main(int argc, char** argv) {
   }
   const bool is_sound = WIFEXITED(status) && WEXITSTATUS(status) == 0;
   if (!WIFEXITED(status)) {
-    std::printf("MISMATCH the process died, wait status %d | second_generator --program=%llu\n",
-                status, static_cast<unsigned long long>(shared->program.load()));
+    std::printf(
+        "MISMATCH the process died, wait status %d\n"
+        "reproduce: second_generator --program=%llu\n",
+        status, static_cast<unsigned long long>(shared->program.load()));
   }
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  std::printf("%llu operations in %llu programs in %.1f s, %s\n",
-              static_cast<unsigned long long>(shared->done.load()),
-              static_cast<unsigned long long>(shared->programs.load()), seconds,
-              is_sound ? "no mismatch" : "FAILED");
-  return is_sound ? 0 : 1;
+  std::printf("%llu programs in %.1f s\n", static_cast<unsigned long long>(shared->programs.load()),
+              seconds);
+  return ReportTorture("operations", shared->done, flags.operations, is_sound ? 0 : 1);
 }
 
 }  // namespace
