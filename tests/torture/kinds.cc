@@ -1,0 +1,96 @@
+#include "torture/kinds.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace weir::testing {
+namespace {
+
+std::string Flag(const char* name, uint64_t value) { return absl::StrCat("--", name, "=", value); }
+
+// A harness in the release build that takes how much it shall do as `count_flag`.
+Kind Harness(std::string name, std::string injected, std::string counted, uint64_t floor,
+             std::string program, std::string count_flag = "count",
+             std::vector<std::string> more = {}) {
+  const auto commands = [=](const Demand& demand) {
+    Command command{.preset = "release", .program = program, .arguments = more};
+    command.arguments.push_back(Flag(count_flag.c_str(), floor * demand.scale));
+    command.arguments.push_back(Flag("seed", demand.seed));
+    return std::vector<Command>{std::move(command)};
+  };
+  return {.name = std::move(name),
+          .injected = std::move(injected),
+          .counted = std::move(counted),
+          .floor = floor,
+          .commands = commands};
+}
+
+constexpr uint64_t kOperations = 2'000'000;
+constexpr uint64_t kExecutions = 1'000'000;
+
+std::vector<Command> BothGenerators(const Demand& demand) {
+  std::vector<Command> commands;
+  for (const char* const program : {"first_generator", "second_generator"}) {
+    commands.push_back({.preset = "release",
+                        .program = program,
+                        .arguments = {Flag("operations", kOperations / 2 * demand.scale),
+                                      Flag("seed", demand.seed)}});
+  }
+  return commands;
+}
+
+// The parsers are fast, the programs of API calls are not.
+std::vector<Command> Fuzzers(const Demand& demand) {
+  constexpr struct {
+    const char* name;
+    uint64_t executions;
+  } kTargets[] = {{"record", kExecutions * 4 / 10},
+                  {"names", kExecutions * 2 / 10},
+                  {"superblock", kExecutions * 2 / 10},
+                  {"index_file", kExecutions / 10},
+                  {"segment", kExecutions * 6 / 100},
+                  {"front", kExecutions * 3 / 100},
+                  {"api", kExecutions / 100}};
+  std::vector<Command> commands;
+  for (const auto& [name, executions] : kTargets) {
+    commands.push_back(
+        {.preset = "asan",
+         .program = absl::StrCat(name, "_fuzz"),
+         .arguments = {Flag("runs", executions * demand.scale), Flag("seed", demand.seed)}});
+  }
+  return commands;
+}
+
+}  // namespace
+
+const std::vector<Kind>& Kinds() {
+  static const auto* const kinds = new std::vector<Kind>{
+      {.name = "model",
+       .injected = "random programs of two independent generators, with re-opens after every end",
+       .counted = "operations",
+       .floor = kOperations,
+       .commands = BothGenerators},
+      Harness("crash_states",
+              "power loss at every call: subsets of unsynced sectors and directory entries, torn "
+              "writes, stale and garbage extents",
+              "distinct states", 500'000, "crash_enumeration", "states", {"--seconds=100000"}),
+      Harness("nested_crashes", "power loss inside the recovery of such a state", "distinct states",
+              50'000, "crash_enumeration", "nested", {"--seconds=100000"}),
+      Harness("damage",
+              "every bit of the segments of a store flipped, every length cut to, sectors zeroed, "
+              "swapped and misplaced, every other byte flipped",
+              "wounds", 300'000, "byte_flip", "count", {"--bits=segments", "--store=closed"}),
+      {.name = "fuzz",
+       .injected =
+           "hostile bytes for every parser, checksums made right, and programs of API calls",
+       .counted = "executions",
+       .floor = kExecutions,
+       .commands = Fuzzers},
+      Harness("kills", "SIGKILL of a process with producers and consumers, also in its recovery",
+              "kills", 200, "kill_loop", "kills"),
+  };
+  return *kinds;
+}
+
+}  // namespace weir::testing

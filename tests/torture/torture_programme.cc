@@ -1,0 +1,88 @@
+// The torture programme: every way that we know to lose a message, tried again and again.
+//
+//   torture_programme [--scale=N] [--only=KIND] [--seed=S] [--json=FILE]      runs it, and prints
+//   the table torture_programme --table=FILE            prints what such a FILE says as the table
+//   of a Markdown document
+//
+// Fails if there is a violation, and if anything was injected less often than its floor says. What
+// the machine does not let us do is skipped, and that is said. ./dev torture builds what it needs.
+
+#include <cstdint>
+#include <cstdio>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "absl/flags/flag.h"
+#include "absl/flags/parse.h"
+#include "absl/flags/usage.h"
+#include "torture/campaign.h"
+#include "torture/kinds.h"
+#include "torture/reliability_file.h"
+
+ABSL_FLAG(uint64_t, scale, 1, "how many times the floors");
+ABSL_FLAG(uint64_t, seed, 1, "another one tries other things");
+ABSL_FLAG(std::string, only, "", "run only this kind");
+ABSL_FLAG(std::string, json, "", "write what was done to this file");
+ABSL_FLAG(std::string, table, "", "print the table of this file, and run nothing");
+
+namespace weir::testing {
+namespace {
+
+void PrintRow(const Outcome& outcome) {
+  std::printf("%-20s %11llu %11llu %10llu %8.1f  %s\n", outcome.name.c_str(),
+              static_cast<unsigned long long>(outcome.count),
+              static_cast<unsigned long long>(outcome.floor),
+              static_cast<unsigned long long>(outcome.violations), outcome.seconds,
+              !outcome.skipped.empty() ? ("SKIPPED: " + outcome.skipped).c_str()
+              : outcome.is_met()       ? outcome.injected.c_str()
+                                       : "FAILED");
+  for (const std::string& line : outcome.reproductions) {
+    std::printf("  reproduce: %s\n", line.c_str());
+  }
+  std::fflush(stdout);
+}
+
+int RunAll(const Demand& demand) {
+  const std::string only = absl::GetFlag(FLAGS_only);
+  const std::string build = std::filesystem::path(WEIR_BINARY_DIR).parent_path().string();
+  const std::string logs = build + "/torture";
+  std::filesystem::create_directories(logs);
+  std::vector<Outcome> outcomes;
+  std::printf("%-20s %11s %11s %10s %8s\n", "kind", "count", "floor", "violations", "seconds");
+  bool failed = false;
+  for (const Kind& kind : Kinds()) {
+    if (!only.empty() && kind.name != only) continue;
+    outcomes.push_back(RunKind(kind, demand, build, logs + "/" + kind.name + ".log"));
+    PrintRow(outcomes.back());
+    failed |= outcomes.back().skipped.empty() && !outcomes.back().is_met();
+  }
+  if (outcomes.empty()) {
+    std::fprintf(stderr, "there is no kind %s; there are", only.c_str());
+    for (const Kind& kind : Kinds()) std::fprintf(stderr, " %s", kind.name.c_str());
+    std::fprintf(stderr, "\n");
+    return 2;
+  }
+  if (const std::string file = absl::GetFlag(FLAGS_json); !file.empty()) {
+    if (!WriteReliabilityFile(file, demand, outcomes)) {
+      std::fprintf(stderr, "cannot write %s\n", file.c_str());
+      return 1;
+    }
+  }
+  std::printf("%s; what each program said is in %s\n", failed ? "FAILED" : "sound", logs.c_str());
+  return failed ? 1 : 0;
+}
+
+}  // namespace
+}  // namespace weir::testing
+
+int main(int argc, char** argv) {
+  absl::SetProgramUsageMessage(
+      "torture_programme [--scale=N] [--only=KIND] [--seed=S] [--json=FILE]");
+  absl::ParseCommandLine(argc, argv);
+  if (const std::string file = absl::GetFlag(FLAGS_table); !file.empty()) {
+    return weir::testing::PrintReliabilityTable(file);
+  }
+  return weir::testing::RunAll(
+      {.scale = absl::GetFlag(FLAGS_scale), .seed = absl::GetFlag(FLAGS_seed)});
+}
