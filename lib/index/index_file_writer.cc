@@ -129,10 +129,9 @@ absl::Status IndexFileWriter::WriteTo(Directory& directory, const std::string& n
     RemoveIfThere(directory, temporary).IgnoreError();
     return status;
   }
-  // Without this the name may be lost although the bytes are not.
-  status = directory.Sync();
-  if (!status.ok()) RemoveIfThere(directory, name).IgnoreError();  // as above
-  return status;
+  // Without this the name may be lost although the bytes are not. If it fails the file stays: it is
+  // whole, and there may be no other for its segment.
+  return directory.Sync();
 }
 
 }  // namespace weir::internal
