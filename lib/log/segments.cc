@@ -260,6 +260,9 @@ absl::StatusOr<Segments::Preparation> Segments::StartPreparation(LogPosition beg
         directory_->Rename(*spare, preparation.temporary_name).ok()) {
       preparation.file = *std::move(file);
       recycled_.fetch_add(1, std::memory_order_relaxed);
+      // Before a byte of it is written: else a power loss could bring back the old name, of a
+      // segment whose header is gone.
+      RETURN_IF_ERROR(directory_->Sync());
       // As long as a spare was, no longer: what lay behind the new header never verifies.
       if (status->size > segment_bytes_) {
         RETURN_IF_ERROR(preparation.file->Truncate(segment_bytes_));

@@ -164,6 +164,30 @@ TEST_CASE("a file below the log's begin is used again, and its old records verif
   CHECK(ScanAll(scanner) == Words{"invalid"});
 }
 
+TEST_CASE("a file that is used again has lost its old name for good before its bytes change") {
+  Ahead ahead;
+  SegmentBytes old(0);
+  old.Message("old");
+  old.Fill();
+  ahead.store.Put(old);
+  ahead.store.Put(SegmentBytes(1));
+  ahead.Load(1);
+  std::vector<CrashImage> moments;
+  ahead.store.disk.SetHook([&](const Operation&) { moments.push_back(ahead.store.disk.Freeze()); });
+  ahead.PrepareAll(3);
+  ahead.store.disk.SetHook(nullptr);
+  REQUIRE(ahead.segments.recycled_count() == 1);
+
+  // All that was written reaches the disk, and no name that is not synced.
+  for (const CrashImage& moment : moments) {
+    LossPlan plan = LossPlan::KeepEverything();
+    plan.directory_operations = 0;
+    const FaultFileSystem after(moment.PowerLoss(plan));
+    if (!after.FileExists(Ahead::Path(0))) continue;
+    CHECK(after.ReadFile(Ahead::Path(0)) == old.bytes());
+  }
+}
+
 TEST_CASE("a spare that could not be used for once is used later") {
   for (const OperationKind kind : {OperationKind::kOpen, OperationKind::kRename}) {
     Ahead ahead;
