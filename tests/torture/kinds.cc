@@ -26,6 +26,7 @@ Kind Harness(std::string name, std::string injected, std::string counted, uint64
           .commands = commands};
 }
 
+constexpr uint64_t kStressCalls = 20'000;
 constexpr uint64_t kOperations = 2'000'000;
 constexpr uint64_t kExecutions = 1'000'000;
 
@@ -62,6 +63,12 @@ std::vector<Command> Fuzzers(const Demand& demand) {
   return commands;
 }
 
+std::vector<Command> ThreadStress(const Demand& demand) {
+  return {{.preset = "tsan",
+           .program = "thread_stress",
+           .arguments = {Flag("count", kStressCalls * demand.scale), Flag("seed", demand.seed)}}};
+}
+
 }  // namespace
 
 const std::vector<Kind>& Kinds() {
@@ -89,6 +96,11 @@ const std::vector<Kind>& Kinds() {
        .commands = Fuzzers},
       Harness("kills", "SIGKILL of a process with producers and consumers, also in its recovery",
               "kills", 200, "kill_loop", "kills"),
+      {.name = "threads",
+       .injected = "all public calls from many threads at once, under the thread sanitizer",
+       .counted = "calls",
+       .floor = kStressCalls,
+       .commands = ThreadStress},
   };
   return *kinds;
 }
