@@ -159,6 +159,15 @@ TEST_CASE("no flipped bit of an index file changes an answer without an error") 
   }
 }
 
+TEST_CASE("a block that brings along a checksum that holds is not believed for that") {
+  std::string bytes = BytesOf(SampleWriter());
+  const size_t body = kIndexHeaderBytes + 8;  // behind a table of one block
+  bytes[body + 8] = static_cast<char>(bytes[body + 8] ^ 1);
+  Store(bytes.data() + kIndexHeaderBytes, IndexChecksum(absl::string_view(bytes).substr(body)));
+
+  CHECK(absl::IsDataLoss(OpenBytes(bytes, SampleIdentity(2), nullptr).status()));
+}
+
 TEST_CASE("an index file that is cut short or grew is damaged") {
   const std::string bytes = BytesOf(SampleWriter());
 
