@@ -89,6 +89,8 @@ TEST_CASE("of a torn pair of open records the second life is not read with the w
 
   CHECK(Bodies(*lives.log) == Words{"one", "three"});
   CHECK(lives.log->report().damage.empty());
+  // Nor does who reads the log from its begin meet a third life that the first open record denies.
+  CHECK(What(*lives.log) == Words{"message one", "open", "message three"});
 }
 
 TEST_CASE("a file that will be written again is not closed, whatever readers open") {
