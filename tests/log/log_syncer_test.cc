@@ -100,6 +100,31 @@ TEST_CASE("what is written while a sync runs is not taken for durable when it en
   CHECK(log->Reached(late.end()) == Durability::kDisk);
 }
 
+TEST_CASE("what is written while its file is synced is synced by the next, wherever the log is") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  auto log = OpenLog(SmallLog(disk, clock));
+  while (log->PrepareStep() == absl::ZeroDuration()) {
+  }
+  Append(*log, "one");
+  Reservation late;
+  InsideNextSync(disk, [&] {
+    for (size_t i = 0; i < 5; ++i) late = Append(*log, Numbered(i, 900));
+    while (log->WriteStep() == absl::ZeroDuration()) {
+    }
+    REQUIRE(log->front().written_end() == late.end());
+  });
+  SyncNow(*log);
+  REQUIRE(log->segments().BeginOf(late.position) == LogPosition(kSegment));
+
+  Calls calls(disk);
+  SyncNow(*log);
+
+  CHECK(log->Reached(late.end()) == Durability::kDisk);
+  CHECK(calls.syncs[NameOf(0)] == 1);
+  CHECK(calls.syncs[NameOf(1)] == 1);
+}
+
 TEST_CASE("all who wait share one sync") {
   FaultFileSystem disk;
   ManualClock clock;
