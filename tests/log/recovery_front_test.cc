@@ -340,6 +340,32 @@ TEST_CASE("a copied store is a store of its own: neither takes the front of the 
   CHECK(Bodies(*again).back() == "last");
 }
 
+TEST_CASE("a store and its copy never go on under one incarnation, though both heard the same") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  auto original = OpenLog(SmallLog(disk, clock));
+  Append(*original, "both");
+  REQUIRE(original->Close().ok());
+  disk.MakeDirectory("/copy");
+  for (const std::string& file : disk.ListFiles("/store")) {
+    disk.WriteFile("/copy/" + file, disk.ReadFile("/store/" + file));
+  }
+  original = OpenLog(SmallLog(disk, clock));
+  Append(*original, "only the original");
+
+  auto other = disk.AnotherProcess();
+  StoreOptions options = SmallLog(*other, clock);
+  options.directory = "/copy";
+  auto copy = OpenLog(options);
+
+  CHECK(copy->incarnation() != original->incarnation());
+  // Fronts are named by it: else the copy would have taken the original's away.
+  Death death(disk);
+  auto again = OpenLog(SmallLog(death.after, clock));
+  CHECK(again->report().front_adopted);
+  CHECK(Bodies(*again) == Words{"both", "only the original"});
+}
+
 TEST_CASE("after a power loss a front that came back in a named directory is not adopted") {
   FaultFileSystem disk;
   ManualClock clock;
