@@ -117,6 +117,25 @@ TEST_CASE("after a failed sync the same records stand at the same places of a ne
   CHECK(BodiesAfterPowerLoss(disk, SmallLog(disk, clock)) == expected);
 }
 
+TEST_CASE("a replacement has its name for good, also where the failed file cannot be put aside") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  auto log = OpenLog(SmallLog(disk, clock));
+  Append(*log, "synced");
+  SyncNow(*log);
+  const Reservation place = Append(*log, "in doubt");
+  disk.Inject(FailedSync(PagesAfterFailure::kDropped));
+  disk.Inject(InputOutputError({.kind = OperationKind::kOpenDirectory,
+                                .name_contains = std::string(kQuarantineName),
+                                .times = Fault::kForEver}));
+
+  CHECK(WaitFor(*log, place).ok());
+
+  CHECK(log->counters().replacements == 1);
+  CHECK(disk.FileExists(FileOf(place.position)));
+  CHECK(BodiesAfterPowerLoss(disk, SmallLog(disk, clock)) == Words{"synced", "in doubt"});
+}
+
 TEST_CASE("a file whose sync failed is never synced again, and the log goes on in the new one") {
   FaultFileSystem disk;
   ManualClock clock;
