@@ -132,5 +132,30 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("what a cut puts aside is there for good when the log goes on behind it") {
+  Files files;
+  const LogPosition end(1504);
+  const auto file = files.segments->Find(end);
+  REQUIRE(file.ok());
+  REQUIRE((*file)->Write(end, {absl::string_view("what is behind")}).ok());
+  TailScan scan;
+  std::string name;
+  SECTION("the rest of its segment") {
+    name = absl::StrCat(SegmentFileName({end}), ".cut");
+    files.Cut({.end = end, .keep_rest = true, .incarnation = kIncarnation});
+  }
+  SECTION("a whole segment") {
+    name = SegmentFileName({LogPosition(kSegment)});
+    scan.records = {LogPosition(kSegment + 2000)};
+    files.Cut({.end = end, .incarnation = kIncarnation}, scan);
+  }
+
+  const FaultFileSystem after(files.disk.PowerLoss(LossPlan::LoseEverything()));
+
+  REQUIRE(after.ListFiles("/store/quarantine") == std::vector{name});
+  const std::string bytes = after.ReadFile("/store/quarantine/" + name);
+  CHECK(bytes.find(scan.records.empty() ? "what is behind" : "WEIRSEG1") == 0);
+}
+
 }  // namespace
 }  // namespace weir::testing
