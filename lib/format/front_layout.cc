@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/checksum.h"
+#include "base/mutant.h"
 
 namespace weir::internal {
 namespace {
@@ -25,10 +26,21 @@ void WriteFrontIdentity(FrontHeader& header, const FrontIdentity& identity) {
 
 absl::Status CheckFront(const FrontHeader& header, const FrontIdentity& expected) {
   if (header.magic != kMagic || header.version != kFormatVersion ||
-      header.checksum != ChecksumOf(header)) {
+      (header.checksum != ChecksumOf(header) && !Without(Protection::kFrontHeaderChecksum))) {
     return absl::DataLossError("the front's header is not whole");
   }
-  const FrontIdentity& found = header.identity;
+  FrontIdentity found = header.identity;
+  if (Without(Protection::kFrontStore)) found.store = expected.store;
+  if (Without(Protection::kFrontIncarnation)) found.incarnation = expected.incarnation;
+  if (Without(Protection::kFrontBoot)) found.boot = expected.boot;
+  if (Without(Protection::kFrontDirectoryDevice)) {
+    found.directory_device = expected.directory_device;
+  }
+  if (Without(Protection::kFrontDirectoryInode)) {
+    found.directory_inode = expected.directory_inode;
+  }
+  if (Without(Protection::kFrontLockDevice)) found.lock_device = expected.lock_device;
+  if (Without(Protection::kFrontLockInode)) found.lock_inode = expected.lock_inode;
   if (found == expected) return absl::OkStatus();
   const char* what =
       found.store != expected.store               ? "store uuid"
@@ -45,6 +57,7 @@ absl::Status CheckFront(const FrontHeader& header, const FrontIdentity& expected
 }
 
 bool EndsMakeSense(const FrontHeader& header, uint64_t ring_bytes) {
+  if (Without(Protection::kFrontEnds)) return true;
   const uint64_t begin = header.front_begin.load(std::memory_order_acquire);
   const uint64_t written = header.written_end.load(std::memory_order_acquire);
   const uint64_t claimed = header.claimed_end.load(std::memory_order_acquire);

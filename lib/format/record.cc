@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/checksum.h"
+#include "base/mutant.h"
 
 namespace weir::internal {
 namespace {
@@ -14,6 +15,9 @@ uint64_t SeedOf(LogPosition position, uint64_t incarnation, int32_t word) {
   // Odd factors (XXH64's primes) keep the map of each input one-to-one; XXH3 does the mixing.
   constexpr uint64_t kPositionFactor = 0x9E3779B185EBCA87;
   constexpr uint64_t kWordFactor = 0xC2B2AE3D27D4EB4F;
+  if (Without(Protection::kPositionSeed)) position = LogPosition(0);
+  if (Without(Protection::kIncarnationSeed)) incarnation = 0;
+  if (Without(Protection::kLengthSeed)) word = 0;
   return incarnation ^ (position.value() * kPositionFactor) ^
          (static_cast<uint32_t>(word) * kWordFactor);
 }

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/bytes.h"
 #include "base/checksum.h"
+#include "base/mutant.h"
 
 namespace weir::internal {
 namespace {
@@ -35,7 +36,8 @@ std::string EncodeCopy(const SegmentHeader& header, uint32_t copy) {
 
 std::optional<SegmentHeader> DecodeCopy(absl::string_view bytes) {
   if (Load<uint64_t>(bytes.data() + kFieldBytes) !=
-      Checksum(bytes.substr(0, kFieldBytes), kMagic)) {
+          Checksum(bytes.substr(0, kFieldBytes), kMagic) &&
+      !Without(Protection::kSegmentHeaderChecksum)) {
     return std::nullopt;
   }
   ByteReader reader(bytes);
@@ -61,6 +63,9 @@ std::optional<SegmentHeader> DecodeCopy(absl::string_view bytes) {
 }  // namespace
 
 std::string EncodeSegmentHeader(const SegmentHeader& header) {
+  if (Without(Protection::kSegmentHeaderTwin)) {
+    return EncodeCopy(header, 0) + std::string(kSegmentHeaderCopyBytes, '\0');
+  }
   return EncodeCopy(header, 0) + EncodeCopy(header, 1);
 }
 

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/bytes.h"
+#include "base/mutant.h"
 #include "base/status_macros.h"
 
 namespace weir::internal {
@@ -190,6 +191,7 @@ absl::Status ConsumeQueues::Apply(const ScannedRecord& record) {
   const RecordType type = record.header.type;
   if (type != RecordType::kMessage && type != RecordType::kVoid) return absl::OkStatus();
   if (record.header.queue_number == kNoQueue) return absl::OkStatus();
+  if (type == RecordType::kVoid && Without(Protection::kOffsetsOfVoids)) return absl::OkStatus();
   const QueueEntry entry{.position = record.position,
                          .filter = record.header.filter,
                          .record_bytes = record.header.bytes()};

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/bytes.h"
+#include "base/mutant.h"
 #include "base/status_macros.h"
 #include "index/bytes_file.h"
 #include "log/segment_file.h"
@@ -73,7 +74,7 @@ absl::Status IndexFile::Enter(const IndexIdentity& expected, bool is_orphan) {
     known.incarnation = header_.identity.incarnation;
     known.incarnations_digest = header_.identity.incarnations_digest;
   }
-  if (header_.identity != known) {
+  if (header_.identity != known && !Without(Protection::kIndexIdentity)) {
     return absl::FailedPreconditionError(absl::StrCat(
         name_, ": header at +0: stale: it indexes another content than that of segment ",
         expected.segment_begin.value()));
@@ -109,7 +110,7 @@ absl::StatusOr<std::vector<uint64_t>> IndexFile::ReadTable() const {
   std::string bytes(header_.table_bytes(), '\0');
   RETURN_IF_ERROR(ReadFile(kIndexHeaderBytes, absl::MakeSpan(bytes.data(), bytes.size())));
   const uint64_t computed = IndexChecksum(bytes);
-  if (computed != header_.table_checksum) {
+  if (computed != header_.table_checksum && !Without(Protection::kIndexTableChecksum)) {
     return absl::DataLossError(absl::StrCat(name_, ": table of blocks at +", kIndexHeaderBytes,
                                             ": checksum ", absl::Hex(computed), ", stored ",
                                             absl::Hex(header_.table_checksum)));
@@ -127,7 +128,7 @@ absl::StatusOr<Block> IndexFile::ReadBlock(uint64_t number) const {
   Block block{.bytes = std::make_unique_for_overwrite<char[]>(size), .size = size};
   RETURN_IF_ERROR(ReadFile(header_.body_at() + begin, absl::MakeSpan(block.bytes.get(), size)));
   const uint64_t computed = IndexChecksum(absl::string_view(block.bytes.get(), size));
-  if (computed != table_[number]) {
+  if (computed != table_[number] && !Without(Protection::kIndexBlockChecksum)) {
     return absl::DataLossError(
         absl::StrCat(name_, ": block ", number, " at +", header_.body_at() + begin, ": checksum ",
                      absl::Hex(computed), ", stored ", absl::Hex(table_[number])));

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/bytes.h"
+#include "base/mutant.h"
 #include "base/status_macros.h"
 #include "format/file_names.h"
 
@@ -115,12 +116,17 @@ absl::Status IndexFileWriter::WriteFile(Directory& directory, const std::string&
   for (uint64_t at = 0; at < header_.file_bytes(); at += kPieceBytes) {
     RETURN_IF_ERROR(file->Write(at, Cut(sections, at, kPieceBytes)));
   }
-  return file->Sync();
+  return Without(Protection::kIndexFileSync) ? absl::OkStatus() : file->Sync();
 }
 
 absl::Status IndexFileWriter::WriteTo(Directory& directory, const std::string& name) const {
   const std::string temporary = TemporaryName(name);
   RETURN_IF_ERROR(RemoveIfThere(directory, temporary));
+  if (Without(Protection::kIndexTemporary)) {
+    RETURN_IF_ERROR(RemoveIfThere(directory, name));
+    RETURN_IF_ERROR(WriteFile(directory, name));
+    return directory.Sync();
+  }
   absl::Status status = WriteFile(directory, temporary);
   if (status.ok()) status = RemoveIfThere(directory, name);
   if (status.ok()) status = directory.Rename(temporary, name);
@@ -131,7 +137,7 @@ absl::Status IndexFileWriter::WriteTo(Directory& directory, const std::string& n
   }
   // Without this the name may be lost although the bytes are not. If it fails the file stays: it is
   // whole, and there may be no other for its segment.
-  return directory.Sync();
+  return Without(Protection::kIndexFileName) ? absl::OkStatus() : directory.Sync();
 }
 
 }  // namespace weir::internal

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/mutant.h"
 #include "base/status_macros.h"
 #include "format/file_names.h"
 #include "index/segment_runs.h"
@@ -211,6 +212,7 @@ absl::StatusOr<bool> Indexer::BeginSeal(LogPosition durable_end) {
   const std::optional<LogPosition> next = log_->segments().GoOn(sealed_end());
   if (!next) return false;
   const std::optional<SegmentEntry> entry = log_->segments().EntryAt(*next);
+  if (Without(Protection::kSealedWhenDurable)) durable_end = log_->written_end();
   // A cut segment is whole below its cut; the next one's begin is durable then.
   if (!entry || entry->limit > durable_end) return false;
   const absl::StatusOr<IndexIdentity> identity = IdentityOf(entry->begin());

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/mutant.h"
 #include "base/status_macros.h"
 #include "io/posix_file.h"
 #include "io/posix_status.h"
@@ -42,6 +43,7 @@ int Uninterrupted(Call call) {
 
 // openat() of one component that follows no link, crosses no mount and leaves no directory.
 int OpenBeneath(int directory, const char* name, int flags, mode_t mode) {
+  if (Without(Protection::kNoLinks)) return openat(directory, name, flags, mode);
   open_how how{};
   how.flags = static_cast<uint64_t>(flags | O_NOFOLLOW);
   how.mode = (flags & O_CREAT) != 0 ? mode : 0;
@@ -95,7 +97,8 @@ absl::Status SyncParent(int fd, const std::string& path, bool was_made) {
 // RENAME_NOREPLACE, or link and unlink where the file system or the kernel does not know it.
 absl::Status Move(int from_directory, const std::string& from, int to_directory,
                   const std::string& to, const std::string& path) {
-  if (renameat2(from_directory, from.c_str(), to_directory, to.c_str(), RENAME_NOREPLACE) == 0) {
+  const unsigned flags = Without(Protection::kRenameKeeps) ? 0 : RENAME_NOREPLACE;
+  if (renameat2(from_directory, from.c_str(), to_directory, to.c_str(), flags) == 0) {
     return absl::OkStatus();
   }
   if (errno != EINVAL && errno != ENOSYS) return PosixStatus(path, "renameat2", errno);
@@ -138,7 +141,9 @@ absl::StatusOr<std::unique_ptr<PosixDirectory>> PosixDirectory::OpenPath(const s
   if (!fd.is_open()) return PosixStatus(path, "open", errno);
   RETURN_IF_ERROR(CheckDirectory(fd.get(), path));
   if (was_made && fchmod(fd.get(), kDirectoryMode) != 0) return PosixStatus(path, "fchmod", errno);
-  if (create) RETURN_IF_ERROR(SyncParent(fd.get(), path, was_made));
+  if (create && !Without(Protection::kStoreName)) {
+    RETURN_IF_ERROR(SyncParent(fd.get(), path, was_made));
+  }
   return std::unique_ptr<PosixDirectory>(new PosixDirectory(std::move(fd), path));
 }
 
@@ -148,7 +153,8 @@ absl::StatusOr<FileDescriptor> PosixDirectory::OpenDescriptor(absl::string_view 
   RETURN_IF_ERROR(CheckName(path, name));
   const bool create = mode == OpenMode::kCreate;
   const int flags = (mode == OpenMode::kRead ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK |
-                    O_NOCTTY | (create ? O_CREAT | O_EXCL : 0);
+                    O_NOCTTY | (create ? O_CREAT : 0) |
+                    (create && !Without(Protection::kExclusiveCreate) ? O_EXCL : 0);
   FileDescriptor fd(OpenBeneath(fd_.get(), std::string(name).c_str(), flags, kFileMode));
   if (!fd.is_open()) {
     // So answers a link, a socket, or a device without a driver.

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/mutant.h"
 #include "base/status_macros.h"
 #include "format/file_names.h"
 #include "log/segment_scanner.h"
@@ -96,7 +97,8 @@ absl::Status CommitLog::Start() {
       }
     }
     MutexLock lock(syncer_->step());
-    const absl::Status synced = syncer_->Sync();
+    const absl::Status synced =
+        Without(Protection::kAdoptedSync) ? absl::OkStatus() : syncer_->Sync();
     if (!synced.ok() && !absl::IsResourceExhausted(synced) && !absl::IsNotFound(synced)) {
       report_.notes.push_back(absl::StrCat("recovered and not yet durable: ", synced.message()));
     }
@@ -129,7 +131,7 @@ absl::Status CommitLog::Close() {
     if (status.ok()) status = syncer_->SaveSuperblock(/*idle=*/true);
   }
   const LogPosition end = front_->claimed_end();
-  if (status.ok() && front_->durable_end() != end) {
+  if (status.ok() && front_->durable_end() != end && !Without(Protection::kCloseWhole)) {
     status = absl::FailedPreconditionError(
         absl::StrCat("a claim at ", front_->PublishedEnd().value(),
                      " is still held: what is behind it stays in the front for the next open"));
@@ -254,6 +256,9 @@ Deadline CommitLog::FiniteDeadlineIn(absl::Duration timeout) const {
 
 Durability CommitLog::Reached(LogPosition end) const {
   if (front_->durable_end() >= end) return Durability::kDisk;
+  if (Without(Protection::kAckedAfterSync) && front_->written_end() >= end) {
+    return Durability::kDisk;
+  }
   if (ReachedAtOnce() == Durability::kProcess) return Durability::kProcess;
   return front_->written_end() >= end ? Durability::kProcess : Durability::kNone;
 }
@@ -313,7 +318,9 @@ std::string CommitLog::HeldClaimText() const {
 // --- Read
 
 LogPosition CommitLog::ContiguousVisibleEnd() {
-  if (visible_only_durable()) return front_->durable_end();
+  if (visible_only_durable() && !Without(Protection::kVisibleOnDurable)) {
+    return front_->durable_end();
+  }
   return front_->is_shared() ? front_->PublishedEnd() : front_->written_end();
 }
 
@@ -346,7 +353,9 @@ absl::Status CommitLog::TrimTo(LogPosition position) {
     MutexLock lock(syncer_->step());
     RETURN_IF_ERROR(syncer_->SaveSuperblock(/*idle=*/true));
   }
-  RETURN_IF_ERROR(superblock_->Update([&](Superblock& block) { block.log_begin = begin; }));
+  RETURN_IF_ERROR(superblock_->Update([&](Superblock& block) {
+    if (!Without(Protection::kTrimSaved)) block.log_begin = begin;
+  }));
   segments_.DropBelow(begin);
   return absl::OkStatus();
 }

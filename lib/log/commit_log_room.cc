@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/mutant.h"
 #include "base/status_macros.h"
 #include "log/commit_log.h"
 
@@ -35,11 +36,12 @@ LogPosition CommitLog::Limit(LogPosition needed, std::atomic<uint64_t>** stall) 
   } else if (unsynced < needed) {
     *stall = &counters_.stalls_unsynced;
   }
-  return std::min({ring, prepared, unsynced});
+  return Without(Protection::kUnsyncedMax) ? std::min(ring, prepared)
+                                           : std::min({ring, prepared, unsynced});
 }
 
 void CommitLog::AnnounceIncarnation() {
-  if (!must_announce_) return;
+  if (!must_announce_ || Without(Protection::kAnnounced)) return;
   must_announce_ = false;
   const LogPosition from = front_->WriteOpenRecords(announced_behind_);
   const std::shared_ptr<SegmentFile> file = segments_.FindOpen(from);
@@ -63,7 +65,7 @@ absl::Status CommitLog::MakeRoom(uint32_t bytes, Deadline deadline) {
     {
       MutexLock lock(room_lock_);
       if (is_stopped()) return absl::FailedPreconditionError("closed");
-      if (health_.Has(Condition::kFailed)) {
+      if (health_.Has(Condition::kFailed) && !Without(Protection::kFailedForGood)) {
         front_->set_limit(LogPosition(0));
         return health_.WhyNoAppend();
       }

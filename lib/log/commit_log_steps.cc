@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "base/mutant.h"
 #include "log/commit_log.h"
 
 namespace weir::internal {
@@ -175,6 +176,7 @@ absl::Duration CommitLog::CallbackStep() {
 
 void CommitLog::CheckFrontIsLinked(int64_t now) {
   if (!front_->is_shared() || now - link_checked_ < kLinkCheckNanos) return;
+  if (Without(Protection::kFrontLinked)) return;
   link_checked_ = now;
   const absl::StatusOr<bool> linked = front_->memory().IsLinked();
   if (!linked.ok() || *linked) return;

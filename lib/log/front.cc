@@ -3,6 +3,8 @@
 #include <cstring>
 #include <utility>
 
+#include "base/mutant.h"
+
 namespace weir::internal {
 
 Front::Front(std::unique_ptr<SharedMemory> memory, uint64_t segment_bytes, uint64_t incarnation)
@@ -12,7 +14,7 @@ Front::Front(std::unique_ptr<SharedMemory> memory, uint64_t segment_bytes, uint6
       mask_(memory_->ring_bytes() - 1),
       segment_bytes_(segment_bytes),
       incarnation_(incarnation),
-      is_shared_(memory_->is_shared()) {
+      is_shared_(memory_->is_shared() || Without(Protection::kAckedAfterWrite)) {
   MutexLock reclaim(reclaim_lock_);
   MutexLock append(append_lock_);
   end_ = header_->claimed_end.load(std::memory_order_acquire);
@@ -46,17 +48,20 @@ LogPosition Front::Reclaim(LogPosition wanted, LogPosition keep_from, bool* read
   MutexLock lock(reclaim_lock_);
   *reader_in_the_way = false;
   const uint64_t begin = header_->front_begin.load(std::memory_order_relaxed);
-  const uint64_t keep = std::min(keep_from, written_end()).value();
+  const uint64_t keep = Without(Protection::kWrittenEnd)
+                            ? claimed_end().value()
+                            : std::min(keep_from, written_end()).value();
   // A sixteenth ahead of need: the readers' grace passes while producers still have room, and
   // the fence of Advance() is paid once for many records.
   const uint64_t ahead = wanted.value() + ring_bytes() / 16;
   const uint64_t needed = ahead > ring_bytes() ? ahead - ring_bytes() : 0;
-  if (!reclaim_held_ && begin < std::min(needed, keep)) {
+  const bool is_held = reclaim_held_ && !Without(Protection::kRingHeld);
+  if (!is_held && begin < std::min(needed, keep)) {
     header_->front_begin.store(std::min(needed, keep), std::memory_order_seq_cst);
     retired_at_ = reader_slots_.Advance();
   }
   if (reusable_begin_ != header_->front_begin.load(std::memory_order_relaxed)) {
-    if (reader_slots_.QuietSince(retired_at_)) {
+    if (reader_slots_.QuietSince(retired_at_) || Without(Protection::kRingReaders)) {
       reusable_begin_ = header_->front_begin.load(std::memory_order_relaxed);
     } else {
       *reader_in_the_way = reusable_begin_ + ring_bytes() < wanted.value();
@@ -108,7 +113,7 @@ LogPosition Front::WriteOpenRecords(uint64_t previous) {
 }
 
 LogPosition Front::PublishedEnd(LogPosition from) const {
-  const LogPosition claimed = claimed_end();
+  const LogPosition claimed = claimed_end() + (Without(Protection::kClaimedEnd) ? ring_bytes() : 0);
   LogPosition end = from;
   while (end < claimed) {
     const LogPosition start = RecordStart(end, segment_bytes_);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "base/mutant.h"
 #include "base/status_macros.h"
 #include "format/file_names.h"
 
@@ -28,8 +29,8 @@ absl::Status KeepRest(Segments& segments, LogPosition end) {
   std::string bytes((*file)->limit() - end, '\0');
   RETURN_IF_ERROR((*file)->ReadZeroFilled(end, absl::MakeSpan(bytes)));
   RETURN_IF_ERROR((*kept)->Write(0, {absl::string_view(bytes)}));
-  RETURN_IF_ERROR((*kept)->Sync());
-  RETURN_IF_ERROR(quarantine->Sync());
+  if (!Without(Protection::kCutRestSync)) RETURN_IF_ERROR((*kept)->Sync());
+  if (!Without(Protection::kCutRestName)) RETURN_IF_ERROR(quarantine->Sync());
   return directory.Sync();
 }
 
@@ -38,7 +39,7 @@ absl::Status Quarantine(Directory& directory, const std::string& file) {
                    directory.Subdirectory(kQuarantineName, /*create=*/true));
   const absl::Status moved = directory.MoveTo(file, *quarantine, file);
   if (!moved.ok() && !absl::IsAlreadyExists(moved)) return moved;
-  RETURN_IF_ERROR(quarantine->Sync());
+  if (!Without(Protection::kCutFilesName)) RETURN_IF_ERROR(quarantine->Sync());
   return directory.Sync();
 }
 
@@ -55,17 +56,19 @@ bool IsWorthKeeping(const TailScan& scan, LogPosition begin, LogPosition end) {
 absl::StatusOr<LogPosition> CutLog(Segments& segments, const TailScan& scan, const LogCut& cut) {
   const uint64_t segment_bytes = segments.segment_bytes();
   const bool at_border = cut.end.value() % segment_bytes == 0;
-  if (cut.keep_rest && !at_border) RETURN_IF_ERROR(KeepRest(segments, cut.end));
+  const bool keeps = cut.keep_rest && !Without(Protection::kCutRestKept);
+  if (keeps && !at_border) RETURN_IF_ERROR(KeepRest(segments, cut.end));
   const LogPosition next = segments.BeginOf(cut.end) + segment_bytes;
   const LogPosition furthest = std::max({segments.prepared_end(), cut.prepared_end, next});
   // One number stays without a file: a gap in the numbers is how a cut is told from a roll.
-  const LogPosition begin = furthest + segment_bytes;
+  const LogPosition begin = furthest + (Without(Protection::kCutNumber) ? 0 : segment_bytes);
   const std::vector<SegmentName> skipped = segments.TakeFrom(at_border ? cut.end : next);
   RETURN_IF_ERROR(segments.Create(begin, cut.end, cut.incarnation, /*zero=*/false));
   segments.SetCut(cut.end, begin);
   for (const SegmentName& name : skipped) {
     const std::string file = SegmentFileName(name);
-    if (IsWorthKeeping(scan, name.begin, name.begin + segment_bytes)) {
+    if (IsWorthKeeping(scan, name.begin, name.begin + segment_bytes) &&
+        !Without(Protection::kCutFilesKept)) {
       RETURN_IF_ERROR(Quarantine(segments.directory(), file));
     } else {
       segments.AddSpare(file);

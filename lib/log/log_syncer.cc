@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/mutant.h"
 #include "base/status_macros.h"
 
 namespace weir::internal {
@@ -22,7 +23,7 @@ absl::Status LogSyncer::Judge(const absl::Status& status) {
 void LogSyncer::PlaceMark() {
   const LogPosition durable = front_->durable_end();
   // While a claim holds the durable end up, each try would add a mark until the front is full.
-  if (durable == marked_) return;
+  if (durable == marked_ || Without(Protection::kMarks)) return;
   constexpr uint32_t kMarkBytes = kRecordHeaderBytes + kMarkBodyBytes;
   struct MarkStamp {
     const Front& front;
@@ -73,7 +74,7 @@ absl::Status LogSyncer::Sync() {
   const uint64_t appends = front_->appends();
   const int64_t begun = clock_->MonotonicNanos();
   RETURN_IF_ERROR(SyncFiles(target));
-  front_->set_durable_end(target);
+  front_->set_durable_end(Without(Protection::kSampledEnd) ? front_->written_end() : target);
   counters_->sync_nanos.Record(static_cast<uint64_t>(clock_->MonotonicNanos() - begun));
   counters_->appends_per_sync.Record(appends - std::exchange(synced_appends_, appends));
   Count(counters_->syncs);
@@ -93,9 +94,12 @@ absl::Status LogSyncer::SyncFiles(LogPosition target) {
     if (file != nullptr) {
       const uint64_t end = file->written_end.load(std::memory_order_acquire);
       if (end > file->synced_end.load(std::memory_order_acquire)) {
-        const absl::Status synced = file->Sync();
+        absl::Status synced = Without(Protection::kSegmentSync) ? absl::OkStatus() : file->Sync();
+        if (!synced.ok() && Without(Protection::kPoisonedSync)) synced = file->Sync();
         if (synced.ok()) {
-          file->synced_end.store(end, std::memory_order_release);
+          file->synced_end.store(
+              Without(Protection::kSampledFileEnd) ? file->written_end.load() : end,
+              std::memory_order_release);
         } else {
           file->is_poisoned.store(true, std::memory_order_release);
           // The replacement is synced as a whole.
@@ -116,7 +120,7 @@ absl::Status LogSyncer::ReplacePoisoned() {
     front_->HoldReclaim(true);
     const absl::Status replaced = replacer_.Replace(file, front_->front_begin());
     // Until it is replaced, what the front has of it may be the only copy.
-    front_->HoldReclaim(!replaced.ok());
+    front_->HoldReclaim(!replaced.ok() && !Without(Protection::kFailedRingKept));
     if (!replaced.ok()) return Judge(replaced);
     Count(counters_->replacements);
   }

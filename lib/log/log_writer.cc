@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "base/mutant.h"
 #include "base/status_macros.h"
 
 namespace weir::internal {
@@ -16,7 +17,8 @@ constexpr uint64_t kWriteBytesMax = uint64_t{1} << 20;
 
 void LogWriter::VerifyPublished(LogPosition start, const RecordHeader& header, SegmentFile& file) {
   const auto check = [&](LogPosition at, uint64_t bytes) {
-    if (Verify(front_->At(at), bytes, at, front_->incarnation()) ||
+    if (Without(Protection::kWriteChecksum) ||
+        Verify(front_->At(at), bytes, at, front_->incarnation()) ||
         Verify(front_->At(at), bytes, at, file.IncarnationAt(at))) {
       return;
     }
@@ -83,7 +85,7 @@ absl::Status LogWriter::WriteSome(bool* progressed) {
   if (!status.ok()) {
     if (absl::IsResourceExhausted(status)) {
       health_->Raise(Condition::kDiskFull, std::string(status.message()));
-    } else {
+    } else if (!Without(Protection::kPoisonedWrite)) {
       file.is_poisoned.store(true, std::memory_order_release);
     }
     return status;

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/checksum.h"
+#include "base/mutant.h"
 #include "base/status_macros.h"
 #include "format/file_names.h"
 #include "log/front_adoption.h"
@@ -91,7 +92,7 @@ absl::Status Recoverer::LoadSegments() {
   absl::StatusOr<std::shared_ptr<SegmentFile>> file = segments_.Find(saved_.durable_end);
   if (file.ok()) {
     ASSIGN_OR_RETURN(const FileStatus status, (*file)->Stat());
-    if (status.links > 1) {
+    if (status.links > 1 && !Without(Protection::kSegmentLinks)) {
       return absl::FailedPreconditionError(
           absl::StrCat("segment ", (*file)->name(),
                        " has a second hard link: a copy of the store shares it; copy stores "
@@ -170,15 +171,17 @@ absl::Status Recoverer::WriteAgain(LogPosition from, LogPosition to, Front* fron
                          .end = end,
                          .front = front,
                          .ring_begin = front != nullptr ? front->front_begin() : end});
-    const absl::Status copied = copier.CopyTo(file, [&](LogPosition gap, LogPosition gap_end) {
+    const auto on_gap = [&](LogPosition gap, LogPosition gap_end) {
       // Judged already where the files were scanned; new only behind an adopted front.
       if (front == nullptr) return absl::OkStatus();
       return Damage({gap, gap_end, absl::StrCat(file.Describe(gap), ": no valid record")});
-    });
+    };
+    const absl::Status copied =
+        Without(Protection::kRecoveredWritten) ? absl::OkStatus() : copier.CopyTo(file, on_gap);
     RETURN_IF_ERROR(WhyNotOpened(copied));
     log_.report.bytes_read += copier.bytes_read();
     scan_.last_store_time = std::max(scan_.last_store_time, copier.last_store_time());
-    RETURN_IF_ERROR(file.Sync());
+    if (!Without(Protection::kRecoveredSync)) RETURN_IF_ERROR(file.Sync());
     file.written_end.store(end.value(), std::memory_order_release);
     file.synced_end.store(end.value(), std::memory_order_release);
   }
@@ -309,6 +312,7 @@ absl::Status Recoverer::GoOnBehind(LogPosition end) {
 bool Recoverer::IsOpenRecordTorn(LogPosition end) const {
   const auto file = segments_.FindOpen(end);
   if (file == nullptr || file->incarnations().size() == 1) return false;
+  if (Without(Protection::kWholeOpenRecords)) return false;
   return file->incarnations().back().first > end;
 }
 
@@ -366,7 +370,7 @@ absl::Status Recoverer::StartFront(LogPosition end) {
   const FrontKind kind = memory->is_shared() ? FrontKind::kShared : FrontKind::kPrivate;
   log_.front_directory = std::move(created.directory);
   log_.front = std::make_unique<Front>(std::move(memory), saved_.segment_bytes, incarnation_);
-  log_.front->RaiseLastStoreTime(scan_.last_store_time);
+  if (!Without(Protection::kStoreTimes)) log_.front->RaiseLastStoreTime(scan_.last_store_time);
   log_.front->Begin(end);
   return context_.superblock.Update([&](Superblock& block) {
     block.durable_end = log_.report.end;
@@ -375,11 +379,13 @@ absl::Status Recoverer::StartFront(LogPosition end) {
         file != nullptr ? file->IncarnationAt(log_.report.end) : incarnation_;
     block.prepared_end = std::max(segments_.prepared_end(), log_.report.end);
     block.incarnation = incarnation_;
-    block.next_incarnation = context_.file_system.RandomBits();
+    if (!Without(Protection::kNextIncarnation)) {
+      block.next_incarnation = context_.file_system.RandomBits();
+    }
     block.boot = boot_;
     block.front = kind;
     block.front_directory = log_.front_directory;
-    block.is_clean = false;
+    block.is_clean = Without(Protection::kFrontSaved) && block.is_clean;
     block.last_sync = std::max(saved_.last_sync, scan_.last_sync);
     block.last_store_time = scan_.last_store_time;
   });
@@ -398,6 +404,7 @@ absl::StatusOr<RecoveredLog> Recoverer::Run() {
   // Mixed with the directory, so that a copy of this store goes on under another incarnation.
   const FrontIdentity place = Identity(saved_.next_incarnation);
   incarnation_ = Checksum(reinterpret_cast<const char*>(&place), sizeof place, saved_.hash_seed);
+  if (Without(Protection::kIncarnationOfPlace)) incarnation_ = saved_.next_incarnation;
   RETURN_IF_ERROR(JudgeFiles());
   if (log_.report.possible_loss) {
     // Of a front that is gone the doorbells may have stayed.

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/mutant.h"
 #include "base/status_macros.h"
 #include "log/record_copier.h"
 
@@ -13,12 +14,12 @@ namespace weir::internal {
 absl::Status SegmentReplacer::CoverLost(SegmentFile& target, LogPosition begin, LogPosition end,
                                         uint64_t incarnation, const std::string& reason) {
   std::string filler(kRecordHeaderBytes, '\0');
-  if (end - begin >= kRecordHeaderBytes) {
+  if (end - begin >= kRecordHeaderBytes && !Without(Protection::kLostCovered)) {
     WriteFiller(filler.data(), begin, static_cast<uint32_t>(end - begin), kIsLost,
                 front_->last_store_time(), incarnation);
     RETURN_IF_ERROR(target.Write(begin, {absl::string_view(filler)}));
   }
-  lost_->Add({begin, end, reason});
+  if (!Without(Protection::kLostTold)) lost_->Add({begin, end, reason});
   health_->Raise(Condition::kDamage, reason);
   return absl::OkStatus();
 }
@@ -81,7 +82,7 @@ absl::Status SegmentReplacer::Replace(const std::shared_ptr<SegmentFile>& failed
   const std::string header_bytes = EncodeSegmentHeader(header);
   if (status.ok()) status = target->Write(target->begin(), {absl::string_view(header_bytes)});
   if (status.ok()) status = CopyRecords(*failed, ring_begin, *target);
-  if (status.ok()) status = target->Sync();
+  if (status.ok() && !Without(Protection::kReplacementSync)) status = target->Sync();
   if (!status.ok()) {
     directory.Remove(temporary).IgnoreError();  // it is not the log; the next try removes it too
     return status;
@@ -89,6 +90,7 @@ absl::Status SegmentReplacer::Replace(const std::shared_ptr<SegmentFile>& failed
   target->written_end.store(written.value(), std::memory_order_release);
   target->synced_end.store(written.value(), std::memory_order_release);
   // It takes over only whole, under its own name, and not before that name is durable.
+  if (Without(Protection::kReplacementLast)) segments_->TakeOver(target);
   absl::Status renamed = directory.Rename(temporary, name);
   if (absl::IsAlreadyExists(renamed)) {
     // Left by a try whose directory sync failed.
@@ -96,9 +98,10 @@ absl::Status SegmentReplacer::Replace(const std::shared_ptr<SegmentFile>& failed
     renamed = directory.Rename(temporary, name);
   }
   RETURN_IF_ERROR(renamed);
-  RETURN_IF_ERROR(directory.Sync());
+  if (!Without(Protection::kReplacementName)) RETURN_IF_ERROR(directory.Sync());
   segments_->TakeOver(target);
 
+  if (Without(Protection::kFailedFileKept)) return directory.Remove(failed->name());
   // The failed file is evidence, and its lower generation no longer serves wherever it lies.
   absl::StatusOr<std::unique_ptr<Directory>> quarantine =
       directory.Subdirectory(kQuarantineName, /*create=*/true);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/mutant.h"
 #include "base/status_macros.h"
 #include "format/record.h"
 
@@ -109,7 +110,7 @@ absl::Status Segments::Load(LogPosition log_begin, LogPosition durable_end,
           predecessor_end <= slots_.rbegin()->second.entry.limit) {
         slots_.rbegin()->second.entry.cut = predecessor_end;
       }
-      if (before < predecessor_end) {
+      if (before < predecessor_end && !Without(Protection::kMissingTold)) {
         missing->push_back({before, predecessor_end, NoFile(before, predecessor_end)});
       }
     }
@@ -118,7 +119,7 @@ absl::Status Segments::Load(LogPosition log_begin, LogPosition durable_end,
   }
   // The newest file may be the one that is missing: nothing stands behind it to show the gap.
   const LogPosition known = slots_.empty() ? log_begin : slots_.rbegin()->second.entry.limit;
-  if (known < durable_end) {
+  if (known < durable_end && !Without(Protection::kMissingLastTold)) {
     missing->push_back({known, durable_end, NoFile(known, durable_end)});
   }
   UpdateEnds();
@@ -234,7 +235,7 @@ std::optional<std::string> Segments::TakeSpare(const std::string& preferred) {
   MutexLock lock(mutex_);
   // Files that somebody still reads wait; dropping them was the reader's "being removed".
   for (size_t i = dropped_.size(); i-- > 0;) {
-    if (dropped_[i].use_count() == 1) {
+    if (dropped_[i].use_count() == 1 || Without(Protection::kSpareReaders)) {
       spares_.push_back(dropped_[i]->name());
       dropped_.erase(dropped_.begin() + static_cast<ptrdiff_t>(i));
     }
@@ -255,6 +256,7 @@ absl::StatusOr<Segments::Preparation> Segments::StartPreparation(LogPosition beg
   if (const std::optional<std::string> spare = TakeSpare(SegmentFileName({.begin = begin}))) {
     absl::StatusOr<std::unique_ptr<File>> file = directory_->Open(*spare, OpenMode::kReadWrite);
     absl::StatusOr<FileStatus> status = file.ok() ? (*file)->Stat() : file.status();
+    if (status.ok() && Without(Protection::kSpareLinks)) status->links = 1;
     // With a second link the bytes are somebody's copy of the store: leave them alone.
     if (status.ok() && status->links == 1 &&
         directory_->Rename(*spare, preparation.temporary_name).ok()) {
@@ -262,7 +264,7 @@ absl::StatusOr<Segments::Preparation> Segments::StartPreparation(LogPosition beg
       recycled_.fetch_add(1, std::memory_order_relaxed);
       // Before a byte of it is written: else a power loss could bring back the old name, of a
       // segment whose header is gone.
-      RETURN_IF_ERROR(directory_->Sync());
+      if (!Without(Protection::kRecycledName)) RETURN_IF_ERROR(directory_->Sync());
       // As long as a spare was, no longer: what lay behind the new header never verifies.
       if (status->size > segment_bytes_) {
         RETURN_IF_ERROR(preparation.file->Truncate(segment_bytes_));
@@ -300,7 +302,7 @@ absl::Status Segments::FinishPreparation(Preparation& preparation, LogPosition p
   const std::string bytes = EncodeSegmentHeader(header);
   const absl::string_view piece = bytes;
   RETURN_IF_ERROR(preparation.file->Write(0, {piece}));
-  RETURN_IF_ERROR(preparation.file->Sync());
+  if (!Without(Protection::kPreparedSync)) RETURN_IF_ERROR(preparation.file->Sync());
   const SegmentName name{.begin = preparation.begin};
   absl::Status renamed = directory_->Rename(preparation.temporary_name, SegmentFileName(name));
   if (absl::IsAlreadyExists(renamed)) {
@@ -310,7 +312,7 @@ absl::Status Segments::FinishPreparation(Preparation& preparation, LogPosition p
   }
   RETURN_IF_ERROR(renamed);
   // Without this the name may be lost although the bytes are not.
-  RETURN_IF_ERROR(directory_->Sync());
+  if (!Without(Protection::kPreparedName)) RETURN_IF_ERROR(directory_->Sync());
   auto file = std::make_shared<SegmentFile>(SegmentFileName(name), header,
                                             std::move(preparation.file), cache_->NewFile());
   file->set_incarnations_complete();

@@ -9,6 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/bytes.h"
+#include "base/mutant.h"
 #include "base/status_macros.h"
 #include "format/file_names.h"
 
@@ -86,7 +87,7 @@ absl::StatusOr<StoreDirectory> OpenStoreDirectory(const StoreOptions& options) {
                      SuperblockFile::Create(directory, FirstSuperblock(options)));
   }
   ASSIGN_OR_RETURN(const FileStatus status, opened.superblock->Stat());
-  if (status.links > 1) {
+  if (status.links > 1 && !Without(Protection::kSuperblockLinks)) {
     return absl::FailedPreconditionError(
         "the superblock has a second hard link: a copy of the store shares it; copy stores "
         "without hard links, or with the snapshot function");

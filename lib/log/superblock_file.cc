@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/mutant.h"
 #include "base/status_macros.h"
 #include "format/file_names.h"
 
@@ -61,7 +62,7 @@ absl::StatusOr<std::unique_ptr<File>> SuperblockFile::WriteAnew(Directory& direc
   const std::string slot = EncodeSuperblock(superblock);
   RETURN_IF_ERROR(
       file->Write((superblock.sequence % 2) * kSuperblockSlotBytes, {absl::string_view(slot)}));
-  RETURN_IF_ERROR(file->Sync());
+  if (!Without(Protection::kNewSuperblockSync)) RETURN_IF_ERROR(file->Sync());
   absl::Status renamed = directory.Rename(temporary, name);
   if (absl::IsAlreadyExists(renamed)) {
     // Left by a try that failed at its end. Its sequence is smaller than this one's.
@@ -69,7 +70,7 @@ absl::StatusOr<std::unique_ptr<File>> SuperblockFile::WriteAnew(Directory& direc
     renamed = directory.Rename(temporary, name);
   }
   RETURN_IF_ERROR(renamed);
-  RETURN_IF_ERROR(directory.Sync());
+  if (!Without(Protection::kNewSuperblockName)) RETURN_IF_ERROR(directory.Sync());
   return file;
 }
 
@@ -87,9 +88,11 @@ absl::Status SuperblockFile::Update(const std::function<void(Superblock&)>& chan
   ++next.sequence;
   const std::string slot = EncodeSuperblock(next);
   if (!is_poisoned_) {
+    const uint64_t slot_number = Without(Protection::kTwoSlots) ? 0 : next.sequence % 2;
     absl::Status status =
-        file_->Write((next.sequence % 2) * kSuperblockSlotBytes, {absl::string_view(slot)});
-    if (status.ok()) status = file_->Sync();
+        file_->Write(slot_number * kSuperblockSlotBytes, {absl::string_view(slot)});
+    if (status.ok() && !Without(Protection::kSuperblockSync)) status = file_->Sync();
+    if (!status.ok() && Without(Protection::kPoisonedSuperblock)) status = file_->Sync();
     if (status.ok()) {
       current_ = std::move(next);
       return status;
@@ -99,7 +102,7 @@ absl::Status SuperblockFile::Update(const std::function<void(Superblock&)>& chan
   }
   // Whatever became of this try, the next one is newer: what stands on the disk in part must never
   // beat what is written whole.
-  current_.sequence = next.sequence;
+  if (!Without(Protection::kSpentSequence)) current_.sequence = next.sequence;
   ASSIGN_OR_RETURN(std::unique_ptr<File> file,
                    WriteAnew(directory_, furthest_generation_ + 1, next));
   const std::string failed = SuperblockFileName(generation_);

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 
+#include "base/mutant.h"
 #include "base/status_macros.h"
 #include "log/segment_scanner.h"
 
@@ -85,7 +86,8 @@ absl::StatusOr<TailScan> ScanTail(Segments& segments, LogPosition durable_end,
           scan.bytes_read += out.size();
           return (*file)->ReadZeroFilled(at, out);
         },
-        std::max(durable_end, start), std::max(durable_end, entry.end()), Groups::kWhole);
+        std::max(durable_end, start), std::max(durable_end, entry.end()),
+        Without(Protection::kWholeGroups) ? Groups::kMembers : Groups::kWhole);
     // Without an answer the zeros behind the file are looked at too.
     const absl::StatusOr<FileStatus> status = (*file)->Stat();
     if (status.ok()) scanner.set_data_end(entry.begin() + status->size);

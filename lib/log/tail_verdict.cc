@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "absl/strings/str_cat.h"
+#include "base/mutant.h"
 #include "format/file_names.h"
 #include "log/front.h"
 
@@ -12,7 +13,8 @@ namespace weir::internal {
 TailVerdict JudgeTail(const TailScan& scan, bool same_boot, uint64_t segment_bytes) {
   TailVerdict verdict{.end = scan.end};
   for (const Gap& gap : scan.gaps) {
-    if (gap.begin >= scan.watermark && !same_boot) {
+    const bool was_durable = gap.begin < scan.watermark && !Without(Protection::kDurableIsDamage);
+    if (!was_durable && (!same_boot || Without(Protection::kSameBootIsDamage))) {
       verdict.is_cut = true;
       verdict.end = gap.begin;
       verdict.dropped_bytes = scan.end - gap.begin;

@@ -5,11 +5,27 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/mutant.h"
 #include "base/status_macros.h"
 #include "store/dropped_offsets.h"
 #include "store/message_stamp.h"
 
 namespace weir::internal {
+namespace {
+
+// Of a stamp that is written later: what the walks need.
+struct LengthOnly {
+  const SingleStamp& stamp;
+  int64_t* store_time;
+  void Prepare() const { stamp.Prepare(); }
+  bool Ready() const { return stamp.Ready(); }
+  void operator()(LogPosition, char* memory, int64_t time) const {
+    WriteStamp(memory, {.bytes = stamp.plan.record_bytes, .type = RecordType::kMessage});
+    *store_time = time;
+  }
+};
+
+}  // namespace
 
 Engine::Engine(std::unique_ptr<CommitLog> log)
     : log_(std::move(log)),
@@ -37,7 +53,10 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Open(const StoreOptions& options
 absl::Status Engine::Start() {
   files_.SetResolver([this](LogPosition begin) { return indexer_.IdentityOf(begin); });
   Indexer::Report report;
-  RETURN_IF_ERROR(indexer_.Restore(log_->front().PublishedEnd(), log_->report(), &report));
+  const LogPosition end = Without(Protection::kOffsetsAfterDeath)
+                              ? log_->superblock().current().durable_end
+                              : log_->front().PublishedEnd();
+  RETURN_IF_ERROR(indexer_.Restore(end, log_->report(), &report));
   RecoveryReport& recovery = log_->report();
   recovery.bytes_read += report.bytes_read;
   for (std::string& note : report.notes) recovery.notes.push_back(std::move(note));
@@ -68,6 +87,7 @@ absl::StatusOr<Topic> Engine::CreateTopic(absl::string_view name, uint32_t queue
   }
   // It may have come with a message, and be in memory only. Its group is durable as a whole.
   const LogPosition begin = topic->created;
+  if (Without(Protection::kTopicDurable)) return Topic(topic);
   ASSIGN_OR_RETURN(const Durability reached,
                    log_->WaitFor(begin, begin + kRecordHeaderBytes, Durability::kDisk, never));
   if (reached != Durability::kDisk) {
@@ -124,9 +144,22 @@ absl::Status Engine::AppendTo(const Message& message, const AppendOptions& optio
   const Deadline deadline = log_->DeadlineIn(options.timeout);
   RETURN_IF_ERROR(planner_.Plan(message, message.body.size(), deadline, &plan));
   Reservation reservation;
-  RETURN_IF_ERROR(log_->Claim(plan.record_bytes, log_->clock().WallNanos(), deadline,
-                              SingleStamp{plan, queues_, *log_}, &reservation));
+  if (Without(Protection::kStampedUnderLock)) {
+    const SingleStamp stamp{plan, queues_, *log_};
+    int64_t time = 0;
+    RETURN_IF_ERROR(log_->Claim(plan.record_bytes, log_->clock().WallNanos(), deadline,
+                                LengthOnly{stamp, &time}, &reservation));
+    Linger();
+    stamp(reservation.position, reservation.bytes, time);
+  } else {
+    RETURN_IF_ERROR(log_->Claim(plan.record_bytes, log_->clock().WallNanos(), deadline,
+                                SingleStamp{plan, queues_, *log_}, &reservation));
+  }
   char* const body = WriteParts(reservation.bytes, PartsOf(message));
+  if (Without(Protection::kPublishedLast)) {
+    log_->Publish(reservation, static_cast<int32_t>(plan.record_bytes));
+    Linger();
+  }
   if (plan.body_bytes > 0) std::memcpy(body, message.body.data(), plan.body_bytes);
   log_->Publish(reservation, Seal(reservation.bytes, reservation.position, log_->incarnation()));
   RingFor(plan);
@@ -191,8 +224,12 @@ absl::StatusOr<std::vector<Receipt>> Engine::AppendAll(absl::Span<const Message>
   Reservation reservation;
   RETURN_IF_ERROR(log_->Claim(bytes, log_->clock().WallNanos(), deadline,
                               GroupStamp{plans, demand, queues_, bytes}, &reservation));
+  if (Without(Protection::kGroupPublishedLast)) {
+    Publish(reservation.bytes, Seal(reservation.bytes, reservation.position, log_->incarnation()));
+  }
   uint32_t at = kRecordHeaderBytes;
   for (const MessagePlan& plan : plans) {
+    if (Without(Protection::kGroupPublishedLast)) Linger();
     char* const record = reservation.bytes + at;
     char* const body = WriteParts(record, PartsOf(*plan.message));
     if (plan.body_bytes > 0) std::memcpy(body, plan.message->body.data(), plan.body_bytes);

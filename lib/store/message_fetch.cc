@@ -4,6 +4,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "base/mutant.h"
 #include "base/status_macros.h"
 #include "format/record.h"
 #include "log/segment_scanner.h"
@@ -44,7 +45,7 @@ absl::StatusOr<MessageFetch::Got> MessageFetch::Get(const QueueEntry& entry,
                             ", offset ", offset, ": its record could not be found in the log")};
     return Got::kDamaged;
   }
-  if (entry.position >= visible_end_) return Got::kNotYet;
+  if (entry.position >= visible_end_ && !Without(Protection::kVisibleEnd)) return Got::kNotYet;
   if (!tags_.MayMatch(entry.filter)) return IsThere(entry.position) ? Got::kSkip : Got::kNotYet;
   const char* record = nullptr;
   ASSIGN_OR_RETURN(Found found, records_.Read(entry.position, &record));

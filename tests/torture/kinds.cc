@@ -94,6 +94,8 @@ const std::vector<Kind>& Kinds() {
        .counted = "executions",
        .floor = kExecutions,
        .commands = Fuzzers},
+      Harness("mutants", "one protection of the library taken away",
+              "mutants that the suite noticed", 103, "mutant_hunt"),
       Harness("kills", "SIGKILL of a process with producers and consumers, also in its recovery",
               "kills", 200, "kill_loop", "kills"),
       {.name = "threads",
