@@ -130,8 +130,12 @@ struct StoreInfo {
 // What verify found in one place.
 struct VerifyFinding {
   std::string file;      // its name in the store's directory
-  LogPosition position;  // where in the log the damage begins
+  LogPosition position;  // where in the log the damage begins; of a superblock, where in the file
+  LogPosition end;       // and where it ends
   std::string what;
+  // Nothing is left to be had there, and the log says so itself: a range that is marked lost, or
+  // messages of a topic whose record is gone. Nothing is to be repaired.
+  bool is_final = false;
 };
 
 // What was checked, and what was found.

@@ -5,6 +5,7 @@
 #include "api/background.h"
 #include "api/store_check.h"
 #include "api/store_parts.h"
+#include "api/verification.h"
 #include "base/status_macros.h"
 #include "io/fork_guard.h"
 #include "store/engine.h"
@@ -399,11 +400,12 @@ StoreInfo MessageStore::Info() const {
 absl::StatusOr<VerifyReport> MessageStore::Verify() {
   RETURN_IF_ERROR(impl_->Check());
   RETURN_IF_ERROR(impl_->Refresh());
-  return impl_->engine != nullptr
-             ? internal::VerifyStore(impl_->log(), impl_->catalogue(), impl_->engine->indexer(),
-                                     impl_->engine->log().report())
-             : internal::VerifyStore(impl_->log(), impl_->catalogue(), impl_->follower->indexer(),
-                                     impl_->follower->report());
+  if (impl_->engine != nullptr) {
+    return internal::VerifyStore(impl_->log(), impl_->catalogue(), impl_->engine->indexer(),
+                                 impl_->engine->log().report(), internal::Verifier::kWriter);
+  }
+  return internal::VerifyStore(impl_->log(), impl_->catalogue(), impl_->follower->indexer(),
+                               impl_->follower->report(), internal::Verifier::kReader);
 }
 
 absl::StatusOr<std::vector<RecordInfo>> MessageStore::Dump(LogPosition position, size_t max) {

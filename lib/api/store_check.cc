@@ -8,7 +8,6 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "format/file_names.h"
-#include "index/index_file.h"
 #include "log/log_scanner.h"
 
 namespace weir::internal {
@@ -159,129 +158,6 @@ StoreInfo InfoOf(Follower& follower) {
   info.durable = std::min(log.durable_end(), info.end);
   info.front_is_shared = log.front_is_shared();
   return info;
-}
-
-namespace {
-
-// Collects what is found in the log.
-class LogFindings {
- public:
-  LogFindings(LogView& log, VerifyReport* report) : log_(log), report_(*report) {}
-
-  void Add(LogPosition position, std::string what) {
-    const auto entry = log_.segments().EntryAt(position);
-    report_.findings.push_back(
-        {entry ? SegmentFileName(entry->name) : std::string("the log"), position, std::move(what)});
-    strangers_ = 0;
-  }
-
-  // A message of an unknown queue. If the record of a topic is lost there are many, and those that
-  // follow one another are one finding.
-  void AddStranger(const ScannedRecord& record) {
-    if (strangers_ == 0) {
-      Add(record.position, "a message of an unknown queue");
-      first_stranger_ = report_.findings.size() - 1;
-    }
-    if (++strangers_ == 1) return;
-    report_.findings[first_stranger_].what = absl::StrCat(
-        strangers_, " messages of unknown queues, up to position ", record.end().value());
-  }
-  void EndStrangers() { strangers_ = 0; }
-
- private:
-  LogView& log_;
-  VerifyReport& report_;
-  uint64_t strangers_ = 0;
-  size_t first_stranger_ = 0;
-};
-
-void VerifyMessage(const ScannedRecord& record, const TopicCatalogue& catalogue,
-                   LogFindings* findings) {
-  const uint32_t number = record.header.queue_number;
-  if (!DecodeParts(record.bytes)) {
-    findings->Add(record.position, "impossible parts");
-  } else if (number != kNoQueue && catalogue.OfQueue(number) == nullptr) {
-    findings->AddStranger(record);
-  } else {
-    findings->EndStrangers();
-  }
-}
-
-absl::Status VerifyLog(LogView& log, const TopicCatalogue& catalogue, VerifyReport* report) {
-  LogFindings findings(log, report);
-  LogScanner scanner(log, log.segments().begin(), log.ContiguousVisibleEnd());
-  for (;;) {
-    ScannedRecord record;
-    DamagedRange damage;
-    ASSIGN_OR_RETURN(const LogScanner::Step step, scanner.Next(&record, &damage));
-    if (step == LogScanner::Step::kEnd) return absl::OkStatus();
-    if (step == LogScanner::Step::kDamage) {
-      findings.Add(damage.begin, damage.reason);
-      continue;
-    }
-    ++report->records;
-    report->bytes +=
-        record.header.type == RecordType::kGroup ? kRecordHeaderBytes : record.header.bytes();
-    if (record.header.type == RecordType::kFiller && (record.header.flags & kIsLost) != 0) {
-      findings.Add(record.position, "a lost range");
-    }
-    if (record.header.type != RecordType::kMessage) continue;
-    ++report->messages;
-    VerifyMessage(record, catalogue, &findings);
-  }
-}
-
-// Every index file that is there, and every one that should be. Opened anew, whatever the store
-// holds open: what counts is what the next open will find.
-absl::Status VerifyIndexFiles(LogView& log, Indexer& indexer, VerifyReport* report) {
-  const LogPosition once_sealed_end = indexer.once_sealed_end();
-  Directory& directory = log.segments().directory();
-  ASSIGN_OR_RETURN(std::vector<std::string> names, directory.List());
-  std::sort(names.begin(), names.end());
-  for (const SegmentEntry& entry : log.segments().entries()) {
-    const std::string name = IndexFileName(entry.begin());
-    const absl::StatusOr<IndexIdentity> identity = indexer.IdentityOf(entry.begin());
-    if (absl::IsOutOfRange(identity.status())) continue;  // the segment itself is a finding
-    RETURN_IF_ERROR(identity.status());
-    if (!std::binary_search(names.begin(), names.end(), name)) {
-      if (entry.limit > once_sealed_end) continue;
-      report->findings.push_back({name, entry.begin(), "the index file is missing"});
-      continue;
-    }
-    const auto verify = [&] {
-      const auto file = IndexFile::Open(directory, name, *identity, /*cache=*/nullptr);
-      return file.ok() ? (*file)->VerifyAll() : file.status();
-    };
-    absl::Status status = verify();
-    // It may just be taking the place of the one before.
-    if (absl::IsNotFound(status)) status = verify();
-    // Of an earlier life, at a number that is not sealed yet: it will be overwritten, and nobody
-    // reads it.
-    if (absl::IsFailedPrecondition(status) && entry.limit > indexer.sealed_end()) continue;
-    // Of an earlier life of a segment that is not sealed yet: the seal writes it anew.
-    if (absl::IsFailedPrecondition(status) && entry.limit > once_sealed_end) continue;
-    ++report->index_files;
-    if (!status.ok() && !IsUnreadable(status)) return status;
-    if (!status.ok()) {
-      report->findings.push_back({name, entry.begin(), std::string(status.message())});
-    }
-  }
-  return absl::OkStatus();
-}
-
-}  // namespace
-
-absl::StatusOr<VerifyReport> VerifyStore(LogView& log, TopicCatalogue& catalogue, Indexer& indexer,
-                                         const RecoveryReport& opened) {
-  VerifyReport report;
-  // What is missing before the oldest segment shows in no file.
-  for (const DamagedRange& range : opened.damage) {
-    if (range.begin >= log.segments().begin()) continue;
-    report.findings.push_back({"the log", range.begin, range.reason});
-  }
-  RETURN_IF_ERROR(VerifyLog(log, catalogue, &report));
-  RETURN_IF_ERROR(VerifyIndexFiles(log, indexer, &report));
-  return report;
 }
 
 absl::StatusOr<std::vector<RecordInfo>> DumpRecords(LogView& log, TopicCatalogue& catalogue,

@@ -1,4 +1,4 @@
-// What people want to know of a store: counters, a description, a check of every record, a dump.
+// What people want to know of a store: counters, a description, a dump.
 
 #ifndef WEIR_API_STORE_CHECK_H_
 #define WEIR_API_STORE_CHECK_H_
@@ -18,10 +18,6 @@ StoreStats StatsOf(Follower& follower);
 
 StoreInfo InfoOf(Engine& engine);
 StoreInfo InfoOf(Follower& follower);
-
-// Findings of the log and of its index files.
-absl::StatusOr<VerifyReport> VerifyStore(LogView& log, TopicCatalogue& catalogue, Indexer& indexer,
-                                         const RecoveryReport& opened);
 
 // Damage is shown where it lies.
 absl::StatusOr<std::vector<RecordInfo>> DumpRecords(LogView& log, TopicCatalogue& catalogue,

@@ -88,4 +88,14 @@ absl::StatusOr<SegmentHeader> DecodeSegmentHeader(absl::string_view bytes) {
   return absl::DataLossError("no copy of the segment header is whole");
 }
 
+std::array<bool, 2> WholeHeaderCopies(absl::string_view bytes) {
+  std::array<bool, 2> whole{};
+  for (size_t i = 0; i < whole.size(); ++i) {
+    const size_t at = i * kSegmentHeaderCopyBytes;
+    whole[i] = at + kSegmentHeaderCopyBytes <= bytes.size() &&
+               DecodeCopy(bytes.substr(at, kSegmentHeaderCopyBytes)).has_value();
+  }
+  return whole;
+}
+
 }  // namespace weir::internal

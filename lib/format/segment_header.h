@@ -39,6 +39,9 @@ std::string EncodeSegmentHeader(const SegmentHeader& header);
 // another byte order.
 absl::StatusOr<SegmentHeader> DecodeSegmentHeader(absl::string_view bytes);
 
+// Which of the two copies are whole. `bytes` may end too early.
+std::array<bool, 2> WholeHeaderCopies(absl::string_view bytes);
+
 }  // namespace weir::internal
 
 #endif  // WEIR_FORMAT_SEGMENT_HEADER_H_

@@ -116,4 +116,24 @@ absl::StatusOr<Superblock> DecodeSuperblock(absl::string_view bytes) {
   return absl::DataLossError("no slot of the superblock is whole");
 }
 
+std::array<SlotState, 2> SuperblockSlots(absl::string_view bytes) {
+  std::array<SlotState, 2> states{SlotState::kDamaged, SlotState::kDamaged};
+  for (size_t i = 0; i < states.size(); ++i) {
+    const size_t at = i * kSuperblockSlotBytes;
+    if (at + kSuperblockSlotBytes > bytes.size()) continue;
+    const absl::string_view slot = bytes.substr(at, kSuperblockSlotBytes);
+    const auto magic = Load<uint64_t>(slot.data());
+    if (std::all_of(slot.begin(), slot.end(), [](char c) { return c == 0; })) {
+      states[i] = SlotState::kEmpty;
+    } else if (magic == kMagicReversed) {
+      states[i] = SlotState::kForeign;
+    } else if (ChecksumHolds(slot)) {
+      const bool is_newer = magic == kMagic && Load<uint32_t>(slot.data() + 8) > kFormatVersion;
+      if (is_newer) states[i] = SlotState::kForeign;
+      if (!is_newer && DecodeSlot(slot)) states[i] = SlotState::kWhole;
+    }
+  }
+  return states;
+}
+
 }  // namespace weir::internal

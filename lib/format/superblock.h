@@ -9,6 +9,7 @@
 #ifndef WEIR_FORMAT_SUPERBLOCK_H_
 #define WEIR_FORMAT_SUPERBLOCK_H_
 
+#include <array>
 #include <cstdint>
 #include <string>
 
@@ -53,6 +54,15 @@ std::string EncodeSuperblock(const Superblock& superblock);
 // From the file's bytes: the newest whole slot. kDataLoss if none is; kInvalidArgument for a newer
 // format, another byte order or a file that is no superblock.
 absl::StatusOr<Superblock> DecodeSuperblock(absl::string_view bytes);
+
+// What stands in a slot. A store that was never changed has an empty one.
+enum class SlotState : uint8_t {
+  kWhole,
+  kEmpty,    // zeros
+  kDamaged,  // torn, overwritten, or behind the end of the file
+  kForeign,  // of a newer format or another byte order
+};
+std::array<SlotState, 2> SuperblockSlots(absl::string_view bytes);
 
 }  // namespace weir::internal
 

@@ -294,6 +294,16 @@ absl::Status IndexFile::VerifyEntries(const QueueRun& run) const {
   return absl::OkStatus();
 }
 
+std::vector<absl::Status> IndexFile::FindDamage() const {
+  std::vector<absl::Status> found;
+  for (uint64_t i = 0; i < table_.size(); ++i) {
+    if (absl::Status status = ReadBlock(i).status(); !status.ok()) found.push_back(status);
+  }
+  if (!found.empty()) return found;
+  if (absl::Status status = VerifyAll(); !status.ok()) found.push_back(status);
+  return found;
+}
+
 absl::Status IndexFile::VerifyAll() const {
   ASSIGN_OR_RETURN(const IndexHeader header, ReadHeader());
   ASSIGN_OR_RETURN(const std::vector<uint64_t> table, ReadTable());

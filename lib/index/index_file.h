@@ -72,6 +72,8 @@ class IndexFile {
 
   // Reads the whole file from the disk and checks all that can be checked without the log.
   absl::Status VerifyAll() const;
+  // The same, and every block that is damaged instead of the first.
+  std::vector<absl::Status> FindDamage() const;
 
  private:
   IndexFile(std::string name, std::unique_ptr<File> file, BlockCache* cache)

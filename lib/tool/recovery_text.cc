@@ -44,4 +44,10 @@ std::string DescribeDamage(const DamagedRange& range) {
                       range.reason);
 }
 
+std::string DescribeFinding(const VerifyFinding& finding) {
+  const bool has_end = finding.end > finding.position;
+  return absl::StrCat(finding.file, " at ", finding.position.value(), ": ", finding.what,
+                      has_end ? absl::StrCat(" (up to ", finding.end.value(), ")") : "", "\n");
+}
+
 }  // namespace weir::tool

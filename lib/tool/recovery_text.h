@@ -18,6 +18,9 @@ std::string DescribeDropped(const DroppedOffsets& dropped);
 // "damaged 262144 to 524288: ..."
 std::string DescribeDamage(const DamagedRange& range);
 
+// A line: "00000000000000262144 at 262512: no valid record (up to 262768)".
+std::string DescribeFinding(const VerifyFinding& finding);
+
 }  // namespace weir::tool
 
 #endif  // WEIR_TOOL_RECOVERY_TEXT_H_

@@ -2,10 +2,9 @@
 
 #include <unistd.h>
 
-#include <algorithm>
+#include <cstddef>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
@@ -13,6 +12,7 @@
 #include "tool/diagnostics.h"
 #include "tool/open_store.h"
 #include "tool/output.h"
+#include "tool/recovery_text.h"
 #include "weir/store.h"
 
 namespace weir::tool {
@@ -27,21 +27,8 @@ int RunVerify(const std::string& directory) {
   if (!report.ok()) return Failed(kName, report.status());
 
   Output output(STDOUT_FILENO);
-  for (const VerifyFinding& finding : report->findings) {
-    output.Write(
-        absl::StrCat(finding.file, " at ", finding.position.value(), ": ", finding.what, "\n"));
-  }
-  // What opening gave up on is damage too, should the walk not have met it again.
-  size_t findings = report->findings.size();
-  for (const DamagedRange& range : (*store)->recovery().damage) {
-    const bool is_told = std::any_of(
-        report->findings.begin(), report->findings.end(), [&](const VerifyFinding& finding) {
-          return finding.position >= range.begin && finding.position < range.end;
-        });
-    if (is_told) continue;
-    ++findings;
-    output.Write(absl::StrCat(directory, " at ", range.begin.value(), ": ", range.reason, "\n"));
-  }
+  for (const VerifyFinding& finding : report->findings) output.Write(DescribeFinding(finding));
+  const size_t findings = report->findings.size();
   output.Write(
       absl::StrCat(findings == 0 ? "sound" : absl::StrCat("damaged in ", findings, " places"), ": ",
                    report->records, " records, ", report->messages, " messages, ", report->bytes,
@@ -56,11 +43,13 @@ int RunVerify(const std::string& directory) {
 const Command kVerifyCommand = {
     .name = kName,
     .synopsis = "DIR",
-    .summary = "checks every record and every index file",
+    .summary = "checks every record, index file and header",
     .about =
-        "Reads and checks every record and every index file, and changes nothing. Prints what\n"
-        "is damaged, by file and position in the log. Works on a store that another process\n"
-        "writes. The exit status is 0 if the store is sound and 1 if it is damaged.\n",
+        "Reads and checks every record, every index file, the headers of all segments and the\n"
+        "superblock, and changes nothing. Prints each place that is damaged: the file, the\n"
+        "position in the log, what is wrong, and up to where; of a superblock the place in the\n"
+        "file. Works on a store that another process writes. The exit status is 0 if the store\n"
+        "is sound and 1 if it is damaged.\n",
     .flags = {},
     .run = RunVerify,
 };
