@@ -7,6 +7,17 @@
 #include "format/file_names.h"
 
 namespace weir::internal {
+namespace {
+
+std::string WrittenIn(File& lock_file) {
+  std::string holder(32, '\0');
+  const absl::StatusOr<size_t> got = lock_file.Read(0, absl::MakeSpan(holder));
+  holder.resize(got.ok() ? *got : 0);
+  absl::StripAsciiWhitespace(&holder);
+  return holder.empty() ? "unknown" : holder;
+}
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<DirectoryLock>> DirectoryLock::Take(FileSystem& file_system,
                                                                    Directory& directory) {
@@ -22,12 +33,8 @@ absl::StatusOr<std::unique_ptr<DirectoryLock>> DirectoryLock::Take(FileSystem& f
   const absl::Status locked =
       Without(Protection::kStoreLock) ? absl::OkStatus() : (*file)->TryLock();
   if (absl::IsUnavailable(locked)) {
-    std::string holder(32, '\0');
-    const absl::StatusOr<size_t> got = (*file)->Read(0, absl::MakeSpan(holder));
-    holder.resize(got.ok() ? *got : 0);
-    absl::StripAsciiWhitespace(&holder);
-    return absl::UnavailableError(absl::StrCat("another writer has the store open: process ",
-                                               holder.empty() ? "unknown" : holder));
+    return absl::UnavailableError(
+        absl::StrCat("another writer has the store open: process ", WrittenIn(**file)));
   }
   RETURN_IF_ERROR(locked);
   ASSIGN_OR_RETURN(const FileStatus status, (*file)->Stat());
@@ -51,6 +58,14 @@ absl::StatusOr<bool> DirectoryLock::IsHeld(Directory& directory) {
   if (absl::IsUnavailable(probed)) return true;
   RETURN_IF_ERROR(probed);
   return false;
+}
+
+absl::StatusOr<std::optional<std::string>> DirectoryLock::Holder(Directory& directory) {
+  ASSIGN_OR_RETURN(const bool is_held, IsHeld(directory));
+  if (!is_held) return std::nullopt;
+  ASSIGN_OR_RETURN(const std::unique_ptr<File> file,
+                   directory.Open(kLockFileName, OpenMode::kRead));
+  return WrittenIn(*file);
 }
 
 }  // namespace weir::internal

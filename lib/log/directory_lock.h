@@ -4,6 +4,7 @@
 #define WEIR_LOG_DIRECTORY_LOCK_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -22,6 +23,9 @@ class DirectoryLock {
 
   // True if a writer holds the lock now. False if nobody does or there is no LOCK.
   static absl::StatusOr<bool> IsHeld(Directory& directory);
+  // The process id of who holds it, as he wrote it down ("unknown" if he did not); nullopt if
+  // nobody does. Takes nothing.
+  static absl::StatusOr<std::optional<std::string>> Holder(Directory& directory);
 
   const FileStatus& status() const { return status_; }
 

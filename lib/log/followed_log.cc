@@ -11,6 +11,7 @@
 #include "log/directory_lock.h"
 #include "log/front.h"
 #include "log/front_adoption.h"
+#include "log/header_guess.h"
 #include "log/segment_scanner.h"
 #include "log/superblock_file.h"
 #include "log/tail_scan.h"
@@ -71,7 +72,13 @@ std::shared_ptr<FollowedFront> FollowedLog::front() const {
   return front_;
 }
 
+absl::StatusOr<bool> FollowedLog::HasWriter() {
+  if (at_rest_) return false;  // the lock may be our own
+  return DirectoryLock::IsHeld(*directory_);
+}
+
 absl::StatusOr<Superblock> FollowedLog::LoadSuperblock() {
+  if (at_rest_) return *at_rest_;
   ASSIGN_OR_RETURN(const std::unique_ptr<SuperblockFile> file,
                    SuperblockFile::Load(*directory_, OpenMode::kRead));
   if (file != nullptr) return file->current();
@@ -87,10 +94,21 @@ absl::StatusOr<Superblock> FollowedLog::LoadSuperblock() {
 }
 
 absl::StatusOr<std::unique_ptr<FollowedLog>> FollowedLog::Open(const StoreOptions& options) {
+  return Open(options, nullptr);
+}
+
+absl::StatusOr<std::unique_ptr<FollowedLog>> FollowedLog::OpenAtRest(const StoreOptions& options,
+                                                                     const Superblock& superblock) {
+  return Open(options, &superblock);
+}
+
+absl::StatusOr<std::unique_ptr<FollowedLog>> FollowedLog::Open(const StoreOptions& options,
+                                                               const Superblock* at_rest) {
   const int64_t started = options.clock->MonotonicNanos();
   ASSIGN_OR_RETURN(std::unique_ptr<Directory> directory,
                    options.file_system->OpenDirectory(options.directory, /*create=*/false));
   std::unique_ptr<FollowedLog> log(new FollowedLog(options, std::move(directory)));
+  if (at_rest != nullptr) log->at_rest_ = *at_rest;
   ASSIGN_OR_RETURN(const Superblock superblock, log->LoadSuperblock());
   log->segments_ =
       std::make_unique<Segments>(log->directory_.get(), OpenMode::kRead, superblock.store,
@@ -104,7 +122,10 @@ absl::StatusOr<std::unique_ptr<FollowedLog>> FollowedLog::Open(const StoreOption
     MutexLock lock(log->mutex_);
     log->doorbells_.push_back(std::make_unique<Doorbell>(std::move(bells), true));
   }
-  RETURN_IF_ERROR(log->Refresh());
+  {
+    MutexLock lock(log->refresh_lock_);
+    RETURN_IF_ERROR(log->RefreshLocked(/*is_forced=*/false));
+  }
   log->report_.end = log->ContiguousVisibleEnd();
   log->report_.duration = absl::Nanoseconds(options.clock->MonotonicNanos() - started);
   return log;
@@ -155,13 +176,16 @@ absl::Status FollowedLog::FindFront(const Superblock& superblock, bool has_write
   if (!status.ok() && !IsUnreadable(status)) return status;
   auto found = std::make_shared<FollowedFront>();
   if (memory.ok()) {
-    ASSIGN_OR_RETURN(FrontIdentity identity, Identity(superblock));
-    identity.ring_bytes = (*memory)->ring_bytes();
+    absl::StatusOr<FrontIdentity> identity = Identity(superblock);
+    // Without LOCK nobody can tell whose front it is.
+    if (!identity.ok() && !absl::IsNotFound(identity.status())) return identity.status();
     found->memory = *std::move(memory);
     found->header = reinterpret_cast<FrontHeader*>(found->memory->header());
     found->incarnation = superblock.incarnation;
-    status = identity.ring_bytes == 0 ? absl::DataLossError("the front has no ring")
-                                      : CheckFront(*found->header, identity);
+    if (identity.ok()) identity->ring_bytes = found->memory->ring_bytes();
+    status = !identity.ok()                     ? identity.status()
+             : found->memory->ring_bytes() == 0 ? absl::DataLossError("the front has no ring")
+                                                : CheckFront(*found->header, *identity);
   }
   if (!status.ok()) {
     if (!has_writer) {
@@ -180,7 +204,7 @@ absl::Status FollowedLog::FindFront(const Superblock& superblock, bool has_write
     std::memcpy(copy->header(), found->memory->header(), kFrontHeaderBytes);
     std::memcpy(copy->ring(), found->memory->ring(), ring);
     // A writer that came meanwhile goes on in this front: its open claims are no voids.
-    ASSIGN_OR_RETURN(const bool is_held, DirectoryLock::IsHeld(*directory_));
+    ASSIGN_OR_RETURN(const bool is_held, HasWriter());
     if (is_held) {
       has_writer_.store(true, std::memory_order_release);
       ASSIGN_OR_RETURN(const Superblock again, LoadSuperblock());
@@ -272,17 +296,19 @@ absl::Status FollowedLog::JudgeFiles(const Superblock& superblock) {
 }
 
 absl::Status FollowedLog::Refresh() {
+  if (at_rest_) return absl::OkStatus();
   MutexLock lock(refresh_lock_);
   return RefreshLocked(/*is_forced=*/false);
 }
 
 bool FollowedLog::LookAgain() {
+  if (at_rest_) return false;
   MutexLock lock(refresh_lock_);
   return RefreshLocked(/*is_forced=*/true).ok();
 }
 
 absl::Status FollowedLog::RefreshLocked(bool is_forced) {
-  ASSIGN_OR_RETURN(const bool has_writer, DirectoryLock::IsHeld(*directory_));
+  ASSIGN_OR_RETURN(const bool has_writer, HasWriter());
   ASSIGN_OR_RETURN(const Superblock superblock, LoadSuperblock());
   const bool is_news = superblock.sequence != seen_sequence_ ||
                        has_writer != has_writer_.load(std::memory_order_acquire);
@@ -297,6 +323,11 @@ absl::Status FollowedLog::RefreshLocked(bool is_forced) {
   if (needs_files) {
     std::vector<DamagedRange> missing;
     RETURN_IF_ERROR(segments_->Load(superblock.log_begin, superblock.durable_end, &missing));
+    if (at_rest_) {
+      RETURN_IF_ERROR(GuessHeaders(*segments_, superblock,
+                                   now != nullptr ? now->begin() : LogPosition(0),
+                                   now != nullptr ? now->claimed_end() : LogPosition(0)));
+    }
     for (DamagedRange& range : missing) {
       health_.Raise(Condition::kDamage, range.reason);
       if (seen_sequence_ == 0) report_.damage.push_back(std::move(range));

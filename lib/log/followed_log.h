@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -55,6 +56,11 @@ struct FollowedFront {
 class FollowedLog final : public LogView {
  public:
   static absl::StatusOr<std::unique_ptr<FollowedLog>> Open(const StoreOptions& options);
+  // A log at rest: the caller knows that nobody writes it, and what the superblock says or must
+  // have said. Segments whose header is gone are read as far as their records verify. It is looked
+  // at once, and Refresh() does nothing.
+  static absl::StatusOr<std::unique_ptr<FollowedLog>> OpenAtRest(const StoreOptions& options,
+                                                                 const Superblock& superblock);
 
   // Looks at who writes and how far. Any thread, one at a time.
   absl::Status Refresh();
@@ -96,8 +102,12 @@ class FollowedLog final : public LogView {
         cache_(options.read_cache_bytes),
         health_(nullptr) {}
 
+  static absl::StatusOr<std::unique_ptr<FollowedLog>> Open(const StoreOptions& options,
+                                                           const Superblock* at_rest);
+
   std::shared_ptr<FollowedFront> front() const;
   absl::StatusOr<Superblock> LoadSuperblock();
+  absl::StatusOr<bool> HasWriter();
   absl::StatusOr<FrontIdentity> Identity(const Superblock& superblock);
   absl::Status FindFront(const Superblock& superblock, bool has_writer)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(refresh_lock_);
@@ -112,6 +122,7 @@ class FollowedLog final : public LogView {
 
   const StoreOptions options_;
   const std::unique_ptr<Directory> directory_;
+  std::optional<Superblock> at_rest_;  // constant after Open()
   BlockCache cache_;
   Health health_;
   ReaderSlots reader_slots_;

@@ -16,6 +16,7 @@ void LogScanner::Restart(LogPosition position) {
         return ReadBytes(at, out);
       },
       position, segment_end_, Groups::kMembers);
+  for (const uint64_t incarnation : more_incarnations_) scanner_->AddIncarnation(incarnation);
   position_ = scanner_->position();
 }
 

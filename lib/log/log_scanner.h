@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "log/log_view.h"
@@ -23,11 +24,18 @@ class LogScanner {
   LogScanner(LogView& log, LogPosition from, LogPosition to)
       : log_(log), position_(AlignUp<uint64_t>(from.value(), kRecordAlignment)), to_(to) {}
 
+  // What else may have written, besides what the files say: looked for behind damage.
+  void AddIncarnations(const std::vector<uint64_t>& incarnations) {
+    more_incarnations_.insert(more_incarnations_.end(), incarnations.begin(), incarnations.end());
+  }
+
   // kDamage: `damage` is a range without a valid record; the scan goes on behind it.
   absl::StatusOr<Step> Next(ScannedRecord* record, DamagedRange* damage);
   // Where the next record is looked for.
   LogPosition position() const { return position_; }
   uint64_t bytes_read() const { return bytes_read_; }
+  // Who wrote the record that Next() gave last, which begins at `position`.
+  uint64_t IncarnationAt(LogPosition position) const { return file_->IncarnationAt(position); }
   // What the device said where it did not give what was asked for; OK: it gave all.
   const absl::Status& unread() const { return unread_; }
 
@@ -47,6 +55,7 @@ class LogScanner {
   bool prefers_file_ = false;     // to the front, where somebody overwrote something
   bool may_begin_inside_ = true;  // a record: until the first one is seen
   uint64_t bytes_read_ = 0;
+  std::vector<uint64_t> more_incarnations_;
   absl::Status unread_;
 };
 

@@ -21,6 +21,7 @@
 #include "store/message_plan.h"
 #include "store/message_planner.h"
 #include "store/message_reader.h"
+#include "store/seal_observer.h"
 #include "store/topic_catalogue.h"
 #include "store/topic_totals.h"
 #include "weir/hooks.h"
@@ -68,25 +69,6 @@ class Engine {
   MessageReader& reader() { return reader_; }
 
  private:
-  // Tells the totals of what is sealed.
-  class SealObserver final : public RunObserver {
-   public:
-    explicit SealObserver(TopicTotals* totals) : totals_(totals) {}
-    void OnRun(uint32_t queue_number, uint64_t messages, uint64_t record_bytes) override {
-      totals_->CountRun(queue_number, messages, record_bytes);
-    }
-    void OnSealed(bool succeeded) override {
-      if (succeeded) {
-        totals_->Settle();
-      } else {
-        totals_->Forget();
-      }
-    }
-
-   private:
-    TopicTotals* const totals_;
-  };
-
   explicit Engine(std::unique_ptr<CommitLog> log);
   absl::Status Start();
 

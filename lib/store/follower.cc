@@ -1,5 +1,6 @@
 #include "store/follower.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/status_macros.h"
@@ -13,21 +14,34 @@ constexpr int64_t kRefreshNanos = 20'000'000;
 
 }  // namespace
 
-Follower::Follower(std::unique_ptr<FollowedLog> log)
+Follower::Follower(std::unique_ptr<FollowedLog> log, bool may_write)
     : log_(std::move(log)),
       queues_(&log_->reader_slots(), &entry_lock_),
       catalogue_(&queues_),
       totals_(&catalogue_),
       files_(&log_->directory(), &log_->cache()),
-      indexer_(log_.get(), &queues_, &files_, {&catalogue_, &totals_}, /*observer=*/nullptr,
-               &log_->health()),
+      seal_observer_(&totals_),
+      indexer_(log_.get(), &queues_, &files_, {&catalogue_, &totals_},
+               may_write ? &seal_observer_ : nullptr, &log_->health()),
       reader_({.log = log_.get(), .queues = &queues_, .files = &files_, .indexer = &indexer_},
               &catalogue_),
       clock_(log_->clock()) {}
 
 absl::StatusOr<std::unique_ptr<Follower>> Follower::Open(const StoreOptions& options) {
   ASSIGN_OR_RETURN(std::unique_ptr<FollowedLog> log, FollowedLog::Open(options));
-  std::unique_ptr<Follower> follower(new Follower(std::move(log)));
+  return Open(std::move(log), /*may_write=*/false);
+}
+
+absl::StatusOr<std::unique_ptr<Follower>> Follower::OpenAtRest(const StoreOptions& options,
+                                                               const Superblock& superblock,
+                                                               bool may_write) {
+  ASSIGN_OR_RETURN(std::unique_ptr<FollowedLog> log, FollowedLog::OpenAtRest(options, superblock));
+  return Open(std::move(log), may_write);
+}
+
+absl::StatusOr<std::unique_ptr<Follower>> Follower::Open(std::unique_ptr<FollowedLog> log,
+                                                         bool may_write) {
+  std::unique_ptr<Follower> follower(new Follower(std::move(log), may_write));
   Follower& self = *follower;
   self.files_.SetResolver([&self](LogPosition begin) { return self.indexer_.IdentityOf(begin); });
   Indexer::Report report;
@@ -42,8 +56,17 @@ absl::StatusOr<std::unique_ptr<Follower>> Follower::Open(const StoreOptions& opt
     recovery.damage.push_back(std::move(range));
   }
   recovery.dropped_offsets = NameDropped(self.log_->left_out(), self.catalogue_);
-  self.refreshed_ = options.clock->MonotonicNanos();
+  self.refreshed_ = self.clock_->MonotonicNanos();
   return follower;
+}
+
+absl::Status Follower::RebuildIndexFiles(LogPosition end) {
+  RETURN_IF_ERROR(indexer_.unread());
+  RETURN_IF_ERROR(indexer_.RebuildDamaged());
+  for (;;) {
+    ASSIGN_OR_RETURN(const bool more, indexer_.SealSome(std::min(end, log_->durable_end())));
+    if (!more) return absl::OkStatus();
+  }
 }
 
 absl::Status Follower::CatchUp() {

@@ -14,6 +14,7 @@
 #include "index/indexer.h"
 #include "log/followed_log.h"
 #include "store/message_reader.h"
+#include "store/seal_observer.h"
 #include "store/topic_catalogue.h"
 #include "store/topic_totals.h"
 
@@ -22,6 +23,15 @@ namespace weir::internal {
 class Follower {
  public:
   static absl::StatusOr<std::unique_ptr<Follower>> Open(const StoreOptions& options);
+
+  // The same for a log at rest, see FollowedLog::OpenAtRest(). Only with `may_write` does it write,
+  // and nothing but index files.
+  static absl::StatusOr<std::unique_ptr<Follower>> OpenAtRest(const StoreOptions& options,
+                                                              const Superblock& superblock,
+                                                              bool may_write);
+  // Of a log at rest: computes the index files again that are missing, stale or damaged, of
+  // segments that end at `end` or below.
+  absl::Status RebuildIndexFiles(LogPosition end);
 
   // Brings the indexes up to what can be seen now. Any thread.
   absl::Status CatchUp();
@@ -40,7 +50,9 @@ class Follower {
   RecoveryReport& report() { return log_->report(); }
 
  private:
-  explicit Follower(std::unique_ptr<FollowedLog> log);
+  Follower(std::unique_ptr<FollowedLog> log, bool may_write);
+  static absl::StatusOr<std::unique_ptr<Follower>> Open(std::unique_ptr<FollowedLog> log,
+                                                        bool may_write);
 
   const std::unique_ptr<FollowedLog> log_;
   Mutex entry_lock_;  // what the append lock is for a writer
@@ -48,6 +60,7 @@ class Follower {
   TopicCatalogue catalogue_;
   TopicTotals totals_;
   IndexFiles files_;
+  SealObserver seal_observer_;
   Indexer indexer_;
   MessageReader reader_;
 

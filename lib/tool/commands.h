@@ -14,6 +14,7 @@ extern const Command kReadCommand;
 extern const Command kInfoCommand;
 extern const Command kVerifyCommand;
 extern const Command kDumpCommand;
+extern const Command kRepairCommand;
 
 }  // namespace weir::tool
 

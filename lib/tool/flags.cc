@@ -100,3 +100,5 @@ ABSL_FLAG(bool, follow, false, "Waits at the end for what is appended later.");
 ABSL_FLAG(weir::tool::Format, format, weir::tool::Format::kBody,
           "`body` (the default), `tsv` or `json`.");
 ABSL_FLAG(bool, json, false, "Prints one JSON object.");
+ABSL_FLAG(bool, dry_run, false, "Changes nothing, and prints what would be done.");
+ABSL_FLAG(std::string, to, "", "Where the copy goes (default: DIR with `.repaired` behind it).");

@@ -90,5 +90,7 @@ ABSL_DECLARE_FLAG(weir::tool::AnyNumber, max);
 ABSL_DECLARE_FLAG(bool, follow);
 ABSL_DECLARE_FLAG(weir::tool::Format, format);
 ABSL_DECLARE_FLAG(bool, json);
+ABSL_DECLARE_FLAG(bool, dry_run);
+ABSL_DECLARE_FLAG(std::string, to);
 
 #endif  // WEIR_TOOL_FLAGS_H_

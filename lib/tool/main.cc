@@ -19,8 +19,8 @@
 namespace weir::tool {
 namespace {
 
-const Command* const kCommands[] = {&kAppendCommand, &kReadCommand, &kInfoCommand, &kVerifyCommand,
-                                    &kDumpCommand};
+const Command* const kCommands[] = {&kAppendCommand, &kReadCommand, &kInfoCommand,
+                                    &kVerifyCommand, &kDumpCommand, &kRepairCommand};
 
 std::string Overview() {
   std::string text =
