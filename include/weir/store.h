@@ -111,6 +111,9 @@ struct SegmentInfo {
   LogPosition end;         // of its records
   bool is_sealed = false;  // nothing is appended to it any more
   bool has_index = false;  // its index file is there
+  // The log was cut at `end`, where a power loss or damage had ended it, and goes on in the next
+  // segment. Stays true for ever.
+  bool is_cut = false;
 };
 
 // A description of the store as it is now.

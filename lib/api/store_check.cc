@@ -32,7 +32,8 @@ void Describe(LogView& log, TopicCatalogue& catalogue, Directory& directory, Hea
                               .begin = entry.begin(),
                               .end = std::min(entry.end(), std::max(info->end, entry.begin())),
                               .is_sealed = entry.end() <= info->end && info->end != entry.begin(),
-                              .has_index = has_index});
+                              .has_index = has_index,
+                              .is_cut = entry.cut.has_value()});
   }
   for (const Topic::Entry* const topic : catalogue.All()) {
     info->topics.push_back({.name = topic->name,

@@ -73,7 +73,8 @@ std::string AsText(const MessageStore& store, const absl::optional<std::string>&
   for (const SegmentInfo& segment : info.segments) {
     absl::StrAppend(&text, "  ", segment.file, "  ", segment.begin.value(), " to ",
                     segment.end.value(), segment.is_sealed ? ", sealed" : ", active",
-                    segment.has_index ? ", indexed" : "", "\n");
+                    segment.has_index ? ", indexed" : "",
+                    segment.is_cut ? ", cut: the log goes on in the next one" : "", "\n");
   }
   absl::StrAppend(&text, "topics    ", info.topics.size(), "\n");
   for (const TopicInfo& topic : info.topics) {
@@ -88,9 +89,8 @@ std::string AsText(const MessageStore& store, const absl::optional<std::string>&
       absl::StrAppend(&text, "    and ", queues.size() - kQueuesPrinted, " more\n");
     }
   }
-  for (const std::string& file : info.quarantine) {
-    absl::StrAppend(&text, "quarantine  ", file, "\n");
-  }
+  absl::StrAppend(&text, "quarantine  ", info.quarantine.size(), "\n");
+  for (const std::string& file : info.quarantine) absl::StrAppend(&text, "  ", file, "\n");
   return text;
 }
 
@@ -170,6 +170,7 @@ std::string AsJson(const MessageStore& store, const absl::optional<std::string>&
     json.Number("end", segment.end.value());
     json.Boolean("is_sealed", segment.is_sealed);
     json.Boolean("has_index", segment.has_index);
+    json.Boolean("is_cut", segment.is_cut);
     json.EndObject();
   }
   json.EndArray();
@@ -201,10 +202,12 @@ const Command kInfoCommand = {
     .summary = "says what a store holds and how it is",
     .about =
         "Prints the state of a store, what opening it found, the ends of its log, its\n"
-        "segments, and its topics with their queues. Works on a store that another process\n"
-        "writes: `opening` names it then. Of one whose writer died it says what the next writer\n"
-        "will find. The front is where the newest messages are: `none` if nobody writes and\n"
-        "nothing is left of who did.\n",
+        "segments, its topics with their queues, and the files in quarantine. Works on a store\n"
+        "that another process writes: `opening` names it then. Of one whose writer died it says\n"
+        "what the next writer will find: damaged ranges, and what a power loss took. Of older\n"
+        "recoveries the cuts in the log and what they set aside stay to be seen. The front is\n"
+        "where the newest messages are: `none` if nobody writes and nothing is left of who did.\n"
+        "Damage that opening did not meet is found by `weir verify`, which reads everything.\n",
     .flags = {"json"},
     .run = RunInfo,
 };

@@ -1,4 +1,6 @@
 #include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
 #include <string>
 
 #include "tool/tool_process.h"
@@ -84,6 +86,46 @@ TEST_CASE("info --json is one object") {
   CHECK(Has(info.out, R"({"name":"t","queue_count":1,"messages":2,"bytes":)"));
   CHECK(Has(info.out, R"("queues":[{"queue":0,"first":0,"end":2}])"));
   CHECK(info.out.ends_with("}\n"));
+}
+
+TEST_CASE("info shows damaged ranges and quarantined files, as text and as JSON") {
+  Scratch scratch;
+  REQUIRE(Run({"append", scratch.store(), "--topic=t"}, "before\nneedle-4711\nafter\n").status ==
+          0);
+  CHECK(Has(Run({"info", scratch.store()}).out, "quarantine  0\n"));
+  const std::string file = Damage(scratch.store(), "needle-4711");
+  std::filesystem::create_directory(scratch.store() + "/quarantine");
+  std::ofstream(scratch.store() + "/quarantine/00000000000000001024.cut") << "kept";
+
+  const Outcome info = Run({"info", scratch.store()});
+  CAPTURE(info.out);
+  CHECK(info.status == 0);
+  CHECK(Has(info.out, "state     degraded: "));
+  CHECK(Has(info.out, "  damaged "));
+  CHECK(Has(info.out, "segment " + file + " at +"));
+  CHECK(Has(info.out, "quarantine  1\n  00000000000000001024.cut\n"));
+  const Outcome json = Run({"info", scratch.store(), "--json"});
+  CAPTURE(json.out);
+  CHECK(json.out.starts_with(R"({"state":"degraded","reason":")"));
+  CHECK(Has(json.out, R"("damage":[{"begin":)"));
+  CHECK(Has(json.out, R"("is_cut":false)"));
+  CHECK(Has(json.out, R"("quarantine":["00000000000000001024.cut"])"));
+}
+
+TEST_CASE("info of a store whose front was taken away says that something may be lost") {
+  Scratch scratch;
+  ToolProcess writer({WEIR_TOOL, "append", scratch.store(), "--topic=t", "--ack"});
+  REQUIRE(writer.Feed("line\n"));
+  REQUIRE(writer.WaitForLines(1));
+  writer.Kill();
+  writer.Wait();
+  // A copy lies in another directory, so the front is not its own.
+  const std::string copy = scratch.path("copy");
+  std::filesystem::copy(scratch.store(), copy);
+  const Outcome info = Run({"info", copy});
+  CAPTURE(info.out);
+  CHECK(Has(info.out, "POSSIBLE LOSS"));
+  CHECK(Has(Run({"info", copy, "--json"}).out, R"("possible_loss":true)"));
 }
 
 }  // namespace
