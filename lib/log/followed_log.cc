@@ -281,7 +281,7 @@ absl::Status FollowedLog::JudgeFiles(const Superblock& superblock) {
   }
   report.dropped_bytes = verdict.dropped_bytes;
   report.dropped_records = verdict.dropped_records;
-  if (seen_sequence_ == 0) left_out_ = std::move(verdict.left_out);
+  if (!seen_sequence_) left_out_ = std::move(verdict.left_out);
   // Where recovery would not open, there is still something to read.
   if (!scan.unread.ok()) {
     verdict.damage.push_back({verdict.end, verdict.end, std::string(scan.unread.message())});
@@ -330,7 +330,7 @@ absl::Status FollowedLog::RefreshLocked(bool is_forced) {
     }
     for (DamagedRange& range : missing) {
       health_.Raise(Condition::kDamage, range.reason);
-      if (seen_sequence_ == 0) report_.damage.push_back(std::move(range));
+      if (!seen_sequence_) report_.damage.push_back(std::move(range));
     }
   }
   durable_end_.store(superblock.durable_end.value(), std::memory_order_release);

@@ -114,7 +114,7 @@ class FollowedLog final : public LogView {
   absl::Status RefreshLocked(bool is_forced) ABSL_EXCLUSIVE_LOCKS_REQUIRED(refresh_lock_);
   // What is found after Open() is no part of its report, which others may be reading.
   RecoveryReport& ReportOfOpen() ABSL_EXCLUSIVE_LOCKS_REQUIRED(refresh_lock_) {
-    return seen_sequence_ == 0 ? report_ : later_;
+    return !seen_sequence_ ? report_ : later_;
   }
   absl::Status JudgeFiles(const Superblock& superblock)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(refresh_lock_);
@@ -136,8 +136,8 @@ class FollowedLog final : public LogView {
   std::atomic<uint64_t> published_hint_{0};
 
   Mutex refresh_lock_ ABSL_ACQUIRED_BEFORE(mutex_);
-  RecoveryReport later_ ABSL_GUARDED_BY(refresh_lock_);  // for nobody
-  uint64_t seen_sequence_ ABSL_GUARDED_BY(refresh_lock_) = 0;
+  RecoveryReport later_ ABSL_GUARDED_BY(refresh_lock_);                   // for nobody
+  std::optional<uint64_t> seen_sequence_ ABSL_GUARDED_BY(refresh_lock_);  // none: in Open()
   bool judged_ ABSL_GUARDED_BY(refresh_lock_) = false;
 
   mutable Mutex mutex_;

@@ -229,6 +229,23 @@ TEST_CASE("writers come and go under one reader, which misses nothing and sees n
   }
 }
 
+TEST_CASE("a store that has only its first superblock left is read as any other") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  StoreOptions options = SmallLog(disk, clock);
+  options.front_directory = "private";
+  auto log = OpenLog(options);
+  Append(*log, "one");
+  log->WriteStep();
+  FaultFileSystem after(disk.ProcessDeath());
+  disk.Kill();
+  // What every later one would say, the first does not know; its number is 0.
+  std::string bytes = after.ReadFile("/store/superblock");
+  bytes[kSuperblockSlotBytes + 100] ^= 1;
+  after.WriteFile("/store/superblock", bytes);
+  CHECK(Seen(*Follow(In(after, options))) == Words{"one"});
+}
+
 TEST_CASE("if the front of a dead writer is gone, the files are there and the loss is told") {
   Machine machine;
   auto writer = OpenLog(machine.options());
