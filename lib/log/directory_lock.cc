@@ -1,5 +1,8 @@
 #include "log/directory_lock.h"
 
+#include <string>
+#include <thread>
+
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "base/mutant.h"
@@ -7,6 +10,31 @@
 #include "format/file_names.h"
 
 namespace weir::internal {
+namespace {
+
+// Who has the lock writes its process id a few calls later, so somebody who is refused in between
+// looks so many times before he calls the holder unknown.
+constexpr int kLooks = 1000;
+
+// OK if the lock was to be had, else kUnavailable, naming the holder.
+absl::Status LockOrNameHolder(File& file) {
+  for (int look = 0; look < kLooks; ++look) {
+    const absl::Status locked = file.TryLock();
+    if (!absl::IsUnavailable(locked)) return locked;
+    std::string holder(32, '\0');
+    const absl::StatusOr<size_t> got = file.Read(0, absl::MakeSpan(holder));
+    holder.resize(got.ok() ? *got : 0);
+    absl::StripAsciiWhitespace(&holder);
+    if (!holder.empty()) {
+      return absl::UnavailableError(
+          absl::StrCat("another writer has the store open: process ", holder));
+    }
+    std::this_thread::yield();
+  }
+  return absl::UnavailableError("another writer has the store open: process unknown");
+}
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<DirectoryLock>> DirectoryLock::Take(FileSystem& file_system,
                                                                    Directory& directory) {
@@ -19,17 +47,7 @@ absl::StatusOr<std::unique_ptr<DirectoryLock>> DirectoryLock::Take(FileSystem& f
     }
   }
   if (!file.ok()) return file.status();
-  const absl::Status locked =
-      Without(Protection::kStoreLock) ? absl::OkStatus() : (*file)->TryLock();
-  if (absl::IsUnavailable(locked)) {
-    std::string holder(32, '\0');
-    const absl::StatusOr<size_t> got = (*file)->Read(0, absl::MakeSpan(holder));
-    holder.resize(got.ok() ? *got : 0);
-    absl::StripAsciiWhitespace(&holder);
-    return absl::UnavailableError(absl::StrCat("another writer has the store open: process ",
-                                               holder.empty() ? "unknown" : holder));
-  }
-  RETURN_IF_ERROR(locked);
+  if (!Without(Protection::kStoreLock)) RETURN_IF_ERROR(LockOrNameHolder(**file));
   ASSIGN_OR_RETURN(const FileStatus status, (*file)->Stat());
   if (status.links > 1 && !Without(Protection::kLockLinks)) {
     return absl::FailedPreconditionError(
@@ -40,7 +58,12 @@ absl::StatusOr<std::unique_ptr<DirectoryLock>> DirectoryLock::Take(FileSystem& f
   const std::string text = absl::StrCat(file_system.ProcessId(), "\n");
   (*file)->Truncate(0).IgnoreError();
   (*file)->Write(0, {absl::string_view(text)}).IgnoreError();
-  return std::unique_ptr<DirectoryLock>(new DirectoryLock(*std::move(file), status));
+  return std::unique_ptr<DirectoryLock>(new DirectoryLock(file_system, *std::move(file), status));
+}
+
+DirectoryLock::~DirectoryLock() {
+  // The next holder's process id is not there at once, and this one's must not stand for it.
+  if (file_system_.ProcessId() == process_) file_->Truncate(0).IgnoreError();
 }
 
 absl::StatusOr<bool> DirectoryLock::IsHeld(Directory& directory) {
