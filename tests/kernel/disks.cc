@@ -13,8 +13,9 @@ namespace weir::kernel {
 
 std::vector<DiskKind> DiskKinds(const std::string& scratch) {
   const DiskKind known[] = {
-      {"ext4", "ext4", "mkfs.ext4 -q -F", "errors=continue", 64},
-      {"ext4 without journal", "ext4", "mkfs.ext4 -q -F -O ^has_journal", "errors=continue", 64},
+      {"ext4", "ext4", "mkfs.ext4 -q -F -b 4096", "errors=continue", 64},
+      {"ext4 without journal", "ext4", "mkfs.ext4 -q -F -b 4096 -O ^has_journal", "errors=continue",
+       64},
       {"xfs", "xfs", "mkfs.xfs -q -f", "nouuid", 320},
       {"btrfs", "btrfs", "mkfs.btrfs -q -f", "defaults", 128},
   };

@@ -10,7 +10,7 @@
 #include <mutex>
 #include <string>
 
-#include "weir/file_system.h"
+#include "kernel/passing_file_system.h"
 
 namespace weir::kernel {
 
@@ -30,39 +30,15 @@ class SyncGate {
   uint64_t caught_ = 0;
 };
 
-class HeldSyncs final : public FileSystem {
+class HeldSyncs final : public PassingFileSystem {
  public:
   explicit HeldSyncs(SyncGate* gate) : gate_(gate) {}
 
   absl::StatusOr<std::unique_ptr<Directory>> OpenDirectory(const std::string& path,
                                                            bool create) override;
-  absl::StatusOr<std::unique_ptr<SharedMemory>> CreateShared(const std::string& directory,
-                                                             absl::string_view name,
-                                                             SharedMemorySize size) override {
-    return real_->CreateShared(directory, name, size);
-  }
-  absl::StatusOr<std::unique_ptr<SharedMemory>> OpenShared(const std::string& directory,
-                                                           absl::string_view name,
-                                                           size_t header_bytes,
-                                                           OpenMode mode) override {
-    return real_->OpenShared(directory, name, header_bytes, mode);
-  }
-  absl::Status RemoveShared(const std::string& directory, absl::string_view name) override {
-    return real_->RemoveShared(directory, name);
-  }
-  absl::StatusOr<std::unique_ptr<SharedMemory>> CreatePrivate(SharedMemorySize size) override {
-    return real_->CreatePrivate(size);
-  }
-  absl::Status SharedMemoryOutlivesProcess() override {
-    return real_->SharedMemoryOutlivesProcess();
-  }
-  std::string BootId() override { return real_->BootId(); }
-  uint64_t ProcessId() override { return real_->ProcessId(); }
-  uint64_t RandomBits() override { return real_->RandomBits(); }
 
  private:
   SyncGate* const gate_;
-  FileSystem* const real_ = FileSystem::Posix();
 };
 
 }  // namespace weir::kernel

@@ -164,7 +164,9 @@ absl::Status Ledger::CheckStream(StreamId id, Stream& stream) {
   for (uint32_t sequence = 0; sequence < stream.entries.size(); ++sequence) {
     const Entry& entry = stream.entries[sequence];
     const Identity who{.run = id.first, .producer = id.second, .sequence = sequence};
-    if (entry.found_in == 0 && entry.is_acknowledged && allowances_.may_lose) ++lost_;
+    if (entry.found_in == 0 && entry.is_acknowledged && allowances_.may_lose) {
+      if (lost_++ == 0) first_lost_ = LogPosition(entry.receipt.position);
+    }
     if (entry.found_in == 0 && (entry.is_uncertain || allowances_.may_lose)) continue;
     if (entry.found_in == 0) {
       if (entry.is_acknowledged) return Violation("LOST", who);

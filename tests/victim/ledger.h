@@ -54,6 +54,8 @@ class Ledger {
   // With may_lose: acknowledged and not found; ranges that a read called damaged.
   uint64_t lost() const { return lost_; }
   uint64_t damages() const { return damages_; }
+  // Where the first of the lost was said to be.
+  LogPosition first_lost() const { return first_lost_; }
 
  private:
   struct Entry {
@@ -93,6 +95,7 @@ class Ledger {
   uint64_t voids_ = 0;
   uint64_t lost_ = 0;
   uint64_t damages_ = 0;
+  LogPosition first_lost_;
 };
 
 }  // namespace weir::victim
