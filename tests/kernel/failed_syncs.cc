@@ -25,13 +25,18 @@
 #include "support/random.h"
 #include "weir/store.h"
 
-ABSL_FLAG(uint64_t, count, 3, "How many disks at least.");
+ABSL_FLAG(uint64_t, count, 12, "How many disks at least.");
 
 namespace weir::kernel {
 namespace {
 
 namespace fs = std::filesystem;
 using testing::Random;
+
+// Half of the disks fail under the first segments, whose space was never written before.
+uint64_t SpareKib(Random& random) {
+  return random.OneIn(2) ? 128 + random.Below(512) : 256 + random.Below(4096);
+}
 
 // An image mounted at PLACE/disk, on a tmpfs at PLACE/medium.
 class FailingDisk {
@@ -123,7 +128,7 @@ absl::Status RunCase(const Workplace& workplace, const DiskKind& kind, Random& r
   const std::string place = workplace / "failing";
   fs::create_directories(place + "/front");
   FailingDisk disk(kind, place);
-  if (auto status = disk.Make(256 + random.Below(4096)); !status.ok()) return status;
+  if (auto status = disk.Make(SpareKib(random)); !status.ok()) return status;
   victim::VictimOptions options;
   options.store.directory = place + "/disk/store";
   options.store.front_directory = place + "/front";

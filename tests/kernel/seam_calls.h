@@ -19,6 +19,10 @@ inline constexpr std::array<std::string_view, 23> kSeamCalls = {
     // io/file_lock, io/file_descriptor, io/mirrored_ring
     "fcntl", "close", "mmap", "munmap", "madvise"};
 
+// Those of them that may name a file by its path, and not by a descriptor: a directory is opened or
+// made, and all the rest is done in it.
+inline constexpr std::array<std::string_view, 3> kSeamPathCalls = {"open", "openat", "mkdir"};
+
 }  // namespace weir::kernel
 
 #endif  // WEIR_TESTS_KERNEL_SEAM_CALLS_H_

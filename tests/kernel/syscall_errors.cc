@@ -82,6 +82,19 @@ std::string LineWith(const std::string& text, std::string_view what) {
   return "";
 }
 
+template <typename Names>
+bool IsAmong(const Names& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+bool IsSeamCall(const TracedCall& call) {
+  const bool has_descriptor =
+      !absl::StrContains(call.line, "AT_FDCWD") && call.name != "open" && call.name != "mkdir";
+  const bool is_directory = call.name == "mkdir" || absl::StrContains(call.line, "O_DIRECTORY");
+  return has_descriptor ? IsAmong(kSeamCalls, call.name)
+                        : is_directory && IsAmong(kSeamPathCalls, call.name);
+}
+
 // One store in the workplace, and the victims that work on it under strace.
 class Place {
  public:
@@ -135,9 +148,8 @@ absl::StatusOr<std::vector<TracedCall>> TraceOne(const Workplace& workplace, uin
   std::vector<TracedCall> calls = CallsOn(place.log(), kBegin, place.path());
   if (calls.size() < 100) return absl::InternalError("the trace shows next to nothing");
   for (const TracedCall& call : calls) {
-    const bool is_known =
-        std::find(kSeamCalls.begin(), kSeamCalls.end(), call.name) != kSeamCalls.end();
-    if (!is_known) return absl::InternalError(absl::StrCat("a call beside the seam: ", call.line));
+    if (!IsSeamCall(call))
+      return absl::InternalError(absl::StrCat("a call beside the seam: ", call.line));
   }
   if (absl::Status status = Examine(place.options(), ledger); !status.ok()) return status;
   return calls;
@@ -176,19 +188,24 @@ std::optional<absl::Status> Inject(const Workplace& workplace, uint64_t seed,
   return status;
 }
 
-// Victim `round`, with each of its calls failed.
-void FailCallsOf(const Workplace& workplace, Harness& harness, uint64_t round) {
+// Victim `round`, with each of its calls failed. False if it does not do what it should without
+// that.
+bool FailCallsOf(const Workplace& workplace, Harness& harness, uint64_t round) {
   const uint64_t seed = harness.seed() + round;
   uint64_t number = round * kCasesPerVictim;
   const auto calls = TraceOne(workplace, seed, /*has_threads=*/false, /*is_private=*/false);
-  if (!calls.ok()) return harness.Note(number, "a traced run", calls.status());
+  if (!calls.ok()) {
+    harness.Note(number, "a traced run", calls.status());
+    return false;
+  }
   for (const Injection& injection : InjectionsInto(*calls)) {
     ++number;
-    if (harness.is_done()) return;
+    if (harness.is_done()) break;
     if (!harness.Wants(number)) continue;
     const auto status = Inject(workplace, seed, injection);
     if (status.has_value()) harness.Note(number, injection.text(), *status);
   }
+  return true;
 }
 
 int Run(const Workplace& workplace) {
@@ -203,8 +220,8 @@ int Run(const Workplace& workplace) {
   }
   for (uint64_t round = harness.first() / kCasesPerVictim; !harness.is_done(); ++round) {
     const uint64_t before = harness.count();
-    FailCallsOf(workplace, harness, round);
-    if (harness.is_single() || harness.count() == before) break;
+    if (!FailCallsOf(workplace, harness, round) || harness.is_single() || harness.count() == before)
+      break;
   }
   return harness.Report();
 }
