@@ -20,14 +20,16 @@ std::vector<DiskKind> DiskKinds(const std::string& scratch) {
       {"btrfs", "btrfs", "mkfs.btrfs -q -f", "defaults", 128},
   };
   std::vector<DiskKind> kinds;
+  if (!MountTmpfs(scratch + "/probe_medium", "1g").ok()) return kinds;
   for (const DiskKind& kind : known) {
-    const std::string image = scratch + "/probe.img";
+    const std::string image = scratch + "/probe_medium/image";
     const std::string mounted = scratch + "/probe";
     const bool can = MakeImage(kind, image, kind.megabytes_min).ok() &&
                      MountImage(kind, image, mounted).ok() && Unmount(mounted).ok();
     std::filesystem::remove(image);
     if (can) kinds.push_back(kind);
   }
+  Unmount(scratch + "/probe_medium").IgnoreError();
   return kinds;
 }
 

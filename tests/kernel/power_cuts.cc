@@ -38,10 +38,13 @@ constexpr uint64_t kHostMegabytes = 1536;
 // Mounts what can clone files; its name, or none.
 std::optional<std::string> MountHost(const Workplace& workplace,
                                      const std::vector<DiskKind>& kinds) {
+  // On a mount of its own: one that holds the image of another below itself would keep both alive
+  // when the namespace ends with a process that was killed.
+  if (!MountTmpfs(workplace / "medium", "1536m").ok()) return std::nullopt;
   for (const char* type : {"btrfs", "xfs"}) {
     for (const DiskKind& kind : kinds) {
       if (kind.type != type) continue;
-      const std::string image = workplace / "host.img";
+      const std::string image = workplace / "medium/host.img";
       if (!MakeImage(kind, image, kHostMegabytes).ok()) continue;
       if (!MountImage(kind, image, workplace / "host").ok()) continue;
       const bool can_clone = RunCommand(absl::StrCat("cd ", workplace / "host",
