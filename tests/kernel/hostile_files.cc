@@ -140,7 +140,10 @@ absl::Status ExamineRest(StoreOptions options, victim::Ledger& ledger, absl::Sta
   const auto store = MessageStore::Open(options);
   *refused = store.status();
   if (!store.ok()) return absl::OkStatus();
-  if (absl::Status status = ledger.CheckNew(**store); !status.ok()) return status;
+  const absl::Status checked = ledger.CheckNew(**store);
+  // A read says what the file system says; who may not open a file sees it when he may.
+  if (absl::IsPermissionDenied(checked)) *refused = checked;
+  if (!checked.ok()) return refused->ok() ? checked : absl::OkStatus();
   const RecoveryReport& recovery = (*store)->recovery();
   const bool is_told = !recovery.damage.empty() || recovery.possible_loss ||
                        recovery.dropped_records > 0 || ledger.damages() > 0 ||
