@@ -1,7 +1,6 @@
 #include "log/directory_lock.h"
 
 #include <string>
-#include <thread>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
@@ -14,7 +13,7 @@ namespace {
 
 // Who has the lock writes its process id a few calls later, so somebody who is refused in between
 // looks so many times before he calls the holder unknown.
-constexpr int kLooks = 1000;
+constexpr int kLooks = 5000;
 
 // OK if the lock was to be had, else kUnavailable, naming the holder.
 absl::Status LockOrNameHolder(File& file) {
@@ -29,7 +28,6 @@ absl::Status LockOrNameHolder(File& file) {
       return absl::UnavailableError(
           absl::StrCat("another writer has the store open: process ", holder));
     }
-    std::this_thread::yield();
   }
   return absl::UnavailableError("another writer has the store open: process unknown");
 }
