@@ -164,7 +164,10 @@ absl::Status CommitLog::Close() {
   }
   doorbell_->RingAll();
   // Others may open now. After a failed close the front is still ours until this object goes.
-  if (status.ok()) lock_.reset();
+  if (status.ok()) {
+    superblock_->Release();
+    lock_.reset();
+  }
   health_.Raise(Condition::kClosed, "closed");
   health_.TellListener();
   return status;

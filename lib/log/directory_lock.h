@@ -21,6 +21,9 @@ class DirectoryLock {
   static absl::StatusOr<std::unique_ptr<DirectoryLock>> Take(FileSystem& file_system,
                                                              Directory& directory);
 
+  // Takes the process id out of the file again, unless this is a forked child's copy.
+  ~DirectoryLock();
+
   // True if a writer holds the lock now. False if nobody does or there is no LOCK.
   static absl::StatusOr<bool> IsHeld(Directory& directory);
   // The process id of who holds it, as he wrote it down ("unknown" if he did not); nullopt if
@@ -30,9 +33,14 @@ class DirectoryLock {
   const FileStatus& status() const { return status_; }
 
  private:
-  DirectoryLock(std::unique_ptr<File> file, FileStatus status)
-      : file_(std::move(file)), status_(status) {}
+  DirectoryLock(FileSystem& file_system, std::unique_ptr<File> file, FileStatus status)
+      : file_system_(file_system),
+        process_(file_system.ProcessId()),
+        file_(std::move(file)),
+        status_(status) {}
 
+  FileSystem& file_system_;
+  const uint64_t process_;
   const std::unique_ptr<File> file_;
   const FileStatus status_;
 };

@@ -85,6 +85,8 @@ absl::StatusOr<StoreDirectory> OpenStoreDirectory(const StoreOptions& options) {
   if (opened.superblock == nullptr) {
     ASSIGN_OR_RETURN(opened.superblock,
                      SuperblockFile::Create(directory, FirstSuperblock(options)));
+  } else if (!Without(Protection::kStoreLock)) {
+    RETURN_IF_ERROR(opened.superblock->TryLock());
   }
   ASSIGN_OR_RETURN(const FileStatus status, opened.superblock->Stat());
   if (status.links > 1 && !Without(Protection::kSuperblockLinks)) {

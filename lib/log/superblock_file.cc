@@ -58,6 +58,7 @@ absl::StatusOr<std::unique_ptr<File>> SuperblockFile::WriteAnew(Directory& direc
   const absl::Status removed = directory.Remove(temporary);
   if (!removed.ok() && !absl::IsNotFound(removed)) return removed;
   ASSIGN_OR_RETURN(std::unique_ptr<File> file, directory.Open(temporary, OpenMode::kCreate));
+  RETURN_IF_ERROR(file->TryLock());
   RETURN_IF_ERROR(file->Allocate(kSuperblockBytes));
   const std::string slot = EncodeSuperblock(superblock);
   RETURN_IF_ERROR(
@@ -81,8 +82,18 @@ absl::StatusOr<std::unique_ptr<SuperblockFile>> SuperblockFile::Create(
       new SuperblockFile(directory, std::move(file), 0, superblock));
 }
 
+absl::Status SuperblockFile::TryLock() {
+  MutexLock lock(mutex_);
+  const absl::Status locked = file_->TryLock();
+  if (!absl::IsUnavailable(locked)) return locked;
+  return absl::UnavailableError(
+      absl::StrCat("another writer has the store open, and LOCK is not the file that it locked: ",
+                   locked.message()));
+}
+
 absl::Status SuperblockFile::Update(const std::function<void(Superblock&)>& change) {
   MutexLock lock(mutex_);
+  if (file_ == nullptr) return absl::FailedPreconditionError("closed");
   Superblock next = current_;
   change(next);
   ++next.sequence;

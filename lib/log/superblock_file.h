@@ -29,6 +29,15 @@ class SuperblockFile {
   static absl::StatusOr<std::unique_ptr<SuperblockFile>> Create(Directory& directory,
                                                                 const Superblock& superblock);
 
+  // Takes the lock that the file made by Create() or written anew has from the start. LOCK says who
+  // may write; this finds a writer whose LOCK somebody removed. kUnavailable if there is one.
+  absl::Status TryLock();
+  // Gives the lock and the file back; Update() and Stat() are refused from then on.
+  void Release() {
+    MutexLock lock(mutex_);
+    file_.reset();
+  }
+
   Superblock current() const {
     MutexLock lock(mutex_);
     return current_;
@@ -40,6 +49,7 @@ class SuperblockFile {
 
   absl::StatusOr<FileStatus> Stat() {
     MutexLock lock(mutex_);
+    if (file_ == nullptr) return absl::FailedPreconditionError("closed");
     return file_->Stat();
   }
 

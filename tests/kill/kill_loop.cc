@@ -19,7 +19,6 @@
 #include <memory>
 #include <random>
 #include <string>
-#include <vector>
 
 #include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
@@ -28,24 +27,17 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/time.h"
-#include "kill/ledger.h"
-#include "kill/victim.h"
-#include "kill/victim_process.h"
 #include "torture/report.h"
+#include "victim/ledger.h"
+#include "victim/victim.h"
+#include "victim/victim_process.h"
 #include "weir/store.h"
 
 ABSL_FLAG(uint32_t, kills, 300, "How often to kill.");
 ABSL_FLAG(uint64_t, seed, 0, "Chooses sizes, moments and messages; 0: another one each time.");
 ABSL_FLAG(std::string, directory, "", "Where the stores lie; default: a temporary directory.");
 
-// Between this program and the copies of itself that it kills.
-ABSL_FLAG(int, report_descriptor, -1, "Internal.");
-ABSL_FLAG(uint32_t, run, 0, "Internal.");
-ABSL_FLAG(uint64_t, segment_bytes, 0, "Internal.");
-ABSL_FLAG(uint64_t, front_bytes, 0, "Internal.");
-ABSL_FLAG(std::string, front_directory, "", "Internal.");
-
-namespace weir::kill {
+namespace weir::victim {
 namespace {
 
 constexpr uint32_t kKillsPerStore = 25;
@@ -80,7 +72,7 @@ class Campaign {
   absl::Status KillOnce() {
     ++run_;
     bool is_open = false;
-    VictimProcess victim(Arguments(), [&](const Event& event) { Listen(event, is_open); });
+    VictimProcess victim(Victim(), [&](const Event& event) { Listen(event, is_open); });
     const bool dies_in_recovery = Below(4) == 0;
     const EventKind start = dies_in_recovery ? EventKind::kOpening : EventKind::kOpened;
     const auto patience_ends = std::chrono::steady_clock::now() + kPatience;
@@ -136,14 +128,7 @@ class Campaign {
  private:
   uint32_t Below(uint32_t bound) { return static_cast<uint32_t>(random_() % bound); }
 
-  std::vector<std::string> Arguments() const {
-    return {absl::StrCat("--seed=", seed_),
-            absl::StrCat("--run=", run_),
-            absl::StrCat("--directory=", options_.directory),
-            absl::StrCat("--segment_bytes=", options_.segment_bytes),
-            absl::StrCat("--front_bytes=", options_.front_bytes),
-            absl::StrCat("--front_directory=", options_.front_directory)};
-  }
+  VictimOptions Victim() const { return {.store = options_, .seed = seed_, .run = run_}; }
 
   void Listen(const Event& event, bool& is_open) {
     if (event.kind == EventKind::kAcknowledged) ledger_.Record(run_, event);
@@ -229,24 +214,11 @@ int RunLoop() {
   return testing::ReportTorture("kills", kills, kills, 0);
 }
 
-int RunAsVictim() {
-  VictimOptions options;
-  options.store.directory = absl::GetFlag(FLAGS_directory);
-  options.store.segment_bytes = absl::GetFlag(FLAGS_segment_bytes);
-  options.store.front_bytes = absl::GetFlag(FLAGS_front_bytes);
-  options.store.front_directory = absl::GetFlag(FLAGS_front_directory);
-  options.seed = absl::GetFlag(FLAGS_seed);
-  options.run = absl::GetFlag(FLAGS_run);
-  options.report_descriptor = absl::GetFlag(FLAGS_report_descriptor);
-  return RunVictim(options);
-}
-
 }  // namespace
-}  // namespace weir::kill
+}  // namespace weir::victim
 
 int main(int argc, char* argv[]) {
   absl::SetProgramUsageMessage("kill_loop [--kills=N] [--seed=S] [--directory=D]");
   absl::ParseCommandLine(argc, argv);
-  const bool is_victim = absl::GetFlag(FLAGS_report_descriptor) >= 0;
-  return is_victim ? weir::kill::RunAsVictim() : weir::kill::RunLoop();
+  return weir::victim::RunLoop();
 }

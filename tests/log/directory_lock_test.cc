@@ -55,6 +55,45 @@ TEST_CASE("the next writer's process stands in LOCK, however long the last one's
   CHECK(disk.ReadFile("/store/LOCK") == "7\n");
 }
 
+TEST_CASE(
+    "who gives the store back takes its process out of LOCK, so it never stands for the next") {
+  FaultFileSystem disk;
+  disk.SetProcessId(7);
+  const auto directory = OpenStore(disk);
+  auto lock = TakeLock(disk, *directory);
+  CHECK(disk.ReadFile("/store/LOCK") == "7\n");
+
+  SECTION("in the process that took it") {
+    lock.reset();
+    CHECK(disk.ReadFile("/store/LOCK").empty());
+  }
+  SECTION("and not in a forked child, which has a copy") {
+    disk.SetProcessId(8);
+    lock.reset();
+    CHECK(disk.ReadFile("/store/LOCK") == "7\n");
+  }
+}
+
+TEST_CASE("who is refused before the holder wrote its process waits for it") {
+  FaultFileSystem disk;
+  const auto rival = disk.AnotherProcess();
+  const auto directory = OpenStore(disk);
+  auto lock = OpenStore(*rival)->Open("LOCK", OpenMode::kCreate);
+  REQUIRE(lock.ok());
+  REQUIRE((*lock)->TryLock().ok());
+  int looks = 0;
+  disk.SetHook([&](const Operation& operation) {
+    if (operation.kind != OperationKind::kRead || ++looks != 3) return;
+    CHECK((*lock)->Write(0, {absl::string_view("99\n")}).ok());
+  });
+
+  const absl::Status refused = DirectoryLock::Take(disk, *directory).status();
+
+  disk.SetHook(nullptr);
+  CHECK(absl::IsUnavailable(refused));
+  CHECK(refused.message().find("process 99") != absl::string_view::npos);
+}
+
 TEST_CASE("a lock is taken although nobody can say so in the file") {
   FaultFileSystem disk;
   const auto directory = OpenStore(disk);

@@ -184,6 +184,32 @@ TEST_CASE("a second writer is refused and told which process has the store") {
   CHECK(OpenStatus(options).ok());
 }
 
+TEST_CASE("a writer whose LOCK was removed is still the only one, until it ends") {
+  Machine machine;
+  auto first = OpenStoreDirectory(machine.options());
+  REQUIRE(first.ok());
+  const auto second = machine.disk.AnotherProcess();
+  StoreOptions options = machine.options();
+  options.file_system = second.get();
+
+  SECTION("with the superblock that it opened") {}
+  SECTION("with one that was written anew since") {
+    machine.disk.Inject(
+        InputOutputError({.kind = OperationKind::kSync, .name_contains = "superblock"}));
+    REQUIRE(first->superblock->Update([](Superblock&) {}).ok());
+    REQUIRE(machine.disk.ListFiles("/store").front() != "superblock");
+  }
+  machine.disk.RemoveFile("/store/LOCK");
+  const absl::Status refused = OpenStatus(options);
+  CHECK(absl::IsUnavailable(refused));
+  CHECK(Says(refused, "LOCK"));
+  // The refused one made a LOCK anew; that one is nobody's either.
+  CHECK(absl::IsUnavailable(OpenStatus(options)));
+
+  first = absl::CancelledError("closed");
+  CHECK(OpenStatus(options).ok());
+}
+
 TEST_CASE("files of ours that never got their name are removed, and nobody else's") {
   Machine machine;
   machine.MakeStore();

@@ -1,13 +1,12 @@
-#include "kill/ledger.h"
+#include "victim/ledger.h"
 
 #include <bit>
 #include <optional>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
-#include "kill/victim.h"
 
-namespace weir::kill {
+namespace weir::victim {
 namespace {
 
 absl::Status Violation(absl::string_view rule, const Identity& identity) {
@@ -21,6 +20,10 @@ void Ledger::Record(uint32_t run, const Event& event) {
   std::vector<Entry>& entries = streams_[{run, event.producer}].entries;
   if (entries.size() <= event.sequence) entries.resize(event.sequence + 1);
   Entry& entry = entries[event.sequence];
+  if (event.kind == EventKind::kUncertain) {
+    entry.is_uncertain = true;
+    return;
+  }
   if (!entry.is_acknowledged) ++acknowledged_;
   entry.is_acknowledged = true;
   entry.receipt = event;
@@ -43,7 +46,7 @@ absl::Status Ledger::CheckAll(MessageStore& store) {
     for (Entry& entry : stream.entries) entry.found_in = 0;
   }
   queues_ = {};
-  found_ = voids_ = 0;
+  found_ = voids_ = lost_ = damages_ = 0;
   if (absl::Status status = CheckNew(store); !status.ok()) return status;
   if (found_ < found_before) return absl::DataLossError("messages that were seen are gone");
 
@@ -69,7 +72,11 @@ absl::Status Ledger::CheckQueue(MessageStore& store, uint32_t number) {
     if (result->outcome() == ReadOutcome::kNoSuchQueue && queue.next == QueueOffset(0)) {
       return absl::OkStatus();
     }
-    if (result->outcome() != ReadOutcome::kFound && result->outcome() != ReadOutcome::kNoMatch) {
+    if (result->outcome() == ReadOutcome::kDamaged && allowances_.may_lose) {
+      ++damages_;
+      if (result->next_offset() <= queue.next) return absl::InternalError("damage without an end");
+    } else if (result->outcome() != ReadOutcome::kFound &&
+               result->outcome() != ReadOutcome::kNoMatch) {
       return absl::DataLossError(absl::StrCat(
           TopicOf(number), " queue ", QueueIdOf(number), " offset ", queue.next.value(), ": ",
           ReadOutcomeName(result->outcome()), result->damage() ? result->damage()->reason : ""));
@@ -104,7 +111,7 @@ absl::Status Ledger::CheckMessage(const MessageView& message, uint32_t queue_num
   Stream& stream = streams_[{identity->run, identity->producer}];
   if (stream.is_checked) return Violation("a phantom of a run that was over", *identity);
   // More than this is a phantom too; CheckStream() counts exactly.
-  if (identity->sequence > stream.entries.size() + kInFlightMax) {
+  if (identity->sequence > stream.entries.size() + allowances_.unconfirmed_max) {
     return Violation("a phantom", *identity);
   }
   if (stream.entries.size() <= identity->sequence) stream.entries.resize(identity->sequence + 1);
@@ -157,13 +164,20 @@ absl::Status Ledger::CheckStream(StreamId id, Stream& stream) {
   for (uint32_t sequence = 0; sequence < stream.entries.size(); ++sequence) {
     const Entry& entry = stream.entries[sequence];
     const Identity who{.run = id.first, .producer = id.second, .sequence = sequence};
+    if (entry.found_in == 0 && entry.is_acknowledged && allowances_.may_lose) {
+      if (lost_++ == 0) first_lost_ = LogPosition(entry.receipt.position);
+    }
+    if (entry.found_in == 0 && (entry.is_uncertain || allowances_.may_lose)) continue;
     if (entry.found_in == 0) {
       if (entry.is_acknowledged) return Violation("LOST", who);
       is_over = true;
       continue;
     }
     if (is_over) return Violation("an earlier one is missing", who);
-    if (!entry.is_acknowledged && ++unconfirmed > kInFlightMax) return Violation("a phantom", who);
+    const bool is_unconfirmed = !entry.is_acknowledged && !entry.is_uncertain;
+    if (is_unconfirmed && ++unconfirmed > allowances_.unconfirmed_max) {
+      return Violation("a phantom", who);
+    }
     if (absl::Status status = CheckEntry(stream, entry); !status.ok()) return status;
   }
   return absl::OkStatus();
@@ -174,8 +188,9 @@ absl::Status Ledger::CheckEntry(const Stream& stream, const Entry& entry) const 
   const bool is_placed = identity.is_in_all == 1 ? entry.found_in == identity.queues
                                                  : std::has_single_bit(entry.found_in) &&
                                                        (entry.found_in & ~identity.queues) == 0;
-  if (!is_placed) return Violation("not in the queues that it was sent to", identity);
-  for (uint32_t i = 0; i < identity.batch_count; ++i) {
+  if (!is_placed && !allowances_.may_lose)
+    return Violation("not in the queues that it was sent to", identity);
+  for (uint32_t i = 0; i < identity.batch_count && !allowances_.may_lose; ++i) {
     const uint32_t member = identity.batch_first + i;
     if (member >= stream.entries.size() || stream.entries[member].found_in == 0) {
       return Violation("part of a torn batch", identity);
@@ -185,7 +200,7 @@ absl::Status Ledger::CheckEntry(const Stream& stream, const Entry& entry) const 
   if (entry.receipt.position != entry.position.value()) {
     return Violation("at another position than acknowledged", identity);
   }
-  if ((entry.found_in & (1u << entry.receipt.queue)) == 0) {
+  if ((entry.found_in & (1u << entry.receipt.queue)) == 0 && !allowances_.may_lose) {
     return Violation("in another queue than acknowledged", identity);
   }
   if (entry.receipt.body_hash != HashOf(BodyOf(identity))) {
@@ -221,4 +236,4 @@ absl::Status Ledger::CheckLogOrder(MessageStore& store, absl::string_view topic,
                                           " messages and the queues give ", wanted));
 }
 
-}  // namespace weir::kill
+}  // namespace weir::victim

@@ -1,8 +1,8 @@
 // Who a message of the kill loop is. Its body tells, and can be checked without knowing anything
 // else: a header, then bytes that follow from the header. Nothing that was not sent looks like it.
 
-#ifndef WEIR_TESTS_KILL_BODY_H_
-#define WEIR_TESTS_KILL_BODY_H_
+#ifndef WEIR_TESTS_VICTIM_BODY_H_
+#define WEIR_TESTS_VICTIM_BODY_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -13,7 +13,7 @@
 #include "absl/strings/string_view.h"
 #include "weir/message.h"
 
-namespace weir::kill {
+namespace weir::victim {
 
 // The queues of the two topics, counted through.
 inline constexpr uint32_t kAlphaQueues = 4;
@@ -51,6 +51,6 @@ uint64_t HashOf(absl::string_view bytes);
 std::string KeyOf(const Identity& identity);
 std::string OrderingKeyOf(uint32_t producer);
 
-}  // namespace weir::kill
+}  // namespace weir::victim
 
-#endif  // WEIR_TESTS_KILL_BODY_H_
+#endif  // WEIR_TESTS_VICTIM_BODY_H_

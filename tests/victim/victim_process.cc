@@ -1,4 +1,4 @@
-#include "kill/victim_process.h"
+#include "victim/victim_process.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -10,18 +10,26 @@
 #include <csignal>
 #include <cstring>
 #include <ctime>
+#include <filesystem>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 
-namespace weir::kill {
+namespace weir::victim {
 
-VictimProcess::VictimProcess(std::vector<std::string> arguments,
+VictimProcess::VictimProcess(const VictimOptions& options,
                              std::function<void(const Event&)> listener)
+    : VictimProcess(options, std::move(listener), Start{}) {}
+
+VictimProcess::VictimProcess(const VictimOptions& options,
+                             std::function<void(const Event&)> listener, const Start& start)
     : listener_(std::move(listener)) {
   int pipe[2];
   if (::pipe2(pipe, O_CLOEXEC) != 0) return;
-  arguments.insert(arguments.begin(), "kill_loop");
+  std::vector<std::string> arguments = start.wrapper;
+  arguments.push_back(std::filesystem::read_symlink("/proc/self/exe").parent_path() /
+                      "store_victim");
+  for (std::string& argument : ArgumentsOf(options)) arguments.push_back(std::move(argument));
   arguments.push_back(absl::StrCat("--report_descriptor=", pipe[1]));
   std::vector<char*> words;
   for (std::string& argument : arguments) words.push_back(argument.data());
@@ -31,7 +39,8 @@ VictimProcess::VictimProcess(std::vector<std::string> arguments,
   if (pid_ == 0) {
     // A fresh image: the victim shall not inherit threads or memory of our own store.
     ::fcntl(pipe[1], F_SETFD, 0);
-    ::execv("/proc/self/exe", words.data());
+    if (start.prepare) start.prepare();
+    ::execvp(words[0], words.data());
     ::_exit(127);
   }
   ::close(pipe[1]);
@@ -47,14 +56,18 @@ VictimProcess::~VictimProcess() {
 }
 
 bool VictimProcess::Listen(Moment until, std::optional<EventKind> kind) {
+  return ListenUntil(until, [&] { return kind && last_kind_ && *last_kind_ >= *kind; });
+}
+
+bool VictimProcess::ListenUntil(Moment until, const std::function<bool()>& is_enough) {
   for (;;) {
+    if (is_enough()) return true;
     const std::chrono::nanoseconds left = until - std::chrono::steady_clock::now();
     if (left.count() <= 0) return true;
     const timespec timeout{left.count() / 1'000'000'000, left.count() % 1'000'000'000};
     pollfd report{report_, POLLIN, 0};
     if (::ppoll(&report, 1, &timeout, nullptr) <= 0) continue;
     if (!ReadEvents()) return false;
-    if (kind && last_kind_ && *last_kind_ >= *kind) return true;
   }
 }
 
@@ -63,14 +76,33 @@ absl::Status VictimProcess::Kill() {
   ::kill(pid_, SIGKILL);
   while (ReadEvents()) {
   }
+  const int status = Reap();
+  if (status == -SIGKILL) return absl::OkStatus();
+  return absl::InternalError(status < 0
+                                 ? absl::StrCat("the victim died of signal ", -status)
+                                 : absl::StrCat("the victim ended by itself with status ", status));
+}
+
+void VictimProcess::AskToEnd() {
+  if (pid_ > 0) ::kill(pid_, SIGTERM);
+}
+
+absl::StatusOr<int> VictimProcess::Wait(Moment until) {
+  if (pid_ <= 0) return absl::UnavailableError("the victim could not be started");
+  if (ListenUntil(until, [] { return false; })) {
+    ::kill(pid_, SIGKILL);
+    Reap();
+    return absl::DeadlineExceededError("the victim hangs");
+  }
+  return Reap();
+}
+
+int VictimProcess::Reap() {
   int status = 0;
-  ::waitpid(pid_, &status, 0);
+  while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+  }
   pid_ = -1;
-  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) return absl::OkStatus();
-  return absl::InternalError(
-      WIFSIGNALED(status)
-          ? absl::StrCat("the victim died of signal ", WTERMSIG(status))
-          : absl::StrCat("the victim ended by itself with status ", WEXITSTATUS(status)));
+  return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
 }
 
 bool VictimProcess::ReadEvents() {
@@ -90,4 +122,4 @@ bool VictimProcess::ReadEvents() {
   return true;
 }
 
-}  // namespace weir::kill
+}  // namespace weir::victim

@@ -1,11 +1,11 @@
-#include "kill/body.h"
+#include "victim/body.h"
 
 #include <algorithm>
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
 
-namespace weir::kill {
+namespace weir::victim {
 namespace {
 
 uint64_t Mix(uint64_t x) {  // splitmix64
@@ -52,4 +52,4 @@ std::string KeyOf(const Identity& identity) {
 
 std::string OrderingKeyOf(uint32_t producer) { return absl::StrCat("producer ", producer); }
 
-}  // namespace weir::kill
+}  // namespace weir::victim
