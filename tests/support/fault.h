@@ -67,9 +67,10 @@ struct Fault {
 
   absl::StatusCode code = absl::StatusCode::kDataLoss;
   std::string reason = "injected fault";
-  // A failed write has written so many sectors of its bytes before it failed.
+  // A failed write or read has transferred so many sectors of its bytes before it failed.
   uint64_t sectors_written = 0;
-  PagesAfterFailure pages = PagesAfterFailure::kKept;  // of a failed sync
+  // Of a failed sync. Of a directory, kReverted is as kDropped: processes go on seeing the names.
+  PagesAfterFailure pages = PagesAfterFailure::kKept;
 };
 
 // The reasons as a kernel gives them.

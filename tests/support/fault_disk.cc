@@ -127,7 +127,19 @@ absl::Status FaultDisk::Remove(uint64_t directory, absl::string_view name) {
   return absl::OkStatus();
 }
 
+void FaultDisk::FailSyncDirectory(uint64_t directory, PagesAfterFailure pages) {
+  if (pages == PagesAfterFailure::kKept) return;
+  for (DirectoryOperation& operation : pending_) {
+    if (operation.directory == directory) operation.is_dropped = true;
+  }
+}
+
 void FaultDisk::SyncDirectory(uint64_t directory) {
+  const bool is_dirty = std::any_of(
+      pending_.begin(), pending_.end(), [directory](const DirectoryOperation& operation) {
+        return operation.directory == directory && !operation.is_dropped;
+      });
+  if (!is_dirty) return;
   // What left for another directory that was not synced stays pending, unless a later operation
   // on the same name stands on it: then the whole move is on the disk.
   std::vector<uint64_t> forced;

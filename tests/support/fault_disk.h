@@ -48,6 +48,9 @@ class FaultDisk {
                     absl::string_view to);
   absl::Status Remove(uint64_t directory, absl::string_view name);
   void SyncDirectory(uint64_t directory);
+  // The sync failed. With pages dropped, a later one says OK and does nothing for what is pending
+  // now, until another operation makes the directory dirty again.
+  void FailSyncDirectory(uint64_t directory, PagesAfterFailure pages);
   void SyncEverything();
 
   // --- Files
@@ -96,8 +99,9 @@ class FaultDisk {
     std::string name;
     std::string to;  // kRename
     uint64_t inode = 0;
-    uint64_t needs = 0;      // the operation without which this one cannot have happened; 0: none
-    bool is_synced = false;  // its own directory was synced, but not that of what it needs
+    uint64_t needs = 0;       // the operation without which this one cannot have happened; 0: none
+    bool is_synced = false;   // its own directory was synced, but not that of what it needs
+    bool is_dropped = false;  // the directory's sync failed behind it, and its page is clean
   };
 
   DirectoryNode& MutableDirectory(uint64_t inode);

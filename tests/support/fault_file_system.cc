@@ -83,6 +83,8 @@ uint64_t FaultFileSystem::failures() const {
   return world_->failures;
 }
 
+uint64_t FaultFileSystem::open_handles() const { return world_->handles; }
+
 void FaultFileSystem::SetHook(std::function<void(const Operation&)> hook) {
   auto shared_hook =
       hook == nullptr
@@ -303,7 +305,7 @@ absl::StatusOr<std::unique_ptr<SharedMemory>> FaultFileSystem::CreatePrivate(
   if (!IsValid(size)) return absl::InvalidArgumentError("not a size of shared memory");
   std::unique_ptr<MirroredMemory> memory = MirroredMemory::Create(size);
   if (memory == nullptr) return absl::UnavailableError("out of memory");
-  return std::make_unique<FaultPrivateMemory>(std::move(memory));
+  return std::make_unique<FaultPrivateMemory>(world_, std::move(memory));
 }
 
 absl::Status FaultFileSystem::SharedMemoryOutlivesProcess() {

@@ -53,6 +53,8 @@ class FaultFileSystem final : public FileSystem {
   // Calls made and calls failed by Inject(), ever.
   uint64_t operations() const;
   uint64_t failures() const;
+  // Files, directories and mappings that are open now, of any process.
+  uint64_t open_handles() const;
 
   // Called before each call of any process, with no lock held: it may freeze the world, kill the
   // process (the call then answers kUnavailable), or block.

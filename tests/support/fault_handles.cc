@@ -59,7 +59,16 @@ FaultFile::~FaultFile() {
 
 absl::StatusOr<size_t> FaultFile::Read(uint64_t offset, absl::Span<char> out) {
   const FaultWorld::Permit permit = origin_.Enter(OperationKind::kRead);
-  if (!permit.status.ok()) return permit.status;
+  if (!permit.status.ok()) {
+    // Nobody may look at what a failed read left.
+    std::fill(out.begin(), out.end(), '\x5a');
+    if (permit.fault.has_value()) {
+      const uint64_t bytes = permit.fault->sectors_written * kSectorBytes;
+      origin_.world->disk.file(inode_).content().Read(
+          offset, out.subspan(0, static_cast<size_t>(std::min<uint64_t>(bytes, out.size()))));
+    }
+    return permit.status;
+  }
   return origin_.world->disk.file(inode_).content().Read(offset, out);
 }
 
@@ -223,7 +232,12 @@ absl::Status FaultDirectory::Remove(absl::string_view name) {
 
 absl::Status FaultDirectory::Sync() {
   const FaultWorld::Permit permit = origin_.Enter(OperationKind::kSyncDirectory);
-  if (!permit.status.ok()) return permit.status;
+  if (!permit.status.ok()) {
+    if (permit.fault.has_value()) {
+      origin_.world->disk.FailSyncDirectory(inode_, permit.fault->pages);
+    }
+    return permit.status;
+  }
   origin_.world->disk.SyncDirectory(inode_);
   // What was removed and is now gone for good.
   origin_.world->disk.Collect(
@@ -289,8 +303,9 @@ absl::StatusOr<bool> FaultSharedMemory::IsLinked() {
   return region_->is_linked;
 }
 
-FaultPrivateMemory::FaultPrivateMemory(std::unique_ptr<MirroredMemory> memory)
-    : memory_(std::move(memory)) {
+FaultPrivateMemory::FaultPrivateMemory(std::shared_ptr<FaultWorld> world,
+                                       std::unique_ptr<MirroredMemory> memory)
+    : handle_(std::move(world)), memory_(std::move(memory)) {
   header_ = memory_->header();
   ring_ = memory_->ring();
   header_bytes_ = memory_->size().header_bytes;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -29,6 +30,20 @@ struct FaultOrigin {
   FaultOrigin Named(std::string other) const { return {world, process, std::move(other)}; }
 };
 
+// Counts an open object of a machine for as long as it lives.
+class FaultHandle {
+ public:
+  explicit FaultHandle(std::shared_ptr<FaultWorld> world) : world_(std::move(world)) {
+    ++world_->handles;
+  }
+  ~FaultHandle() { --world_->handles; }
+  FaultHandle(const FaultHandle&) = delete;
+  FaultHandle& operator=(const FaultHandle&) = delete;
+
+ private:
+  const std::shared_ptr<FaultWorld> world_;
+};
+
 class FaultFile final : public File {
  public:
   // With the world's mutex held.
@@ -49,6 +64,7 @@ class FaultFile final : public File {
   void WritePrefix(uint64_t offset, absl::Span<const absl::string_view> pieces, uint64_t bytes);
 
   const FaultOrigin origin_;
+  const FaultHandle handle_{origin_.world};
   const uint64_t inode_;
   const bool is_writable_;
 };
@@ -69,6 +85,7 @@ class FaultDirectory final : public Directory {
 
  private:
   const FaultOrigin origin_;
+  const FaultHandle handle_{origin_.world};
   const uint64_t inode_;
 };
 
@@ -85,12 +102,13 @@ class FaultSharedMemory final : public SharedMemory {
 
  private:
   const FaultOrigin origin_;
+  const FaultHandle handle_{origin_.world};
   const std::shared_ptr<FaultSharedRegion> region_;
 };
 
 class FaultPrivateMemory final : public SharedMemory {
  public:
-  explicit FaultPrivateMemory(std::unique_ptr<MirroredMemory> memory);
+  FaultPrivateMemory(std::shared_ptr<FaultWorld> world, std::unique_ptr<MirroredMemory> memory);
 
   bool is_shared() const override { return false; }
   absl::Status TryLock() override { return absl::OkStatus(); }
@@ -98,6 +116,7 @@ class FaultPrivateMemory final : public SharedMemory {
   absl::StatusOr<bool> IsLinked() override { return true; }
 
  private:
+  const FaultHandle handle_;
   const std::unique_ptr<MirroredMemory> memory_;
 };
 

@@ -71,6 +71,7 @@ class FaultWorld {
   std::map<CrashImage::SharedName, std::shared_ptr<FaultSharedRegion>> shared;
   std::map<uint64_t, FaultLock> file_locks;  // by inode
   std::map<uint64_t, int> open_files;        // by inode
+  std::atomic<uint64_t> handles{0};          // open files, directories and mappings
 
   uint64_t boot;
   uint64_t generation;

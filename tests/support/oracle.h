@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "support/send_history.h"
+#include "weir/commit_log.h"
 #include "weir/message.h"
 #include "weir/store.h"
 
@@ -40,6 +41,8 @@ struct Expectation {
   Durability survives = Durability::kProcess;
   // Damage may be found and reported; what lies in it is not missed.
   bool allows_damage = false;
+  // The store may refuse appends: a device failed for good.
+  bool allows_read_only = false;
   // Also runs Verify() and reads topics in the order of the log.
   bool is_thorough = false;
 };
@@ -56,6 +59,10 @@ struct Verdict {
 };
 
 Verdict Examine(MessageStore& store, const SendHistory& history, const Expectation& expectation);
+
+// The same for a journal. Its records are sent to whatever one queue; SendHistory::AskTrim() and
+// SettleTrim() say from where on they must be there.
+Verdict Examine(CommitLog& journal, const SendHistory& history, const Expectation& expectation);
 
 }  // namespace weir::testing
 

@@ -94,6 +94,14 @@ void SendHistory::ReachAll(Durability level) {
   }
 }
 
+LogPosition SendHistory::Furthest(const Trims& trims, uint64_t as_of) {
+  LogPosition furthest;
+  for (const auto& [time, position] : trims) {
+    if (time <= as_of) furthest = std::max(furthest, position);
+  }
+  return furthest;
+}
+
 void SendHistory::LosePower() {
   ++now_;
   for (Sent& message : sent_) message.power_lost_at = std::min(message.power_lost_at, now_);

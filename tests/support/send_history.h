@@ -109,6 +109,12 @@ class SendHistory {
   // WaitFor() or a callback said so, or Flush() for all that have a receipt.
   void Reach(size_t sent, Durability level);
   void ReachAll(Durability level);
+  // A journal's TrimTo(position) is called, and has returned OK with the log beginning at `begin`.
+  void AskTrim(LogPosition position) { trims_asked_.emplace_back(++now_, position); }
+  void SettleTrim(LogPosition begin) { trims_settled_.emplace_back(++now_, begin); }
+  // Below the one records may be gone, below the other they must be.
+  LogPosition may_begin_at(uint64_t as_of) const { return Furthest(trims_asked_, as_of); }
+  LogPosition must_begin_at(uint64_t as_of) const { return Furthest(trims_settled_, as_of); }
   // The power went: until the next Reopen() nothing is known of what was not on the disk.
   void LosePower();
   // A store was opened after a crash and delivered these: the others are gone for good, and these
@@ -121,7 +127,12 @@ class SendHistory {
   std::optional<size_t> Identify(absl::string_view body) const;
 
  private:
+  using Trims = std::vector<std::pair<uint64_t, LogPosition>>;
+  static LogPosition Furthest(const Trims& trims, uint64_t as_of);
+
   std::deque<Sent> sent_;
+  Trims trims_asked_;  // with their times
+  Trims trims_settled_;
   std::map<uint32_t, std::vector<size_t>> by_producer_;
   std::map<std::string, TopicRecord> topics_;
   uint64_t groups_ = 0;
