@@ -297,7 +297,8 @@ absl::StatusOr<Durability> CommitLog::WaitFor(LogPosition begin, LogPosition end
     const Want want = wanted == Durability::kDisk ? Want{.is_sync = true, .end = end} : Want{};
     const absl::Status helped = HelpOrSleep(want, LeadsWithout(deadline), deadline);
     // Without workers nobody else would try again: what is reached is the answer.
-    if (absl::IsResourceExhausted(helped) && !has_workers_) return Reached(end);
+    const bool heals = absl::IsResourceExhausted(helped) || absl::IsUnavailable(helped);
+    if (heals && !has_workers_) return Reached(end);
   }
 }
 
