@@ -312,7 +312,10 @@ absl::Status Segments::FinishPreparation(Preparation& preparation, LogPosition p
   }
   RETURN_IF_ERROR(renamed);
   // Without this the name may be lost although the bytes are not.
-  if (!Without(Protection::kPreparedName)) RETURN_IF_ERROR(directory_->Sync());
+  const absl::Status synced =
+      Without(Protection::kPreparedName) ? absl::OkStatus() : directory_->Sync();
+  directory_failed_ = !synced.ok();
+  RETURN_IF_ERROR(synced);
   auto file = std::make_shared<SegmentFile>(SegmentFileName(name), header,
                                             std::move(preparation.file), cache_->NewFile());
   file->set_incarnations_complete();
@@ -354,6 +357,19 @@ void Segments::SetCut(LogPosition predecessor_end, LogPosition begin) {
 
 absl::StatusOr<bool> Segments::Prepare(LogPosition wanted_end, uint64_t incarnation, bool zero) {
   MutexLock lock(preparing_);
+  absl::StatusOr<bool> more = PrepareSome(wanted_end, incarnation, zero);
+  if (more.ok() || absl::IsResourceExhausted(more.status()) || absl::IsUnavailable(more.status())) {
+    return more;
+  }
+  // No record stands in a file that is not ready, so another may take its place, as with files that
+  // fail later. Only if that fails too, or the directory did, it is for good.
+  if (directory_failed_ || std::exchange(prepares_anew_, true)) return more;
+  preparation_.reset();
+  return PrepareSome(wanted_end, incarnation, zero);
+}
+
+absl::StatusOr<bool> Segments::PrepareSome(LogPosition wanted_end, uint64_t incarnation,
+                                           bool zero) {
   const LogPosition next = prepared_end();
   if (next >= wanted_end && !preparation_) return false;
   if (preparation_ && preparation_->begin != next) preparation_.reset();
@@ -376,6 +392,7 @@ absl::StatusOr<bool> Segments::Prepare(LogPosition wanted_end, uint64_t incarnat
   }
   Preparation preparation = *std::exchange(preparation_, std::nullopt);
   RETURN_IF_ERROR(FinishPreparation(preparation, next, incarnation));
+  prepares_anew_ = false;
   return prepared_end() < wanted_end;
 }
 

@@ -91,7 +91,8 @@ class Segments {
   void SetCut(LogPosition predecessor_end, LogPosition begin);
 
   // A step: brings the next missing one of the segments up to `wanted_end` one bounded piece
-  // further. True: call again.
+  // further. True: call again. An error that space does not cure has met two files in a row, or the
+  // directory.
   absl::StatusOr<bool> Prepare(LogPosition wanted_end, uint64_t incarnation, bool zero);
 
   // Puts `replacement` into the place of the file with the same begin.
@@ -129,7 +130,9 @@ class Segments {
 
   absl::StatusOr<Preparation> StartPreparation(LogPosition begin);
   absl::Status FinishPreparation(Preparation& preparation, LogPosition predecessor_end,
-                                 uint64_t incarnation);
+                                 uint64_t incarnation) ABSL_EXCLUSIVE_LOCKS_REQUIRED(preparing_);
+  absl::StatusOr<bool> PrepareSome(LogPosition wanted_end, uint64_t incarnation, bool zero)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(preparing_);
   // A file to recycle; `preferred` if it is one of them.
   std::optional<std::string> TakeSpare(const std::string& preferred);
   absl::StatusOr<std::vector<SegmentName>> ListNewestGenerations();
@@ -151,6 +154,8 @@ class Segments {
   // Held by one preparing step; the disk is used under it, never by readers.
   Mutex preparing_ ABSL_ACQUIRED_BEFORE(mutex_);
   std::optional<Preparation> preparation_ ABSL_GUARDED_BY(preparing_);
+  bool prepares_anew_ ABSL_GUARDED_BY(preparing_) = false;     // the last file failed
+  bool directory_failed_ ABSL_GUARDED_BY(preparing_) = false;  // its sync, when asked last
 
   mutable Mutex mutex_;
   std::map<uint64_t, Slot> slots_ ABSL_GUARDED_BY(mutex_);  // by begin

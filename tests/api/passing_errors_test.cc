@@ -23,5 +23,50 @@ TEST_CASE("who creates a topic without workers is told that there are no descrip
   CHECK(store->state() == StoreState::kHealthy);
 }
 
+TEST_CASE("a segment that cannot be prepared once is prepared in another file") {
+  const OperationKind kind =
+      GENERATE(OperationKind::kRemove, OperationKind::kCreate, OperationKind::kAllocate,
+               OperationKind::kWrite, OperationKind::kSync, OperationKind::kRename);
+  const bool zeroes = GENERATE(false, true);
+  INFO(OperationKindName(kind));
+  FaultFileSystem disk;
+  ManualClock clock;
+  auto store = OpenStore(SmallOptions(disk, clock));
+  // Whoever wants kDisk has its segments written with zeros ahead.
+  Append(*store, {.topic = "orders", .queue_id = 0, .body = "first"},
+         {.durability = zeroes ? Durability::kDisk : Durability::kProcess});
+  disk.Inject(InputOutputError({.kind = kind, .name_contains = ".tmp"}));
+  RunUntilIdle(*store, clock);
+  CHECK(disk.failures() == 1);
+  CHECK(store->state() == StoreState::kHealthy);
+  AppendNumbered(*store, "orders", 0, 12, 700);
+  Flush(*store);
+}
+
+TEST_CASE("segments that cannot be prepared in two files one after the other end writing") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  auto store = OpenStore(SmallOptions(disk, clock));
+  // With zeros a preparation is many steps, and all but the writes succeed.
+  Append(*store, {.topic = "orders", .queue_id = 0, .body = "first"},
+         {.durability = Durability::kDisk});
+  disk.Inject(InputOutputError(
+      {.kind = OperationKind::kWrite, .name_contains = ".tmp", .times = Fault::kForEver}));
+  RunUntilIdle(*store, clock);
+  CHECK(store->state() == StoreState::kReadOnly);
+  CHECK(disk.failures() == 2);
+}
+
+TEST_CASE("a directory that fails to be synced ends writing at once") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  auto store = OpenStore(SmallOptions(disk, clock));
+  Append(*store, {.topic = "orders", .queue_id = 0, .body = "first"});
+  disk.Inject(InputOutputError({.kind = OperationKind::kSyncDirectory}));
+  RunUntilIdle(*store, clock);
+  CHECK(disk.failures() == 1);
+  CHECK(store->state() == StoreState::kReadOnly);
+}
+
 }  // namespace
 }  // namespace weir::testing
