@@ -8,6 +8,7 @@
 #include "base/mutant.h"
 #include "base/status_macros.h"
 #include "format/record.h"
+#include "log/segment_file.h"
 #include "log/segment_scanner.h"
 
 namespace weir::internal {
@@ -202,9 +203,11 @@ absl::StatusOr<std::unique_ptr<SharedMemory>> TakeFront(FileSystem& file_system,
                                                         const std::string& directory,
                                                         const std::string& name,
                                                         FrontIdentity identity) {
-  ASSIGN_OR_RETURN(
-      std::unique_ptr<SharedMemory> memory,
-      file_system.OpenShared(directory, name, kFrontHeaderBytes, OpenMode::kReadWrite));
+  absl::StatusOr<std::unique_ptr<SharedMemory>> opened =
+      file_system.OpenShared(directory, name, kFrontHeaderBytes, OpenMode::kReadWrite);
+  // What the machine does not give today says nothing of what is in it.
+  if (!opened.ok()) return FromDevice(opened.status());
+  std::unique_ptr<SharedMemory> memory = *std::move(opened);
   if (memory->ring_bytes() == 0) return absl::DataLossError("the front has no ring");
   const auto& header = *reinterpret_cast<const FrontHeader*>(memory->header());
   identity.ring_bytes = memory->ring_bytes();
@@ -212,7 +215,7 @@ absl::StatusOr<std::unique_ptr<SharedMemory>> TakeFront(FileSystem& file_system,
   if (!EndsMakeSense(header, memory->ring_bytes())) {
     return absl::DataLossError("the ends in the front's header contradict each other");
   }
-  if (!Without(Protection::kAdoptedFrontLock)) RETURN_IF_ERROR(memory->TryLock());
+  if (!Without(Protection::kAdoptedFrontLock)) RETURN_IF_ERROR(FromDevice(memory->TryLock()));
   return memory;
 }
 

@@ -110,8 +110,9 @@ absl::StatusOr<std::unique_ptr<SharedMemory>> Recoverer::FindFront() {
       TakeFront(context_.file_system, saved_.front_directory, FrontName(saved_.incarnation),
                 Identity(saved_.incarnation));
   if (found.ok()) return *std::move(found);
-  // Too few descriptors, too little memory: what the front holds must not be lost to that.
-  if (!IsUnreadable(found.status())) return found.status();
+  // Too few descriptors, too little memory, an error of the machine: what the front holds must not
+  // be lost to that.
+  if (IsFromDevice(found.status()) || !IsUnreadable(found.status())) return found.status();
   log_.report.possible_loss = true;
   log_.report.notes.push_back(absl::StrCat(
       absl::IsNotFound(found.status()) ? "the front of the last process is gone; what was not yet "

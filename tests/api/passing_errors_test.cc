@@ -68,5 +68,21 @@ TEST_CASE("a directory that fails to be synced ends writing at once") {
   CHECK(store->state() == StoreState::kReadOnly);
 }
 
+TEST_CASE("a front that cannot be opened once is not left behind") {
+  const OperationKind kind = GENERATE(OperationKind::kOpenShared, OperationKind::kLock);
+  FaultFileSystem before;
+  ManualClock clock;
+  auto store = OpenStore(SmallOptions(before, clock));
+  AppendNumbered(*store, "orders", 0, 3, 100);
+  FaultFileSystem disk(before.ProcessDeath());
+  before.Kill();
+  disk.Inject(InputOutputError({.kind = kind, .name_contains = "weir-"}));
+  CHECK(absl::IsDataLoss(MessageStore::Open(SmallOptions(disk, clock)).status()));
+  CHECK(disk.failures() == 1);
+  auto next = OpenStore(SmallOptions(disk, clock));
+  CHECK(next->recovery().front_adopted);
+  CHECK(AllOf(*next, "orders", 0) == NumberedBodies(0, 3, 100));
+}
+
 }  // namespace
 }  // namespace weir::testing
