@@ -281,10 +281,11 @@ void Recoverer::PrepareActive(LogPosition end) {
                          std::memory_order_release);
   // Close() cut the file off behind its last record.
   const absl::Status allocated = file->Allocate(file->limit());
-  if (!allocated.ok()) {
-    context_.health.Raise(
-        absl::IsResourceExhausted(allocated) ? Condition::kDiskFull : Condition::kFailed,
-        std::string(allocated.message()));
+  if (absl::IsResourceExhausted(allocated) || absl::IsUnavailable(allocated)) {
+    context_.health.Raise(Condition::kDiskFull, std::string(allocated.message()));
+  } else if (!allocated.ok()) {
+    // Nothing was lost. The next sync puts another file into its place, or says that it cannot.
+    file->is_poisoned.store(true, std::memory_order_release);
   }
 }
 

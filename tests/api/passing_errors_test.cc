@@ -84,5 +84,24 @@ TEST_CASE("a front that cannot be opened once is not left behind") {
   CHECK(AllOf(*next, "orders", 0) == NumberedBodies(0, 3, 100));
 }
 
+TEST_CASE("a segment that does not get its space back at an open is replaced") {
+  const bool lacks_descriptors = GENERATE(false, true);
+  FaultFileSystem disk;
+  ManualClock clock;
+  auto store = OpenStore(SmallOptions(disk, clock));
+  AppendNumbered(*store, "orders", 0, 3, 100);
+  Close(*store);
+  store.reset();
+  const Fault fault{.kind = OperationKind::kAllocate};
+  disk.Inject(lacks_descriptors ? TooManyOpenFiles(fault) : InputOutputError(fault));
+  store = OpenStore(SmallOptions(disk, clock));
+  CHECK(disk.failures() == 1);
+  Append(*store, {.topic = "orders", .queue_id = 0, .body = Numbered(3, 100)},
+         {.durability = Durability::kDisk});
+  RunUntilIdle(*store, clock);
+  CHECK(store->state() == StoreState::kHealthy);
+  CHECK(AllOf(*store, "orders", 0) == NumberedBodies(0, 4, 100));
+}
+
 }  // namespace
 }  // namespace weir::testing
