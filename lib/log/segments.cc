@@ -57,6 +57,7 @@ absl::StatusOr<std::vector<SegmentName>> Segments::ListNewestGenerations() {
       const SegmentName candidate{LogPosition(begin), generation};
       const auto file = SegmentFile::Open(*directory_, SegmentFileName(candidate), OpenMode::kRead,
                                           /*cache_file=*/0);
+      if (IsFromDevice(file.status())) return WhyNotOpened(file.status());
       if (!file.ok() && !IsUnreadable(file.status())) return file.status();
       if (file.ok() && (*file)->header().store == store_) {
         name = candidate;
@@ -84,6 +85,7 @@ absl::Status Segments::Load(LogPosition log_begin, LogPosition durable_end,
     if (name.begin != expected) {
       // A gap in the numbers: the header says whether the log was cut or a file is missing.
       auto file = SegmentFile::Open(*directory_, SegmentFileName(name), mode_, cache_->NewFile());
+      if (IsFromDevice(file.status())) return WhyNotOpened(file.status());
       if (!file.ok() && !IsUnreadable(file.status())) return file.status();
       const LogPosition predecessor_end =
           file.ok() ? (*file)->header().predecessor_end : name.begin;

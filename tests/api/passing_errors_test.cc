@@ -103,5 +103,36 @@ TEST_CASE("a segment that does not get its space back at an open is replaced") {
   CHECK(AllOf(*store, "orders", 0) == NumberedBodies(0, 4, 100));
 }
 
+TEST_CASE("a header behind a cut that cannot be read once is no damage") {
+  FaultFileSystem before;
+  ManualClock clock;
+  auto store = OpenStore(SmallOptions(before, clock));
+  AppendNumbered(*store, "orders", 0, 3, 100);
+  Flush(*store);
+  AppendNumbered(*store, "orders", 3, 3, 100);
+  // The power goes, and the log goes on behind a gap in the numbers of its files.
+  FaultFileSystem disk(before.PowerLoss(LossPlan::LoseEverything()));
+  before.Kill();
+  store = OpenStore(SmallOptions(disk, clock));
+  AppendNumbered(*store, "orders", 3, 1, 100);
+  Close(*store);
+  store.reset();
+  uint64_t met = 0;
+  for (uint64_t nth = 1;; ++nth) {
+    const uint64_t failures = disk.failures();
+    disk.Inject(InputOutputError({.kind = OperationKind::kRead, .nth = nth}));
+    if (auto opened = MessageStore::Open(SmallOptions(disk, clock)); opened.ok()) {
+      CHECK((*opened)->recovery().damage.empty());
+      disk.ClearFaults();
+      (*opened)->Close().IgnoreError();
+    }
+    disk.ClearFaults();
+    if (disk.failures() == failures) break;
+    ++met;
+  }
+  CHECK(met > 2);
+  CHECK(AllOf(*OpenStore(SmallOptions(disk, clock)), "orders", 0) == NumberedBodies(0, 4, 100));
+}
+
 }  // namespace
 }  // namespace weir::testing
