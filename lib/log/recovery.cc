@@ -40,6 +40,7 @@ class Recoverer {
 
  private:
   absl::Status LoadSegments();
+  absl::Status MakeNamesDurable();
   absl::StatusOr<std::unique_ptr<SharedMemory>> FindFront();
   absl::Status Adopt(std::unique_ptr<SharedMemory> memory);
   absl::Status JudgeFiles();
@@ -102,6 +103,17 @@ absl::Status Recoverer::LoadSegments() {
     return file.status();
   }
   return absl::OkStatus();
+}
+
+// The last process may have died behind a directory sync that failed. The names that it was for are
+// there, and on no disk; and only a directory that changed again is synced again.
+absl::Status Recoverer::MakeNamesDurable() {
+  const std::string name = TemporaryName(kLockFileName);
+  const absl::StatusOr<std::unique_ptr<File>> made =
+      context_.directory.Open(name, OpenMode::kCreate);
+  if (!made.ok() && !absl::IsAlreadyExists(made.status())) return made.status();
+  RETURN_IF_ERROR(context_.directory.Remove(name));
+  return context_.directory.Sync();
 }
 
 absl::StatusOr<std::unique_ptr<SharedMemory>> Recoverer::FindFront() {
@@ -398,6 +410,7 @@ absl::StatusOr<RecoveredLog> Recoverer::Run() {
   log_.report.last_sync =
       saved_.last_sync == 0 ? absl::InfinitePast() : absl::FromUnixNanos(saved_.last_sync);
   RETURN_IF_ERROR(LoadSegments());
+  if (!saved_.is_clean) RETURN_IF_ERROR(MakeNamesDurable());
   ASSIGN_OR_RETURN(std::unique_ptr<SharedMemory> front, FindFront());
   if (front != nullptr) {
     RETURN_IF_ERROR(Adopt(std::move(front)));

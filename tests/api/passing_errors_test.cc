@@ -134,5 +134,34 @@ TEST_CASE("a header behind a cut that cannot be read once is no damage") {
   CHECK(AllOf(*OpenStore(SmallOptions(disk, clock)), "orders", 0) == NumberedBodies(0, 4, 100));
 }
 
+// A directory's sync fails, and the process dies. The next one sees the file that it was for, goes
+// on in it and confirms what it appends; only then the power goes.
+TEST_CASE("what a failed sync of the directory was for is durable behind the next open") {
+  const PagesAfterFailure pages = GENERATE(PagesAfterFailure::kKept, PagesAfterFailure::kDropped);
+  FaultFileSystem first;
+  ManualClock clock;
+  auto store = OpenStore(SmallOptions(first, clock));
+  AppendNumbered(*store, "orders", 0, 2, 700);
+  Flush(*store);
+  Fault fault = InputOutputError({.kind = OperationKind::kSyncDirectory});
+  fault.pages = pages;
+  first.Inject(fault);
+  RunUntilIdle(*store, clock);
+  REQUIRE(store->state() == StoreState::kReadOnly);
+  FaultFileSystem second(first.ProcessDeath());
+  first.Kill();
+  auto next = OpenStore(SmallOptions(second, clock));
+  // No more than there is room for: another segment would have the directory synced.
+  for (size_t i = 2; i < 5; ++i) {
+    Append(*next, {.topic = "orders", .queue_id = 0, .body = Numbered(i, 700)},
+           {.durability = Durability::kDisk});
+  }
+  FaultFileSystem third(second.PowerLoss(LossPlan::LoseEverything()));
+  second.Kill();
+  auto last = OpenStore(SmallOptions(third, clock));
+  CHECK(last->recovery().damage.empty());
+  CHECK(AllOf(*last, "orders", 0) == NumberedBodies(0, 5, 700));
+}
+
 }  // namespace
 }  // namespace weir::testing
