@@ -1,0 +1,92 @@
+#include "faults/aftermath.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "support/fault_file_system.h"
+#include "support/manual_clock.h"
+#include "support/random.h"
+
+namespace weir::testing {
+namespace {
+
+// One aftermath of so many also verifies, and reads in the order of the log.
+constexpr uint64_t kThoroughOneIn = 8;
+
+void Tell(absl::string_view when, const Verdict& verdict, std::vector<std::string>& told) {
+  for (const Violation& violation : verdict.violations) {
+    told.push_back(absl::StrCat(when, ": ", violation.text));
+  }
+}
+
+}  // namespace
+
+Verdict ExamineImage(const CrashImage& image, const SubjectShape& shape, const SendHistory& history,
+                     const Expectation& expectation) {
+  FaultFileSystem disk(image);
+  ManualClock clock;
+  clock.Advance(absl::Hours(1));
+  clock.AdvanceAtEveryLook(absl::Microseconds(100));
+  Verdict verdict;
+  absl::StatusOr<Subject> subject = Subject::Open(shape, &disk, &clock);
+  if (subject.ok()) {
+    verdict = subject->Examine(history, expectation);
+    disk.Kill();
+    subject->Destroy();
+  } else {
+    verdict.violations.push_back({.text = absl::StrCat("Open: ", subject.status().ToString())});
+  }
+  if (disk.open_handles() != 0) verdict.violations.push_back({.text = "handles are left behind"});
+  return verdict;
+}
+
+std::vector<std::string> CheckAftermath(Trial& trial, uint64_t seed, const AftermathRules& rules) {
+  std::vector<std::string> told;
+  Random random(seed);
+  const bool is_thorough = random.OneIn(kThoroughOneIn);
+  const CrashImage moment = trial.disk().Freeze();
+  Tell("killed",
+       ExamineImage(moment.ProcessDeath(), trial.shape(), trial.history(),
+                    {.survives = rules.survives_death,
+                     .allows_damage = rules.survives_death == Durability::kDisk,
+                     .is_thorough = is_thorough}),
+       told);
+  const std::vector<LossPlan> plans = moment.LossPlans(
+      {.seed = random.Next(), .single_sectors_max = 2, .subsets_max = 8, .random_plans = 4});
+  const LossPlan& plan =
+      random.OneIn(2) ? plans.front() : plans[static_cast<size_t>(random.Below(plans.size()))];
+  Tell(absl::StrCat("power lost (", plan.ToString(), ")"),
+       ExamineImage(moment.PowerLoss(plan), trial.shape(), trial.history(),
+                    {.survives = Durability::kDisk, .is_thorough = is_thorough}),
+       told);
+
+  trial.Heal();
+  trial.Resume(rules.may_be_read_only);
+  if (!trial.is_open()) return told;
+  const bool is_read_only = trial.subject().state() == StoreState::kReadOnly;
+  Tell("going on",
+       trial.subject().Examine(trial.history(), {.survives = Durability::kProcess,
+                                                 .allows_damage = is_read_only,
+                                                 .allows_read_only = is_read_only}),
+       told);
+  Tell("gone on, then power lost",
+       ExamineImage(trial.disk().PowerLoss(LossPlan::LoseEverything()), trial.shape(),
+                    trial.history(), {.survives = Durability::kDisk}),
+       told);
+  const absl::Status closed = trial.Finish();
+  if (!closed.ok() && !is_read_only) told.push_back(absl::StrCat("Close: ", closed.ToString()));
+  const absl::Status opened = trial.Reopen();
+  if (!opened.ok()) {
+    told.push_back(absl::StrCat("closed, and Open: ", opened.ToString()));
+    return told;
+  }
+  Tell("closed and opened",
+       trial.subject().Examine(trial.history(),
+                               {.survives = Durability::kProcess, .is_thorough = is_thorough}),
+       told);
+  if (closed.ok() && !trial.subject().was_clean()) told.emplace_back("closed, and not clean");
+  trial.Destroy();
+  return told;
+}
+
+}  // namespace weir::testing

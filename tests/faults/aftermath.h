@@ -1,0 +1,34 @@
+// Whether a world keeps its promises after a trial: when the store goes on, is closed and opened,
+// is killed, and when the power goes.
+
+#ifndef WEIR_TESTS_FAULTS_AFTERMATH_H_
+#define WEIR_TESTS_FAULTS_AFTERMATH_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "faults/subject.h"
+#include "faults/trial.h"
+#include "support/crash_image.h"
+#include "support/oracle.h"
+#include "support/send_history.h"
+
+namespace weir::testing {
+
+// Opens on an image where nothing fails, and asks the oracle.
+Verdict ExamineImage(const CrashImage& image, const SubjectShape& shape, const SendHistory& history,
+                     const Expectation& expectation);
+
+// Goes through all of it with a trial that ran to its end; the violations, told.
+struct AftermathRules {
+  // The fault was one after which a store may refuse appends until it is opened again.
+  bool may_be_read_only = false;
+  // The weakest level that survives the death of the process.
+  Durability survives_death = Durability::kProcess;
+};
+std::vector<std::string> CheckAftermath(Trial& trial, uint64_t seed, const AftermathRules& rules);
+
+}  // namespace weir::testing
+
+#endif  // WEIR_TESTS_FAULTS_AFTERMATH_H_

@@ -1,0 +1,66 @@
+#include "faults/subject.h"
+
+#include <utility>
+
+namespace weir::testing {
+
+StoreOptions SubjectOptions(const SubjectShape& shape, FileSystem* file_system, Clock* clock) {
+  return {.directory = "/store",
+          .background = Background::kManual,
+          .segment_bytes = 4096,
+          .front_bytes = 16384,
+          .front_directory = shape.front_directory,
+          .read_cache_bytes = 64 << 10,
+          .default_queue_count = 2,
+          .file_system = file_system,
+          .clock = clock};
+}
+
+absl::StatusOr<Subject> Subject::Open(const SubjectShape& shape, FileSystem* file_system,
+                                      Clock* clock) {
+  const StoreOptions options = SubjectOptions(shape, file_system, clock);
+  Subject subject;
+  if (shape.is_journal) {
+    auto journal = CommitLog::Open(options);
+    if (!journal.ok()) return journal.status();
+    subject.journal = *std::move(journal);
+  } else {
+    auto store = MessageStore::Open(options);
+    if (!store.ok()) return store.status();
+    subject.store = *std::move(store);
+  }
+  return subject;
+}
+
+absl::StatusOr<Receipt> Subject::Append(const SendHistory::Sent& sent,
+                                        const AppendOptions& options) {
+  return journal != nullptr ? journal->Append(sent.body, options)
+                            : store->Append(sent.message(), options);
+}
+
+absl::Duration Subject::RunOnce() {
+  return journal != nullptr ? journal->RunOnce() : store->RunOnce();
+}
+
+absl::Status Subject::Flush(absl::Duration timeout) {
+  return journal != nullptr ? journal->Flush(timeout) : store->Flush(timeout);
+}
+
+absl::Status Subject::Close() { return journal != nullptr ? journal->Close() : store->Close(); }
+
+StoreState Subject::state() const { return journal != nullptr ? journal->state() : store->state(); }
+
+std::string Subject::reason() const {
+  return journal != nullptr ? "a journal does not say" : store->Info().reason;
+}
+
+bool Subject::was_clean() const {
+  return journal != nullptr ? journal->recovery().was_clean : store->recovery().was_clean;
+}
+
+Verdict Subject::Examine(const SendHistory& history, const Expectation& expectation) const {
+  return journal != nullptr ? testing::Examine(*journal, history, expectation)
+                            : testing::Examine(*store, history, expectation);
+}
+
+}  // namespace weir::testing

@@ -1,0 +1,52 @@
+// What a trial is about: a store or a journal, opened on a world.
+
+#ifndef WEIR_TESTS_FAULTS_SUBJECT_H_
+#define WEIR_TESTS_FAULTS_SUBJECT_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "support/oracle.h"
+#include "support/send_history.h"
+#include "weir/commit_log.h"
+#include "weir/store.h"
+
+namespace weir::testing {
+
+struct SubjectShape {
+  bool is_journal = false;
+  std::string front_directory = {};
+};
+
+// The smallest store there is, on this world.
+StoreOptions SubjectOptions(const SubjectShape& shape, FileSystem* file_system, Clock* clock);
+
+// One of the two, or none.
+struct Subject {
+  std::unique_ptr<MessageStore> store;
+  std::unique_ptr<CommitLog> journal;
+
+  static absl::StatusOr<Subject> Open(const SubjectShape& shape, FileSystem* file_system,
+                                      Clock* clock);
+
+  bool is_open() const { return store != nullptr || journal != nullptr; }
+  void Destroy() {
+    store.reset();
+    journal.reset();
+  }
+  absl::StatusOr<Receipt> Append(const SendHistory::Sent& sent, const AppendOptions& options);
+  absl::Duration RunOnce();
+  absl::Status Flush(absl::Duration timeout);
+  absl::Status Close();
+  StoreState state() const;
+  std::string reason() const;
+  bool was_clean() const;  // when it was opened
+  Verdict Examine(const SendHistory& history, const Expectation& expectation) const;
+};
+
+}  // namespace weir::testing
+
+#endif  // WEIR_TESTS_FAULTS_SUBJECT_H_

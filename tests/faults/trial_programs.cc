@@ -1,0 +1,199 @@
+#include "faults/trial_programs.h"
+
+#include "absl/strings/str_cat.h"
+
+namespace weir::testing {
+namespace {
+
+constexpr Durability kProcess = Durability::kProcess;
+constexpr Durability kDisk = Durability::kDisk;
+
+void Begin(Trial& trial) {
+  trial.Open();
+  trial.CreateTopic("orders");
+}
+
+// Three segments, sealed while the log goes on.
+void RollAndSeal(Trial& trial) {
+  Begin(trial);
+  for (int i = 0; i < 3; ++i) {
+    trial.AppendMany(12, kProcess);
+    trial.Flush();
+    trial.RunUntilIdle();
+  }
+}
+
+void Groups(Trial& trial) {
+  Begin(trial);
+  trial.CreateTopic("trades");
+  for (int i = 0; i < 5; ++i) {
+    trial.AppendGroup(static_cast<size_t>(trial.random().Between(2, 4)),
+                      i % 2 == 0 ? kDisk : kProcess);
+    trial.Append(kProcess);
+    trial.RunOnce();
+  }
+}
+
+void Claims(Trial& trial) {
+  Begin(trial);
+  for (int i = 0; i < 5; ++i) {
+    trial.CommitClaim(kDisk);
+    trial.GiveUpClaim();
+    trial.CommitClaim(kProcess);
+    trial.RunOnce();
+  }
+  trial.Flush();
+}
+
+// A claim dies with its process, with published messages behind it.
+void ClaimOfTheDead(Trial& trial) {
+  Begin(trial);
+  trial.AppendMany(4, kProcess);
+  trial.LeaveClaimOpen();
+  for (int i = 0; i < 3; ++i) trial.Append(kProcess);
+  trial.RunOnce();
+  trial.KillAndOpen();
+  trial.AppendMany(3, kDisk);
+}
+
+void FanOut(Trial& trial) {
+  Begin(trial);
+  trial.CreateTopic("audit");
+  for (int i = 0; i < 4; ++i) {
+    trial.FanOut(kProcess);
+    trial.FanOut(kDisk);
+    trial.RunOnce();
+  }
+}
+
+void OnDisk(Trial& trial) {
+  Begin(trial);
+  trial.AppendMany(15, kDisk);
+}
+
+void Async(Trial& trial) {
+  Begin(trial);
+  for (int i = 0; i < 6; ++i) {
+    trial.AppendAsync(kDisk);
+    trial.AppendAsync(kProcess);
+    trial.RunOnce();
+  }
+  trial.RunUntilIdle();
+  trial.AppendAsync(kDisk);
+  trial.Close();
+}
+
+void CloseAndOpen(Trial& trial) {
+  Begin(trial);
+  for (int i = 0; i < 2; ++i) {
+    trial.AppendMany(8, kProcess);
+    trial.Close();
+    trial.Open();
+  }
+  trial.Append(kDisk);
+}
+
+// The process dies, and the next one adopts its front.
+void Adopt(Trial& trial) {
+  Begin(trial);
+  for (int i = 0; i < 2; ++i) {
+    trial.AppendMany(9, i == 0 ? kProcess : kDisk);
+    trial.KillAndOpen();
+  }
+  trial.AppendMany(4, kProcess);
+}
+
+void PowerLoss(Trial& trial) {
+  Begin(trial);
+  for (int i = 0; i < 2; ++i) {
+    trial.AppendMany(4, kDisk);
+    trial.AppendMany(6, kProcess);
+    trial.CutPowerAndOpen();
+  }
+  trial.AppendMany(4, kProcess);
+}
+
+void Topics(Trial& trial) {
+  Begin(trial);
+  for (int i = 0; i < 4; ++i) {
+    trial.Append(kProcess);
+    trial.CreateTopic(absl::StrCat("created-", i));
+    trial.AppendToNewTopic(absl::StrCat("appended-", i));
+    trial.RunOnce();
+  }
+  trial.KillAndOpen();
+  trial.Append(kDisk);
+}
+
+// Without shared memory kProcess waits for the write.
+void PrivateFront(Trial& trial) {
+  Begin(trial);
+  trial.AppendMany(10, kProcess);
+  trial.KillAndOpen();
+  trial.AppendGroup(3, kProcess);
+  trial.AppendMany(5, kDisk);
+}
+
+// From the front, from the cache, from sealed and unsealed segments.
+void Reading(Trial& trial) {
+  Begin(trial);
+  trial.AppendMany(36, kProcess);
+  trial.RunUntilIdle();
+  trial.ReadEverything();
+  trial.Close();
+  trial.Open();
+  trial.ReadEverything();
+  trial.RunUntilIdle();
+  trial.ReadEverything();
+}
+
+void JournalTrim(Trial& trial) {
+  trial.Open();
+  for (int i = 0; i < 3; ++i) {
+    trial.AppendMany(14, i == 1 ? kDisk : kProcess);
+    trial.AppendGroup(3, kDisk);
+    trial.Trim();
+    trial.RunUntilIdle();
+    trial.ReadEverything();
+  }
+}
+
+void JournalDeaths(Trial& trial) {
+  trial.Open();
+  trial.AppendMany(14, kProcess);
+  trial.Flush();
+  trial.Trim();
+  trial.KillAndOpen();
+  trial.AppendMany(6, kDisk);
+  trial.AppendMany(3, kProcess);
+  trial.CutPowerAndOpen();
+  trial.AppendMany(4, kProcess);
+  trial.Close();
+  trial.Open();
+  trial.ReadEverything();
+}
+
+}  // namespace
+
+const std::vector<TrialProgram>& TrialPrograms() {
+  static const auto* const programs = new std::vector<TrialProgram>{
+      {.name = "roll_and_seal", .run = RollAndSeal},
+      {.name = "groups", .run = Groups},
+      {.name = "claims", .run = Claims},
+      {.name = "claim_of_the_dead", .run = ClaimOfTheDead},
+      {.name = "fan_out", .run = FanOut},
+      {.name = "on_disk", .run = OnDisk},
+      {.name = "async", .run = Async},
+      {.name = "close_and_open", .run = CloseAndOpen},
+      {.name = "adopt", .run = Adopt},
+      {.name = "power_loss", .run = PowerLoss},
+      {.name = "topics", .run = Topics},
+      {.name = "private_front", .shape = {.front_directory = "private"}, .run = PrivateFront},
+      {.name = "reading", .run = Reading},
+      {.name = "journal_trim", .shape = {.is_journal = true}, .run = JournalTrim},
+      {.name = "journal_deaths", .shape = {.is_journal = true}, .run = JournalDeaths},
+  };
+  return *programs;
+}
+
+}  // namespace weir::testing
