@@ -410,7 +410,8 @@ absl::StatusOr<RecoveredLog> Recoverer::Run() {
   log_.report.last_sync =
       saved_.last_sync == 0 ? absl::InfinitePast() : absl::FromUnixNanos(saved_.last_sync);
   RETURN_IF_ERROR(LoadSegments());
-  if (!saved_.is_clean) RETURN_IF_ERROR(MakeNamesDurable());
+  // The superblock of a store that nobody opened yet may itself be such a name.
+  if (!saved_.is_clean || saved_.incarnation == 0) RETURN_IF_ERROR(MakeNamesDurable());
   ASSIGN_OR_RETURN(std::unique_ptr<SharedMemory> front, FindFront());
   if (front != nullptr) {
     RETURN_IF_ERROR(Adopt(std::move(front)));

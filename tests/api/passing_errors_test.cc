@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "api/small_store.h"
 
@@ -161,6 +162,30 @@ TEST_CASE("what a failed sync of the directory was for is durable behind the nex
   auto last = OpenStore(SmallOptions(third, clock));
   CHECK(last->recovery().damage.empty());
   CHECK(AllOf(*last, "orders", 0) == NumberedBodies(0, 5, 700));
+}
+
+// A store is created, and the sync of its directory fails; the next open finds the superblock and
+// goes on. Whatever the power leaves, the store can be opened.
+TEST_CASE("a store whose creation failed is whole behind the next open") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  disk.Inject(TooManyOpenFiles({.kind = OperationKind::kSyncDirectory}));
+  REQUIRE(absl::IsUnavailable(MessageStore::Open(SmallOptions(disk, clock)).status()));
+  std::vector<CrashImage> moments;
+  disk.SetHook([&](const Operation&) { moments.push_back(disk.Freeze()); });
+  auto store = OpenStore(SmallOptions(disk, clock));
+  Append(*store, {.topic = "orders", .queue_id = 0, .body = "first"},
+         {.durability = Durability::kDisk});
+  disk.SetHook(nullptr);
+  uint64_t states = 0;
+  for (const CrashImage& moment : moments) {
+    for (const LossPlan& plan : moment.LossPlans({.random_plans = 0})) {
+      FaultFileSystem after(moment.PowerLoss(plan));
+      CHECK(MessageStore::Open(SmallOptions(after, clock)).ok());
+      ++states;
+    }
+  }
+  CHECK(states > 100);
 }
 
 }  // namespace
