@@ -117,7 +117,8 @@ void Trial::LookAround() {
   }
   const Verdict verdict = opened->Examine(history_, {.survives = survives});
   if (!verdict.ok()) Problem(absl::StrCat("inside the run: ", verdict.ToString()));
-  history_.Reopen(verdict.delivered);
+  // An open that met an error may owe the disk what only the front has.
+  if (survives == Durability::kDisk || disk_->failures() == 0) history_.Reopen(verdict.delivered);
   beside.Kill();
 }
 

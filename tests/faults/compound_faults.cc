@@ -1,0 +1,359 @@
+// Two faults, one behind the other: a call of the file system fails, and then the process dies or
+// the power goes; or both; or the recovery from it meets an error of its own.
+//
+//   compound_faults [--count=N] [--seed=S] [--program=NAME]
+//   compound_faults --program=NAME --seed=S --call=K --fault=V      all states behind one failure
+//
+// A case is one failure; behind it the world is taken at some of the calls that follow and at the
+// end, and each such moment is crashed in every way of CrashMoment(). Every state counts once: no
+// two have the same failure, moment and crash. Failed syncs come first, with all their moments.
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdio>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
+#include "faults/aftermath.h"
+#include "faults/fault_kinds.h"
+#include "faults/sandbox.h"
+#include "faults/trial.h"
+#include "faults/trial_programs.h"
+#include "support/fault_file_system.h"
+#include "support/manual_clock.h"
+#include "support/random.h"
+#include "torture/report.h"
+
+namespace weir::testing {
+namespace {
+
+constexpr uint64_t kPrintedMax = 2000;
+// Moments behind a failure; behind a failed sync all of so many calls.
+constexpr uint64_t kMomentsPerCase = 4;
+constexpr uint64_t kMomentsBehindSync = 24;
+// Calls of a recovery that fail in one state, each alone.
+constexpr int kSecondErrors = 2;
+
+struct Flags {
+  uint64_t count = 100'000;
+  uint64_t seed = 1;
+  std::string program;  // empty: all
+  std::optional<uint64_t> call;
+  uint64_t fault = 0;
+};
+
+std::optional<Flags> ParseFlags(int argc, char** argv) {
+  Flags flags;
+  for (int i = 1; i < argc; ++i) {
+    const std::pair<absl::string_view, absl::string_view> flag =
+        absl::StrSplit(argv[i], absl::MaxSplits('=', 1));
+    uint64_t number = 0;
+    if (flag.first == "--program") {
+      flags.program = std::string(flag.second);
+    } else if (!absl::SimpleAtoi(flag.second, &number)) {
+      return std::nullopt;
+    } else if (flag.first == "--count") {
+      flags.count = number;
+    } else if (flag.first == "--seed") {
+      flags.seed = number;
+    } else if (flag.first == "--call") {
+      flags.call = number;
+    } else if (flag.first == "--fault") {
+      flags.fault = number;
+    } else {
+      return std::nullopt;
+    }
+  }
+  return flags;
+}
+
+struct Case {
+  const TrialProgram* program = nullptr;
+  uint64_t seed = 0;
+  uint64_t call = 0;
+  uint64_t calls = 0;  // of a run without a fault
+  OperationKind kind = OperationKind::kOpen;
+  uint64_t fault = 0;
+
+  const FaultKind& fault_kind() const { return FaultKindsOf(kind)[static_cast<size_t>(fault)]; }
+  bool is_sync() const {
+    return kind == OperationKind::kSync || kind == OperationKind::kSyncDirectory;
+  }
+  std::string ToString() const {
+    return absl::StrCat(program->name, ", call ", call, " (", OperationKindName(kind),
+                        "): ", fault_kind().name);
+  }
+  std::string Reproduction() const {
+    return absl::StrCat("compound_faults --program=", program->name, " --seed=", seed,
+                        " --call=", call, " --fault=", fault);
+  }
+};
+
+// The second fault, in one case.
+class SecondFaults {
+ public:
+  SecondFaults(const Case& which, const Trial& trial, Durability survives_death)
+      : which_(which), trial_(trial), survives_death_(survives_death) {}
+
+  void CrashMoment(const TrialMoment& moment) {
+    moment_ = &moment;
+    Random random(Random::Mix(which_.seed, which_.call, which_.fault, moment.call));
+    const CrashImage dead = moment.image.ProcessDeath();
+    Check("killed", dead, survives_death_);
+    Check("power lost", moment.image.PowerLoss(LossPlan::LoseEverything()), Durability::kDisk);
+    const std::vector<LossPlan> plans =
+        moment.image.LossPlans({.seed = random.Next(), .single_sectors_max = 4});
+    const LossPlan& plan = plans[static_cast<size_t>(random.Below(plans.size()))];
+    Check(absl::StrCat("power lost: ", plan.ToString()), moment.image.PowerLoss(plan),
+          Durability::kDisk);
+    OpenThenCut(dead);
+    for (int i = 0; i < kSecondErrors; ++i) {
+      FailRecovery("killed", dead, survives_death_, random);
+      FailRecovery("power lost", moment.image.PowerLoss(plan), Durability::kDisk, random);
+    }
+  }
+
+  uint64_t states() const { return states_; }
+  const std::vector<std::string>& told() const { return told_; }
+
+ private:
+  // Where the kernel took pages back that were nowhere else, holes are damage.
+  void Check(absl::string_view how, const CrashImage& image, Durability survives,
+             bool is_reverted = false) {
+    ++states_;
+    const Verdict verdict =
+        ExamineImage(image, trial_.shape(), trial_.history(),
+                     {.as_of = moment_->as_of,
+                      .survives = survives,
+                      .allows_damage = is_reverted || survives_death_ == Durability::kDisk});
+    for (const Violation& violation : verdict.violations) Tell(how, violation.text);
+  }
+
+  void Tell(absl::string_view how, absl::string_view text) {
+    told_.push_back(absl::StrCat("before call ", moment_->call, " ", how, ": ", text));
+  }
+
+  // The process dies, the next one opens, and then the power goes: what it delivered must be there.
+  void OpenThenCut(const CrashImage& dead) {
+    ++states_;
+    FaultFileSystem disk(dead);
+    ManualClock clock;
+    clock.AdvanceAtEveryLook(absl::Microseconds(100));
+    absl::StatusOr<Subject> subject = Subject::Open(trial_.shape(), &disk, &clock);
+    if (!subject.ok()) return Tell("killed", subject.status().ToString());
+    const Expectation expectation{.as_of = moment_->as_of,
+                                  .survives = survives_death_,
+                                  .allows_damage = survives_death_ == Durability::kDisk};
+    const Verdict before = subject->Examine(trial_.history(), expectation);
+    const CrashImage cut = disk.PowerLoss(LossPlan::LoseEverything());
+    disk.Kill();
+    subject->Destroy();
+    const Verdict after = ExamineImage(cut, trial_.shape(), trial_.history(), expectation);
+    for (const Violation& violation : after.violations) {
+      Tell("killed, opened, power lost", violation.text);
+    }
+    if (before.delivered != after.delivered) {
+      Tell("killed, opened, power lost", "other messages than before");
+    }
+  }
+
+  // An open meets an error, and whether it succeeds or not, the process dies then or the power
+  // goes.
+  void FailRecovery(absl::string_view how, const CrashImage& image, Durability survives,
+                    Random& random) {
+    FaultFileSystem disk(image);
+    ManualClock clock;
+    clock.AdvanceAtEveryLook(absl::Microseconds(100));
+    const std::vector<FaultKind>& kinds =
+        FaultKindsOf(random.OneIn(2) ? OperationKind::kSync : OperationKind::kWrite);
+    Fault fault = kinds[static_cast<size_t>(random.Below(kinds.size()))].fault;
+    fault.nth = random.Between(1, 60);
+    if (random.OneIn(2)) {
+      fault.kind = random.OneIn(2) ? OperationKind::kSync : OperationKind::kSyncDirectory;
+      fault.nth = random.Between(1, 4);
+    }
+    disk.Inject(fault);
+    absl::StatusOr<Subject> subject = Subject::Open(trial_.shape(), &disk, &clock);
+    if (disk.failures() == 0) {
+      disk.Kill();
+      return;
+    }
+    const std::string text =
+        absl::StrCat(how, ", call ", fault.nth, " of the recovery: ", fault.reason,
+                     subject.ok() ? "" : " (fails)");
+    const bool loses_power = random.OneIn(2);
+    const CrashImage next =
+        loses_power ? disk.PowerLoss(LossPlan::LoseEverything()) : disk.ProcessDeath();
+    disk.Kill();
+    if (subject.ok()) subject->Destroy();
+    if (disk.open_handles() != 0) Tell(text, "handles are left behind");
+    // An open that met an error may owe the disk what only the front has.
+    const bool is_reverted =
+        !trial_.shape().front_directory.empty() && fault.pages == PagesAfterFailure::kReverted;
+    Check(absl::StrCat(text, loses_power ? ", power lost" : ", killed"), next,
+          loses_power || is_reverted ? Durability::kDisk : survives, is_reverted);
+  }
+
+  const Case& which_;
+  const Trial& trial_;
+  const Durability survives_death_;
+  const TrialMoment* moment_ = nullptr;
+  uint64_t states_ = 0;
+  std::vector<std::string> told_;
+};
+
+std::vector<std::string> RunCase(const Case& which, uint64_t* states, uint64_t* failed_calls) {
+  const Fault& fault = which.fault_kind().fault;
+  Trial trial(which.program->shape, which.seed, Injection{.call = which.call, .fault = fault});
+  const Durability survives_death =
+      MayTakeFromDead(!which.program->shape.front_directory.empty(), fault) ? Durability::kDisk
+                                                                            : Durability::kProcess;
+  trial.SetSurvivesDeath(survives_death);
+  Random random(Random::Mix(which.seed, which.call, which.fault, 7));
+  std::vector<uint64_t> moments;
+  if (which.is_sync()) {
+    for (uint64_t i = 1; i <= kMomentsBehindSync; ++i) moments.push_back(which.call + i);
+  } else {
+    moments.push_back(which.call + 1);
+    while (moments.size() < kMomentsPerCase) {
+      moments.push_back(which.call +
+                        random.Between(2, std::max<uint64_t>(3, which.calls - which.call)));
+    }
+  }
+  trial.Watch(moments);
+  which.program->run(trial);
+  SecondFaults second(which, trial, survives_death);
+  for (const TrialMoment& moment : trial.moments()) second.CrashMoment(moment);
+  const TrialMoment last{
+      .image = trial.disk().Freeze(), .as_of = trial.history().now(), .call = trial.calls().size()};
+  second.CrashMoment(last);
+  *states = second.states();
+  *failed_calls = trial.failed_calls();
+  std::vector<std::string> told = second.told();
+  for (const std::string& problem : trial.problems()) {
+    told.push_back(absl::StrCat("in the run: ", problem));
+  }
+  return told;
+}
+
+// Failed syncs first, then all others in an order drawn by lot.
+std::vector<Case> CasesOf(const std::vector<const TrialProgram*>& programs, uint64_t seed) {
+  std::vector<Case> syncs;
+  std::vector<Case> others;
+  for (const TrialProgram* const program : programs) {
+    Trial trial(program->shape, seed, std::nullopt);
+    program->run(trial);
+    const std::vector<OperationKind>& calls = trial.calls();
+    for (uint64_t call = 0; call < calls.size(); ++call) {
+      Case which{.program = program,
+                 .seed = seed,
+                 .call = call,
+                 .calls = calls.size(),
+                 .kind = calls[static_cast<size_t>(call)]};
+      const std::vector<FaultKind>& kinds = FaultKindsOf(which.kind);
+      for (which.fault = 0; which.fault < kinds.size(); ++which.fault) {
+        const Fault& fault = which.fault_kind().fault;
+        const bool is_error = fault.code == absl::StatusCode::kDataLoss && fault.times == 1;
+        (which.is_sync() && is_error ? syncs : others).push_back(which);
+      }
+    }
+  }
+  Random random(Random::Mix(seed, 11));
+  for (std::vector<Case>* const cases : {&syncs, &others}) {
+    for (size_t i = cases->size(); i > 1; --i) {
+      std::swap((*cases)[i - 1], (*cases)[static_cast<size_t>(random.Below(i))]);
+    }
+  }
+  // Turn by turn, so that any count has both.
+  std::vector<Case> all;
+  for (size_t i = 0; i < std::max(syncs.size(), others.size()); ++i) {
+    if (i < syncs.size()) all.push_back(syncs[i]);
+    if (i < others.size()) all.push_back(others[i]);
+    if (i + syncs.size() < others.size() && i < syncs.size())
+      all.push_back(others[i + syncs.size()]);
+  }
+  return all;
+}
+
+void Print(SandboxCounts& counts, const std::vector<std::string>& told,
+           const std::string& reproduction) {
+  if (counts.violations++ >= kPrintedMax) return;
+  for (const std::string& text : told) std::printf("VIOLATION %s\n", text.c_str());
+  std::printf("reproduce: %s\n", reproduction.c_str());
+  std::fflush(stdout);
+}
+
+int Torture(const Flags& flags, const std::vector<const TrialProgram*>& programs) {
+  SandboxCounts* const counts = Sandbox::Share();
+  if (counts == nullptr) return ReportSkipped("no memory to share");
+  for (uint64_t round = 0; counts->injected < flags.count && round < 1000; ++round) {
+    const std::vector<Case> cases = CasesOf(programs, flags.seed + round);
+    Sandbox::Run(
+        *counts, cases.size(),
+        [&](uint64_t i) {
+          if (counts->injected >= flags.count) return;
+          const Case& which = cases[static_cast<size_t>(i)];
+          uint64_t states = 0;
+          uint64_t failed_calls = 0;
+          std::vector<std::string> violations = RunCase(which, &states, &failed_calls);
+          counts->failed_calls += failed_calls;
+          if (failed_calls > 0) counts->injected += states;
+          if (violations.empty()) return;
+          violations.insert(violations.begin(), which.ToString());
+          Print(*counts, violations, which.Reproduction());
+        },
+        [&](uint64_t i, const std::string& why) {
+          const Case& which = cases[static_cast<size_t>(i)];
+          Print(*counts, {absl::StrCat(which.ToString(), ": ", why)}, which.Reproduction());
+        });
+  }
+  return ReportTorture("states behind two faults", counts->injected, flags.count,
+                       counts->violations);
+}
+
+int Reproduce(const Flags& flags, const TrialProgram& program) {
+  Trial counted(program.shape, flags.seed, std::nullopt);
+  program.run(counted);
+  if (*flags.call >= counted.calls().size()) return 2;
+  const Case which{.program = &program,
+                   .seed = flags.seed,
+                   .call = *flags.call,
+                   .calls = counted.calls().size(),
+                   .kind = counted.calls()[static_cast<size_t>(*flags.call)],
+                   .fault = flags.fault};
+  if (flags.fault >= FaultKindsOf(which.kind).size()) return 2;
+  std::printf("%s\n", which.ToString().c_str());
+  uint64_t states = 0;
+  uint64_t failed_calls = 0;
+  const std::vector<std::string> violations = RunCase(which, &states, &failed_calls);
+  for (const std::string& text : violations) std::printf("VIOLATION %s\n", text.c_str());
+  return ReportTorture("states behind two faults", states, 1, violations.size());
+}
+
+int Main(int argc, char** argv) {
+  const std::optional<Flags> flags = ParseFlags(argc, argv);
+  std::vector<const TrialProgram*> programs;
+  for (const TrialProgram& program : TrialPrograms()) {
+    if (flags.has_value() && (flags->program.empty() || flags->program == program.name)) {
+      programs.push_back(&program);
+    }
+  }
+  if (programs.empty() || (flags->call.has_value() && programs.size() != 1)) {
+    std::fprintf(stderr,
+                 "compound_faults [--count=N] [--seed=S] [--program=NAME]\n"
+                 "compound_faults --program=NAME --seed=S --call=K --fault=V\n");
+    return 2;
+  }
+  return flags->call.has_value() ? Reproduce(*flags, *programs.front()) : Torture(*flags, programs);
+}
+
+}  // namespace
+}  // namespace weir::testing
+
+int main(int argc, char** argv) { return weir::testing::Main(argc, argv); }
