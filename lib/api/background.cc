@@ -1,6 +1,7 @@
 #include "api/background.h"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "base/status_macros.h"
@@ -10,6 +11,17 @@ namespace {
 
 // Where the log's own jobs stand in the table.
 enum : size_t { kWriter, kSyncer, kPreparer, kCallbacks };
+
+// A step that got no memory is tried again after this long.
+constexpr absl::Duration kRetry = absl::Milliseconds(20);
+
+absl::Duration Run(const Job& job) {
+  try {
+    return job.step();
+  } catch (const std::bad_alloc&) {
+    return kRetry;
+  }
+}
 
 }  // namespace
 
@@ -25,7 +37,7 @@ absl::Status Background::Start(int core) {
   for (Job& job : jobs_) {
     // Steps wake each other, so none runs before all workers are there.
     const auto step = [this, &job] {
-      return started_.load(std::memory_order_acquire) ? job.step() : absl::InfiniteDuration();
+      return started_.load(std::memory_order_acquire) ? Run(job) : absl::InfiniteDuration();
     };
     job.worker = std::make_unique<Worker>(job.name, step, core);
     RETURN_IF_ERROR(job.worker->status());
@@ -48,7 +60,7 @@ void Background::Stop() {
 
 absl::Duration Background::RunOnce() {
   absl::Duration rest = absl::InfiniteDuration();
-  for (Job& job : jobs_) rest = std::min(rest, job.step());
+  for (Job& job : jobs_) rest = std::min(rest, Run(job));
   return rest;
 }
 

@@ -8,6 +8,7 @@
 #include "api/background.h"
 #include "api/store_check.h"
 #include "api/store_parts.h"
+#include "base/guarded.h"
 #include "base/status_macros.h"
 #include "io/fork_guard.h"
 #include "log/commit_log.h"
@@ -65,18 +66,21 @@ struct CommitLog::Impl {
 };
 
 absl::StatusOr<std::unique_ptr<CommitLog>> CommitLog::Open(const StoreOptions& given) {
-  auto impl = std::make_unique<Impl>();
-  const StoreOptions options = internal::WithDefaults(given);
-  if (options.read_only) {
-    return absl::InvalidArgumentError("a journal is opened for writing; read_only is for stores");
-  }
-  ASSIGN_OR_RETURN(impl->log, internal::CommitLog::Open(options));
-  const bool has_workers = options.background == Background::kThreads;
-  impl->view = std::make_unique<internal::OwnLogView>(impl->log.get(), has_workers);
-  impl->background =
-      std::make_unique<internal::Background>(impl->log.get(), std::vector<internal::Job>());
-  if (has_workers) RETURN_IF_ERROR(impl->background->Start(options.worker_core));
-  return std::make_unique<CommitLog>(std::move(impl));
+  return internal::Guarded([&]() -> absl::StatusOr<std::unique_ptr<CommitLog>> {
+    internal::OutOfMemory();  // made while there is some
+    auto impl = std::make_unique<Impl>();
+    const StoreOptions options = internal::WithDefaults(given);
+    if (options.read_only) {
+      return absl::InvalidArgumentError("a journal is opened for writing; read_only is for stores");
+    }
+    ASSIGN_OR_RETURN(impl->log, internal::CommitLog::Open(options));
+    const bool has_workers = options.background == Background::kThreads;
+    impl->view = std::make_unique<internal::OwnLogView>(impl->log.get(), has_workers);
+    impl->background =
+        std::make_unique<internal::Background>(impl->log.get(), std::vector<internal::Job>());
+    if (has_workers) RETURN_IF_ERROR(impl->background->Start(options.worker_core));
+    return std::make_unique<CommitLog>(std::move(impl));
+  });
 }
 
 CommitLog::CommitLog(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -86,136 +90,150 @@ CommitLog::~CommitLog() {
 }
 
 absl::Status CommitLog::Close() {
-  RETURN_IF_ERROR(impl_->Check());
-  if (impl_->is_closed.exchange(true, std::memory_order_acq_rel)) {
-    return absl::FailedPreconditionError("closed");
-  }
-  impl_->log->Stop();
-  impl_->background->Stop();
-  return impl_->log->Close();
+  return internal::Guarded([&]() -> absl::Status {
+    RETURN_IF_ERROR(impl_->Check());
+    if (impl_->is_closed.exchange(true, std::memory_order_acq_rel)) {
+      return absl::FailedPreconditionError("closed");
+    }
+    impl_->log->Stop();
+    impl_->background->Stop();
+    return impl_->log->Close();
+  });
 }
 
 absl::StatusOr<Receipt> CommitLog::Append(absl::string_view body, const AppendOptions& options) {
-  RETURN_IF_ERROR(impl_->Check());
-  internal::CommitLog& log = *impl_->log;
-  ASSIGN_OR_RETURN(const uint32_t bytes, impl_->Measure(body));
-  const internal::Deadline deadline = log.DeadlineIn(options.timeout);
-  Reservation place;
-  const auto stamp = [&](LogPosition, char* memory, int64_t time) {
-    Impl::Stamp(memory, bytes, time, 0);
-  };
-  RETURN_IF_ERROR(log.Claim(bytes, log.clock().WallNanos(), deadline, stamp, &place));
-  Impl::Fill(place.bytes, body);
-  log.Publish(place, internal::Seal(place.bytes, place.position, log.incarnation()));
-  log.doorbell().RingLog();
-  Receipt receipt{.position = place.position, .end = place.end()};
-  ASSIGN_OR_RETURN(receipt.reached,
-                   log.WaitFor(place.position, place.end(), options.durability, deadline));
-  return receipt;
+  return internal::Guarded([&]() -> absl::StatusOr<Receipt> {
+    RETURN_IF_ERROR(impl_->Check());
+    internal::CommitLog& log = *impl_->log;
+    ASSIGN_OR_RETURN(const uint32_t bytes, impl_->Measure(body));
+    const internal::Deadline deadline = log.DeadlineIn(options.timeout);
+    Reservation place;
+    const auto stamp = [&](LogPosition, char* memory, int64_t time) {
+      Impl::Stamp(memory, bytes, time, 0);
+    };
+    RETURN_IF_ERROR(log.Claim(bytes, log.clock().WallNanos(), deadline, stamp, &place));
+    Impl::Fill(place.bytes, body);
+    log.Publish(place, internal::Seal(place.bytes, place.position, log.incarnation()));
+    log.doorbell().RingLog();
+    Receipt receipt{.position = place.position, .end = place.end()};
+    ASSIGN_OR_RETURN(receipt.reached,
+                     log.WaitFor(place.position, place.end(), options.durability, deadline));
+    return receipt;
+  });
 }
 
 absl::StatusOr<std::vector<Receipt>> CommitLog::Append(absl::Span<const absl::string_view> bodies,
                                                        const AppendOptions& options) {
-  RETURN_IF_ERROR(impl_->Check());
-  if (bodies.empty()) return absl::InvalidArgumentError("a batch without records");
-  internal::CommitLog& log = *impl_->log;
-  std::vector<uint32_t> sizes;
-  uint64_t total = kRecordHeaderBytes;
-  for (const absl::string_view body : bodies) {
-    ASSIGN_OR_RETURN(const uint32_t bytes, impl_->Measure(body));
-    sizes.push_back(bytes);
-    total += bytes;
-  }
-  if (total > log.group_bytes_max()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the batch has ", total, " bytes; at most ", log.group_bytes_max()));
-  }
-  const auto group_bytes = static_cast<uint32_t>(total);
-  // Behind the claim nothing may fail for want of memory.
-  std::vector<Receipt> receipts;
-  receipts.reserve(bodies.size());
-  const internal::Deadline deadline = log.DeadlineIn(options.timeout);
-  Reservation place;
-  const internal::CountedStamp stamp{
-      bodies.size(), [&](LogPosition, char* memory, int64_t time) {
-        internal::WriteStamp(
-            memory, {.bytes = group_bytes, .type = RecordType::kGroup, .store_time = time});
-        uint32_t at = kRecordHeaderBytes;
-        for (const uint32_t bytes : sizes) {
-          Impl::Stamp(memory + at, bytes, time, at / kRecordAlignment);
-          at += bytes;
-        }
-      }};
-  RETURN_IF_ERROR(log.Claim(group_bytes, log.clock().WallNanos(), deadline, stamp, &place));
-  uint32_t at = kRecordHeaderBytes;
-  for (size_t i = 0; i < bodies.size(); ++i) {
-    char* const record = place.bytes + at;
-    Impl::Fill(record, bodies[i]);
-    internal::Publish(record, internal::Seal(record, place.position + at, log.incarnation()));
-    receipts.push_back({.position = place.position + at, .end = place.end()});
-    at += sizes[i];
-  }
-  log.Publish(place, internal::Seal(place.bytes, place.position, log.incarnation()));
-  log.doorbell().RingLog();
-  ASSIGN_OR_RETURN(const Durability reached,
-                   log.WaitFor(place.position, place.end(), options.durability, deadline));
-  for (Receipt& receipt : receipts) receipt.reached = reached;
-  return receipts;
+  return internal::Guarded([&]() -> absl::StatusOr<std::vector<Receipt>> {
+    RETURN_IF_ERROR(impl_->Check());
+    if (bodies.empty()) return absl::InvalidArgumentError("a batch without records");
+    internal::CommitLog& log = *impl_->log;
+    std::vector<uint32_t> sizes;
+    uint64_t total = kRecordHeaderBytes;
+    for (const absl::string_view body : bodies) {
+      ASSIGN_OR_RETURN(const uint32_t bytes, impl_->Measure(body));
+      sizes.push_back(bytes);
+      total += bytes;
+    }
+    if (total > log.group_bytes_max()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("the batch has ", total, " bytes; at most ", log.group_bytes_max()));
+    }
+    const auto group_bytes = static_cast<uint32_t>(total);
+    // Behind the claim nothing may fail for want of memory.
+    std::vector<Receipt> receipts;
+    receipts.reserve(bodies.size());
+    const internal::Deadline deadline = log.DeadlineIn(options.timeout);
+    Reservation place;
+    const internal::CountedStamp stamp{
+        bodies.size(), [&](LogPosition, char* memory, int64_t time) {
+          internal::WriteStamp(
+              memory, {.bytes = group_bytes, .type = RecordType::kGroup, .store_time = time});
+          uint32_t at = kRecordHeaderBytes;
+          for (const uint32_t bytes : sizes) {
+            Impl::Stamp(memory + at, bytes, time, at / kRecordAlignment);
+            at += bytes;
+          }
+        }};
+    RETURN_IF_ERROR(log.Claim(group_bytes, log.clock().WallNanos(), deadline, stamp, &place));
+    uint32_t at = kRecordHeaderBytes;
+    for (size_t i = 0; i < bodies.size(); ++i) {
+      char* const record = place.bytes + at;
+      Impl::Fill(record, bodies[i]);
+      internal::Publish(record, internal::Seal(record, place.position + at, log.incarnation()));
+      receipts.push_back({.position = place.position + at, .end = place.end()});
+      at += sizes[i];
+    }
+    log.Publish(place, internal::Seal(place.bytes, place.position, log.incarnation()));
+    log.doorbell().RingLog();
+    ASSIGN_OR_RETURN(const Durability reached,
+                     log.WaitFor(place.position, place.end(), options.durability, deadline));
+    for (Receipt& receipt : receipts) receipt.reached = reached;
+    return receipts;
+  });
 }
 
 absl::StatusOr<Durability> CommitLog::WaitFor(const Receipt& receipt, Durability durability,
                                               absl::Duration timeout) {
-  RETURN_IF_ERROR(impl_->Check());
-  return impl_->log->WaitFor(receipt.position, receipt.end, durability,
-                             impl_->log->DeadlineIn(timeout));
+  return internal::Guarded([&]() -> absl::StatusOr<Durability> {
+    RETURN_IF_ERROR(impl_->Check());
+    return impl_->log->WaitFor(receipt.position, receipt.end, durability,
+                               impl_->log->DeadlineIn(timeout));
+  });
 }
 
 absl::Status CommitLog::Flush(absl::Duration timeout) {
-  RETURN_IF_ERROR(impl_->Check());
-  return impl_->log->Flush(impl_->log->DeadlineIn(timeout));
+  return internal::Guarded([&]() -> absl::Status {
+    RETURN_IF_ERROR(impl_->Check());
+    return impl_->log->Flush(impl_->log->DeadlineIn(timeout));
+  });
 }
 
 absl::StatusOr<JournalEntries> CommitLog::Read(LogPosition position, size_t max) {
-  RETURN_IF_ERROR(impl_->Check());
-  internal::OwnLogView& view = *impl_->view;
-  if (position < view.segments().begin() && position > LogPosition(0)) {
-    return absl::OutOfRangeError(absl::StrCat("position ", position.value(),
-                                              " was dropped; the log begins at ",
-                                              view.segments().begin().value()));
-  }
-  JournalEntries result;
-  internal::ReadMemory memory;
-  LogScanner scanner(view, std::max(position, view.segments().begin()),
-                     view.ContiguousVisibleEnd());
-  while (result.entries.size() < max) {
-    ScannedRecord record;
-    DamagedRange damage;
-    ASSIGN_OR_RETURN(const LogScanner::Step step, scanner.Next(&record, &damage));
-    if (step == LogScanner::Step::kEnd) break;
-    if (step == LogScanner::Step::kDamage) {
-      result.damage.push_back(std::move(damage));
-      continue;
+  return internal::Guarded([&]() -> absl::StatusOr<JournalEntries> {
+    RETURN_IF_ERROR(impl_->Check());
+    internal::OwnLogView& view = *impl_->view;
+    if (position < view.segments().begin() && position > LogPosition(0)) {
+      return absl::OutOfRangeError(absl::StrCat("position ", position.value(),
+                                                " was dropped; the log begins at ",
+                                                view.segments().begin().value()));
     }
-    if (record.header.type != RecordType::kMessage) continue;
-    const auto parts = internal::DecodeParts(record.bytes);
-    if (!parts) {
-      result.damage.push_back({record.position, record.end(), "impossible parts"});
-      continue;
+    JournalEntries result;
+    internal::ReadMemory memory;
+    LogScanner scanner(view, std::max(position, view.segments().begin()),
+                       view.ContiguousVisibleEnd());
+    while (result.entries.size() < max) {
+      ScannedRecord record;
+      DamagedRange damage;
+      ASSIGN_OR_RETURN(const LogScanner::Step step, scanner.Next(&record, &damage));
+      if (step == LogScanner::Step::kEnd) break;
+      if (step == LogScanner::Step::kDamage) {
+        result.damage.push_back(std::move(damage));
+        continue;
+      }
+      if (record.header.type != RecordType::kMessage) continue;
+      const auto parts = internal::DecodeParts(record.bytes);
+      if (!parts) {
+        result.damage.push_back({record.position, record.end(), "impossible parts"});
+        continue;
+      }
+      char* const body = memory.Allocate(parts->body.size());
+      if (!parts->body.empty()) std::memcpy(body, parts->body.data(), parts->body.size());
+      result.entries.push_back({.position = record.position,
+                                .store_time = absl::FromUnixNanos(record.header.store_time),
+                                .body = {body, parts->body.size()}});
     }
-    char* const body = memory.Allocate(parts->body.size());
-    if (!parts->body.empty()) std::memcpy(body, parts->body.data(), parts->body.size());
-    result.entries.push_back({.position = record.position,
-                              .store_time = absl::FromUnixNanos(record.header.store_time),
-                              .body = {body, parts->body.size()}});
-  }
-  result.next = scanner.position();
-  result.memory = memory.Take();
-  return result;
+    result.next = scanner.position();
+    result.memory = memory.Take();
+    return result;
+  });
 }
 
 absl::Status CommitLog::TrimTo(LogPosition position) {
-  RETURN_IF_ERROR(impl_->Check());
-  return impl_->log->TrimTo(position);
+  return internal::Guarded([&]() -> absl::Status {
+    RETURN_IF_ERROR(impl_->Check());
+    return impl_->log->TrimTo(position);
+  });
 }
 
 LogPosition CommitLog::begin() const {

@@ -6,6 +6,7 @@
 #include "api/store_check.h"
 #include "api/store_parts.h"
 #include "api/verification.h"
+#include "base/guarded.h"
 #include "base/status_macros.h"
 #include "io/fork_guard.h"
 #include "store/engine.h"
@@ -23,6 +24,12 @@ using internal::TagSet;
 namespace {
 
 constexpr uint32_t kAllQueues = ~uint32_t{0};
+
+ReadResult NoSuchQueue() {
+  ReadResult result;
+  result.outcome_ = ReadOutcome::kNoSuchQueue;
+  return result;
+}
 
 }  // namespace
 
@@ -78,16 +85,6 @@ struct MessageStore::Impl {
                                          absl::Duration wait, absl::Duration spin, ReadSome&& read);
 };
 
-namespace {
-
-ReadResult NoSuchQueue() {
-  ReadResult result;
-  result.outcome_ = ReadOutcome::kNoSuchQueue;
-  return result;
-}
-
-}  // namespace
-
 template <typename ReadSome>
 absl::StatusOr<ReadResult> MessageStore::Impl::ReadWaiting(const TopicRef& topic, uint32_t queue_id,
                                                            uint64_t offset, absl::Duration wait,
@@ -127,22 +124,25 @@ absl::StatusOr<ReadResult> MessageStore::Impl::ReadWaiting(const TopicRef& topic
 // --- Open and close
 
 absl::StatusOr<std::unique_ptr<MessageStore>> MessageStore::Open(const StoreOptions& given) {
-  auto impl = std::make_unique<Impl>();
-  impl->options = internal::WithDefaults(given);
-  if (impl->options.read_only) {
-    ASSIGN_OR_RETURN(impl->follower, Follower::Open(impl->options));
-    return std::make_unique<MessageStore>(std::move(impl));
-  }
-  ASSIGN_OR_RETURN(impl->engine, Engine::Open(impl->options));
-  Engine* const engine = impl->engine.get();
-  std::vector<internal::Job> more;
-  more.push_back({.name = "weir-sealer", .step = [engine] { return engine->SealStep(); }});
-  impl->background = std::make_unique<internal::Background>(&engine->log(), std::move(more));
-  auto store = std::make_unique<MessageStore>(std::move(impl));
-  if (given.background == Background::kThreads) {
-    RETURN_IF_ERROR(store->impl_->background->Start(given.worker_core));
-  }
-  return store;
+  return internal::Guarded([&]() -> absl::StatusOr<std::unique_ptr<MessageStore>> {
+    internal::OutOfMemory();  // made while there is some
+    auto impl = std::make_unique<Impl>();
+    impl->options = internal::WithDefaults(given);
+    if (impl->options.read_only) {
+      ASSIGN_OR_RETURN(impl->follower, Follower::Open(impl->options));
+      return std::make_unique<MessageStore>(std::move(impl));
+    }
+    ASSIGN_OR_RETURN(impl->engine, Engine::Open(impl->options));
+    Engine* const engine = impl->engine.get();
+    std::vector<internal::Job> more;
+    more.push_back({.name = "weir-sealer", .step = [engine] { return engine->SealStep(); }});
+    impl->background = std::make_unique<internal::Background>(&engine->log(), std::move(more));
+    auto store = std::make_unique<MessageStore>(std::move(impl));
+    if (given.background == Background::kThreads) {
+      RETURN_IF_ERROR(store->impl_->background->Start(given.worker_core));
+    }
+    return store;
+  });
 }
 
 MessageStore::MessageStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -153,72 +153,87 @@ MessageStore::~MessageStore() {
 }
 
 absl::Status MessageStore::Close() {
-  RETURN_IF_ERROR(impl_->Check());
-  if (impl_->is_closed.exchange(true, std::memory_order_acq_rel)) {
-    return absl::FailedPreconditionError("closed");
-  }
-  if (impl_->engine == nullptr) return absl::OkStatus();
-  CommitLog& log = impl_->engine->log();
-  log.Stop();
-  impl_->background->Stop();
-  impl_->engine->SealAll();
-  const absl::Status status = log.Close();
-  // What waited asynchronously hears how it ended.
-  while (log.CallbackStep() == absl::ZeroDuration()) {
-  }
-  return status;
+  return internal::Guarded([&]() -> absl::Status {
+    RETURN_IF_ERROR(impl_->Check());
+    if (impl_->is_closed.exchange(true, std::memory_order_acq_rel)) {
+      return absl::FailedPreconditionError("closed");
+    }
+    if (impl_->engine == nullptr) return absl::OkStatus();
+    CommitLog& log = impl_->engine->log();
+    log.Stop();
+    impl_->background->Stop();
+    impl_->engine->SealAll();
+    const absl::Status status = internal::Guarded([&] { return log.Close(); });
+    // What waited asynchronously hears how it ended.
+    while (log.CallbackStep() == absl::ZeroDuration()) {
+    }
+    return status;
+  });
 }
 
-// --- Topics
-
 absl::StatusOr<Topic> MessageStore::CreateTopic(absl::string_view name, uint32_t queue_count) {
-  RETURN_IF_ERROR(impl_->CheckWriter());
-  return impl_->engine->CreateTopic(name, queue_count);
+  return internal::Guarded([&]() -> absl::StatusOr<Topic> {
+    RETURN_IF_ERROR(impl_->CheckWriter());
+    return impl_->engine->CreateTopic(name, queue_count);
+  });
 }
 
 absl::StatusOr<Topic> MessageStore::FindTopic(absl::string_view name) const {
-  RETURN_IF_ERROR(impl_->Check());
-  RETURN_IF_ERROR(impl_->Refresh());
-  if (const Topic::Entry* const entry = impl_->catalogue().Find(name)) return Topic(entry);
-  return absl::NotFoundError(absl::StrCat("there is no topic ", name));
+  return internal::Guarded([&]() -> absl::StatusOr<Topic> {
+    RETURN_IF_ERROR(impl_->Check());
+    RETURN_IF_ERROR(impl_->Refresh());
+    if (const Topic::Entry* const entry = impl_->catalogue().Find(name)) return Topic(entry);
+    return absl::NotFoundError(absl::StrCat("there is no topic ", name));
+  });
 }
 
 absl::StatusOr<Topic> MessageStore::OpenTopic(absl::string_view name) {
-  if (impl_->follower != nullptr) return FindTopic(name);
-  RETURN_IF_ERROR(impl_->CheckWriter());
-  return impl_->engine->OpenTopic(name);
+  return internal::Guarded([&]() -> absl::StatusOr<Topic> {
+    if (impl_->follower != nullptr) return FindTopic(name);
+    RETURN_IF_ERROR(impl_->CheckWriter());
+    return impl_->engine->OpenTopic(name);
+  });
 }
 
 // --- Append
 
 absl::StatusOr<Receipt> MessageStore::Append(const Message& message, const AppendOptions& options) {
-  RETURN_IF_ERROR(impl_->CheckWriter());
-  return impl_->engine->Append(message, options);
+  return internal::Guarded([&]() -> absl::StatusOr<Receipt> {
+    RETURN_IF_ERROR(impl_->CheckWriter());
+    return impl_->engine->Append(message, options);
+  });
 }
 
 absl::StatusOr<std::vector<Receipt>> MessageStore::Append(absl::Span<const Message> messages,
                                                           const AppendOptions& options) {
-  RETURN_IF_ERROR(impl_->CheckWriter());
-  return impl_->engine->AppendAll(messages, options);
+  return internal::Guarded([&]() -> absl::StatusOr<std::vector<Receipt>> {
+    RETURN_IF_ERROR(impl_->CheckWriter());
+    return impl_->engine->AppendAll(messages, options);
+  });
 }
 
 absl::Status MessageStore::AppendAsync(const Message& message, const AppendOptions& options,
                                        AppendCallback callback) {
-  RETURN_IF_ERROR(impl_->CheckWriter());
-  return impl_->engine->AppendAsync(message, options, std::move(callback));
+  return internal::Guarded([&]() -> absl::Status {
+    RETURN_IF_ERROR(impl_->CheckWriter());
+    return impl_->engine->AppendAsync(message, options, std::move(callback));
+  });
 }
 
 absl::StatusOr<Durability> MessageStore::WaitFor(const Receipt& receipt, Durability durability,
                                                  absl::Duration timeout) {
-  RETURN_IF_ERROR(impl_->CheckWriter());
-  CommitLog& log = impl_->engine->log();
-  return log.WaitFor(receipt.position, receipt.end, durability, log.DeadlineIn(timeout));
+  return internal::Guarded([&]() -> absl::StatusOr<Durability> {
+    RETURN_IF_ERROR(impl_->CheckWriter());
+    return impl_->engine->log().WaitFor(receipt.position, receipt.end, durability,
+                                        impl_->engine->log().DeadlineIn(timeout));
+  });
 }
 
 absl::Status MessageStore::Flush(absl::Duration timeout) {
-  RETURN_IF_ERROR(impl_->CheckWriter());
-  CommitLog& log = impl_->engine->log();
-  return log.Flush(log.DeadlineIn(timeout));
+  return internal::Guarded([&]() -> absl::Status {
+    RETURN_IF_ERROR(impl_->CheckWriter());
+    return impl_->engine->log().Flush(impl_->engine->log().DeadlineIn(timeout));
+  });
 }
 
 struct MessageClaim::Impl {
@@ -262,101 +277,117 @@ QueueOffset MessageClaim::queue_offset() const {
 }
 
 absl::StatusOr<Receipt> MessageClaim::Commit(size_t bytes, const AppendOptions& options) {
-  if (impl_ == nullptr || !impl_->is_open) {
-    return absl::FailedPreconditionError("the claim was committed, moved from or never made");
-  }
-  if (impl_->fork_guard->forked()) {
-    return absl::FailedPreconditionError("the claim belongs to the process that this one is of");
-  }
-  if (bytes > impl_->claimed.plan.body_bytes) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "commit of ", bytes, " bytes; ", impl_->claimed.plan.body_bytes, " were claimed"));
-  }
-  RETURN_IF_ERROR(impl_->engine->log().CheckMayReach(options.durability, options.timeout,
-                                                     impl_->claimed.reservation.position));
-  impl_->is_open = false;
-  return impl_->engine->Commit(impl_->claimed, bytes, options);
+  return internal::Guarded([&]() -> absl::StatusOr<Receipt> {
+    if (impl_ == nullptr || !impl_->is_open) {
+      return absl::FailedPreconditionError("the claim was committed, moved from or never made");
+    }
+    if (impl_->fork_guard->forked()) {
+      return absl::FailedPreconditionError("the claim belongs to the process that this one is of");
+    }
+    if (bytes > impl_->claimed.plan.body_bytes) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "commit of ", bytes, " bytes; ", impl_->claimed.plan.body_bytes, " were claimed"));
+    }
+    RETURN_IF_ERROR(impl_->engine->log().CheckMayReach(options.durability, options.timeout,
+                                                       impl_->claimed.reservation.position));
+    impl_->is_open = false;
+    return impl_->engine->Commit(impl_->claimed, bytes, options);
+  });
 }
 
 absl::StatusOr<MessageClaim> MessageStore::Claim(const Message& message, size_t body_bytes,
                                                  absl::Duration timeout) {
-  RETURN_IF_ERROR(impl_->CheckWriter());
-  auto claim = std::make_unique<MessageClaim::Impl>();
-  claim->engine = impl_->engine.get();
-  claim->fork_guard = &impl_->fork_guard;
-  ASSIGN_OR_RETURN(claim->claimed, impl_->engine->Claim(message, body_bytes, timeout));
-  return MessageClaim(std::move(claim));
+  return internal::Guarded([&]() -> absl::StatusOr<MessageClaim> {
+    RETURN_IF_ERROR(impl_->CheckWriter());
+    auto claim = std::make_unique<MessageClaim::Impl>();
+    claim->engine = impl_->engine.get();
+    claim->fork_guard = &impl_->fork_guard;
+    ASSIGN_OR_RETURN(claim->claimed, impl_->engine->Claim(message, body_bytes, timeout));
+    return MessageClaim(std::move(claim));
+  });
 }
 
 // --- Read
 
 absl::StatusOr<ReadResult> MessageStore::Read(TopicRef topic, uint32_t queue_id, QueueOffset offset,
                                               const ReadOptions& options) {
-  ASSIGN_OR_RETURN(const TagSet tags, TagSet::Parse(options.tags));
-  if (options.max_messages == 0) return absl::InvalidArgumentError("max_messages is 0");
-  return impl_->ReadWaiting(topic, queue_id, offset.value(), options.wait, options.spin,
-                            [&](const Topic::Entry& entry) {
-                              return impl_->reader().Read(entry, queue_id, offset, options, tags);
-                            });
+  return internal::Guarded([&]() -> absl::StatusOr<ReadResult> {
+    ASSIGN_OR_RETURN(const TagSet tags, TagSet::Parse(options.tags));
+    if (options.max_messages == 0) return absl::InvalidArgumentError("max_messages is 0");
+    return impl_->ReadWaiting(topic, queue_id, offset.value(), options.wait, options.spin,
+                              [&](const Topic::Entry& entry) {
+                                return impl_->reader().Read(entry, queue_id, offset, options, tags);
+                              });
+  });
 }
 
 absl::StatusOr<ReadResult> MessageStore::ReadTopic(TopicRef topic, LogPosition position,
                                                    const ReadOptions& options) {
-  ASSIGN_OR_RETURN(const TagSet tags, TagSet::Parse(options.tags));
-  if (options.max_messages == 0) return absl::InvalidArgumentError("max_messages is 0");
-  return impl_->ReadWaiting(topic, kAllQueues, /*offset=*/0, options.wait, options.spin,
-                            [&](const Topic::Entry& entry) {
-                              return impl_->reader().ReadTopic(entry, position, options, tags);
-                            });
+  return internal::Guarded([&]() -> absl::StatusOr<ReadResult> {
+    ASSIGN_OR_RETURN(const TagSet tags, TagSet::Parse(options.tags));
+    if (options.max_messages == 0) return absl::InvalidArgumentError("max_messages is 0");
+    return impl_->ReadWaiting(topic, kAllQueues, /*offset=*/0, options.wait, options.spin,
+                              [&](const Topic::Entry& entry) {
+                                return impl_->reader().ReadTopic(entry, position, options, tags);
+                              });
+  });
 }
 
 absl::StatusOr<ReadResult> MessageStore::ReadBackwards(TopicRef topic, uint32_t queue_id,
                                                        QueueOffset offset,
                                                        const ReadOptions& options) {
-  ASSIGN_OR_RETURN(const TagSet tags, TagSet::Parse(options.tags));
-  if (options.max_messages == 0) return absl::InvalidArgumentError("max_messages is 0");
-  return impl_->ReadWaiting(topic, queue_id, offset.value(), absl::ZeroDuration(),
-                            absl::ZeroDuration(), [&](const Topic::Entry& entry) {
-                              return impl_->reader().ReadBackwards(entry, queue_id, offset, options,
-                                                                   tags);
-                            });
+  return internal::Guarded([&]() -> absl::StatusOr<ReadResult> {
+    ASSIGN_OR_RETURN(const TagSet tags, TagSet::Parse(options.tags));
+    if (options.max_messages == 0) return absl::InvalidArgumentError("max_messages is 0");
+    return impl_->ReadWaiting(topic, queue_id, offset.value(), absl::ZeroDuration(),
+                              absl::ZeroDuration(), [&](const Topic::Entry& entry) {
+                                return impl_->reader().ReadBackwards(entry, queue_id, offset,
+                                                                     options, tags);
+                              });
+  });
 }
 
 absl::StatusOr<ReadResult> MessageStore::ReadLast(TopicRef topic, uint32_t queue_id,
                                                   uint32_t count) {
-  const ReadOptions options{.max_messages = count, .max_bytes = ~uint64_t{0}};
-  if (count == 0) return absl::InvalidArgumentError("count is 0");
-  ASSIGN_OR_RETURN(const TagSet tags, TagSet::Parse("*"));
-  absl::StatusOr<ReadResult> result = impl_->ReadWaiting(
-      topic, queue_id, 0, absl::ZeroDuration(), absl::ZeroDuration(),
-      [&](const Topic::Entry& entry) {
-        const QueueBounds bounds = impl_->reader().Bounds(entry.first_queue + queue_id);
-        absl::StatusOr<ReadResult> read =
-            impl_->reader().ReadBackwards(entry, queue_id, bounds.end, options, tags);
-        if (read.ok()) read->next_offset_ = bounds.end;
-        return read;
-      });
-  if (result.ok()) std::reverse(result->messages_.begin(), result->messages_.end());
-  return result;
+  return internal::Guarded([&]() -> absl::StatusOr<ReadResult> {
+    const ReadOptions options{.max_messages = count, .max_bytes = ~uint64_t{0}};
+    if (count == 0) return absl::InvalidArgumentError("count is 0");
+    ASSIGN_OR_RETURN(const TagSet tags, TagSet::Parse("*"));
+    absl::StatusOr<ReadResult> result = impl_->ReadWaiting(
+        topic, queue_id, 0, absl::ZeroDuration(), absl::ZeroDuration(),
+        [&](const Topic::Entry& entry) {
+          const QueueBounds bounds = impl_->reader().Bounds(entry.first_queue + queue_id);
+          absl::StatusOr<ReadResult> read =
+              impl_->reader().ReadBackwards(entry, queue_id, bounds.end, options, tags);
+          if (read.ok()) read->next_offset_ = bounds.end;
+          return read;
+        });
+    if (result.ok()) std::reverse(result->messages_.begin(), result->messages_.end());
+    return result;
+  });
 }
 
 absl::StatusOr<ReadResult> MessageStore::ReadAt(LogPosition position) {
-  RETURN_IF_ERROR(impl_->Check());
-  RETURN_IF_ERROR(impl_->Refresh());
-  return impl_->reader().ReadAt(position);
+  return internal::Guarded([&]() -> absl::StatusOr<ReadResult> {
+    RETURN_IF_ERROR(impl_->Check());
+    RETURN_IF_ERROR(impl_->Refresh());
+    return impl_->reader().ReadAt(position);
+  });
 }
 
 absl::StatusOr<QueueBounds> MessageStore::Bounds(TopicRef topic, uint32_t queue_id) const {
-  RETURN_IF_ERROR(impl_->Check());
-  RETURN_IF_ERROR(impl_->Refresh());
-  ASSIGN_OR_RETURN(const Topic::Entry* const entry, impl_->Find(topic));
-  if (entry == nullptr) {
-    return absl::NotFoundError(absl::StrCat("there is no topic ", topic.name()));
-  }
-  if (queue_id >= entry->queue_count) {
-    return absl::NotFoundError(absl::StrCat("topic ", entry->name, " has no queue ", queue_id));
-  }
-  return impl_->reader().Bounds(entry->first_queue + queue_id);
+  return internal::Guarded([&]() -> absl::StatusOr<QueueBounds> {
+    RETURN_IF_ERROR(impl_->Check());
+    RETURN_IF_ERROR(impl_->Refresh());
+    ASSIGN_OR_RETURN(const Topic::Entry* const entry, impl_->Find(topic));
+    if (entry == nullptr) {
+      return absl::NotFoundError(absl::StrCat("there is no topic ", topic.name()));
+    }
+    if (queue_id >= entry->queue_count) {
+      return absl::NotFoundError(absl::StrCat("topic ", entry->name, " has no queue ", queue_id));
+    }
+    return impl_->reader().Bounds(entry->first_queue + queue_id);
+  });
 }
 
 // --- Work and state
@@ -398,20 +429,24 @@ StoreInfo MessageStore::Info() const {
 }
 
 absl::StatusOr<VerifyReport> MessageStore::Verify() {
-  RETURN_IF_ERROR(impl_->Check());
-  RETURN_IF_ERROR(impl_->Refresh());
-  if (impl_->engine != nullptr) {
-    return internal::VerifyStore(impl_->log(), impl_->catalogue(), impl_->engine->indexer(),
-                                 impl_->engine->log().report(), internal::Verifier::kWriter);
-  }
-  return internal::VerifyStore(impl_->log(), impl_->catalogue(), impl_->follower->indexer(),
-                               impl_->follower->report(), internal::Verifier::kReader);
+  return internal::Guarded([&]() -> absl::StatusOr<VerifyReport> {
+    RETURN_IF_ERROR(impl_->Check());
+    RETURN_IF_ERROR(impl_->Refresh());
+    const bool writes = impl_->engine != nullptr;
+    return internal::VerifyStore(
+        impl_->log(), impl_->catalogue(),
+        writes ? impl_->engine->indexer() : impl_->follower->indexer(),
+        writes ? impl_->engine->log().report() : impl_->follower->report(),
+        writes ? internal::Verifier::kWriter : internal::Verifier::kReader);
+  });
 }
 
 absl::StatusOr<std::vector<RecordInfo>> MessageStore::Dump(LogPosition position, size_t max) {
-  RETURN_IF_ERROR(impl_->Check());
-  RETURN_IF_ERROR(impl_->Refresh());
-  return internal::DumpRecords(impl_->log(), impl_->catalogue(), position, max);
+  return internal::Guarded([&]() -> absl::StatusOr<std::vector<RecordInfo>> {
+    RETURN_IF_ERROR(impl_->Check());
+    RETURN_IF_ERROR(impl_->Refresh());
+    return internal::DumpRecords(impl_->log(), impl_->catalogue(), position, max);
+  });
 }
 
 }  // namespace weir

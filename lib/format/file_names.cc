@@ -6,7 +6,6 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "absl/strings/strip.h"
 
 namespace weir::internal {
@@ -28,7 +27,7 @@ std::optional<uint64_t> ParseNumber(absl::string_view digits, size_t width) {
 }  // namespace
 
 std::string SegmentFileName(SegmentName name) {
-  std::string file = absl::StrFormat("%020d", name.begin.value());
+  std::string file = absl::StrCat(absl::Dec(name.begin.value(), absl::kZeroPad20));
   if (name.generation > 0) absl::StrAppend(&file, ".", name.generation);
   return file;
 }
@@ -74,7 +73,9 @@ std::string TemporaryName(absl::string_view file) { return absl::StrCat(file, kT
 
 bool IsTemporaryName(absl::string_view file) { return absl::EndsWith(file, kTemporarySuffix); }
 
-std::string FrontName(uint64_t incarnation) { return absl::StrFormat("weir-%016x", incarnation); }
+std::string FrontName(uint64_t incarnation) {
+  return absl::StrCat("weir-", absl::Hex(incarnation, absl::kZeroPad16));
+}
 
 std::string DoorbellName(uint64_t incarnation) {
   return absl::StrCat(FrontName(incarnation), ".bell");

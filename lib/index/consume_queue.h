@@ -54,6 +54,8 @@ class ConsumeQueue {
     uint32_t capacity = 0;
     std::atomic<uint32_t> count{0};
     std::unique_ptr<std::atomic<EntryChunk*>[]> chunks;
+    ChunkList* next_retired = nullptr;  // only of what was replaced: the list takes no memory
+    uint64_t retired_at = 0;
   };
   static ChunkList* NewList(uint32_t capacity);
   ChunkList* Widen(ChunkList* wider);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <new>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -13,7 +14,9 @@ namespace weir::internal {
 
 ConsumeQueues::~ConsumeQueues() {
   for (auto& block : blocks_) delete block.load(std::memory_order_relaxed);
-  for (const auto& [list, moment] : retired_lists_) delete list;
+  while (retired_lists_ != nullptr) {
+    delete std::exchange(retired_lists_, retired_lists_->next_retired);
+  }
 }
 
 absl::Status ConsumeQueues::Add(uint32_t first, uint32_t count) {
@@ -96,7 +99,12 @@ void ConsumeQueues::MakeRoom(uint32_t number, uint32_t entries) {
       }
       delete list;
       RetireList(std::exchange(old, nullptr));
-      list = ConsumeQueue::NewList(std::max<uint32_t>(1, list_capacity * 2));
+      try {
+        list = ConsumeQueue::NewList(std::max<uint32_t>(1, list_capacity * 2));
+      } catch (const std::bad_alloc&) {
+        chunks_.Drop(chunk);
+        throw;
+      }
     }
     delete list;
     RetireList(old);
@@ -107,20 +115,21 @@ void ConsumeQueues::RetireList(ConsumeQueue::ChunkList* list) {
   if (list == nullptr) return;
   const uint64_t moment = readers_->Advance();
   MutexLock lock(lists_lock_);
-  retired_lists_.emplace_back(list, moment);
+  list->retired_at = moment;
+  list->next_retired = std::exchange(retired_lists_, list);
 }
 
 void ConsumeQueues::ReuseLists() {
   MutexLock lock(lists_lock_);
-  size_t kept = 0;
-  for (const auto& retired : retired_lists_) {
-    if (readers_->QuietSince(retired.second)) {
-      delete retired.first;
+  for (ConsumeQueue::ChunkList** link = &retired_lists_; *link != nullptr;) {
+    ConsumeQueue::ChunkList* const list = *link;
+    if (readers_->QuietSince(list->retired_at)) {
+      *link = list->next_retired;
+      delete list;
     } else {
-      retired_lists_[kept++] = retired;
+      link = &list->next_retired;
     }
   }
-  retired_lists_.resize(kept);
 }
 
 void ConsumeQueues::ForgetBelow(uint32_t number, uint64_t offset, RunLink tail) {

@@ -111,8 +111,7 @@ class ConsumeQueues {
   std::array<std::atomic<Block*>, kQueuesMax / kBlockQueues> blocks_{};
 
   Mutex lists_lock_;
-  std::vector<std::pair<ConsumeQueue::ChunkList*, uint64_t>> retired_lists_
-      ABSL_GUARDED_BY(lists_lock_);
+  ConsumeQueue::ChunkList* retired_lists_ ABSL_GUARDED_BY(lists_lock_) = nullptr;
 };
 
 }  // namespace weir::internal

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "base/mutex.h"
@@ -34,6 +35,9 @@ struct EntryChunk {
   uint64_t first = 0;
   uint32_t capacity = 0;
   std::unique_ptr<QueueEntry[]> entries;
+  // Only of what was given back: the list takes no memory.
+  EntryChunk* next_retired = nullptr;
+  uint64_t retired_at = 0;
 };
 
 // Hands out chunks and takes them back once no reader can see them. Any thread.
@@ -47,7 +51,7 @@ class EntryChunks {
     for (auto& list : free_) {
       for (EntryChunk* chunk : list) delete chunk;
     }
-    for (const Retired& retired : retired_) delete retired.chunk;
+    while (retired_ != nullptr) delete std::exchange(retired_, retired_->next_retired);
   }
 
   // A chunk of at least `wanted` entries, and at least kCapacityMin.
@@ -66,32 +70,35 @@ class EntryChunks {
     return Make(capacity);
   }
 
+  // Gives back a chunk that no reader ever saw.
+  void Drop(EntryChunk* chunk) {
+    bytes_.fetch_sub(BytesOf(*chunk), std::memory_order_relaxed);
+    delete chunk;
+  }
   // Gives back a chunk that no new reader can find; it is used again when the old ones are gone.
   void Retire(EntryChunk* chunk) {
     const uint64_t moment = readers_->Advance();
     MutexLock lock(mutex_);
-    retired_.push_back({chunk, moment});
+    chunk->retired_at = moment;
+    chunk->next_retired = std::exchange(retired_, chunk);
   }
 
   // Moves what no reader sees any more to the free chunks. A step calls it.
   void Reuse() {
     MutexLock lock(mutex_);
-    size_t kept = 0;
-    for (const Retired& retired : retired_) {
-      if (!readers_->QuietSince(retired.moment)) {
-        retired_[kept++] = retired;
+    for (EntryChunk** link = &retired_; *link != nullptr;) {
+      EntryChunk* const chunk = *link;
+      if (!readers_->QuietSince(chunk->retired_at)) {
+        link = &chunk->next_retired;
         continue;
       }
-      auto& list = free_[ClassOf(std::min(retired.chunk->capacity, kCapacityMax))];
+      auto& list = free_[ClassOf(std::min(chunk->capacity, kCapacityMax))];
       // Enough to go on with; the rest goes back to the heap.
-      if (retired.chunk->capacity > kCapacityMax || list.size() >= kFreeMax) {
-        bytes_.fetch_sub(BytesOf(*retired.chunk), std::memory_order_relaxed);
-        delete retired.chunk;
-      } else {
-        list.push_back(retired.chunk);
-      }
+      const bool is_kept = chunk->capacity <= kCapacityMax && list.size() < kFreeMax;
+      if (is_kept) list.push_back(chunk);
+      *link = chunk->next_retired;
+      if (!is_kept) Drop(chunk);
     }
-    retired_.resize(kept);
   }
 
   // Keeps as many of the largest chunks ready as were taken since the last call: a busy store takes
@@ -113,10 +120,6 @@ class EntryChunks {
   uint64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
 
  private:
-  struct Retired {
-    EntryChunk* chunk;
-    uint64_t moment;
-  };
   static constexpr size_t kClasses = 9;  // 4, 8, ... 1024
   static constexpr size_t kFreeMax = 4096;
 
@@ -139,7 +142,7 @@ class EntryChunks {
   std::atomic<uint64_t> taken_{0};  // of the largest
   Mutex mutex_;
   std::array<std::vector<EntryChunk*>, kClasses> free_ ABSL_GUARDED_BY(mutex_);
-  std::vector<Retired> retired_ ABSL_GUARDED_BY(mutex_);
+  EntryChunk* retired_ ABSL_GUARDED_BY(mutex_) = nullptr;
 };
 
 }  // namespace weir::internal

@@ -11,8 +11,8 @@
 #include <list>
 #include <memory>
 #include <optional>
+#include <unordered_map>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "base/mutex.h"
 #include "format/index_layout.h"
@@ -80,8 +80,8 @@ class IndexFiles {
   std::atomic<uint64_t> probes_{0};
 
   mutable Mutex mutex_;
-  absl::flat_hash_map<uint64_t, Entry> entries_ ABSL_GUARDED_BY(mutex_);  // by segment begin
-  std::list<LogPosition> newest_first_ ABSL_GUARDED_BY(mutex_);           // of the open ones
+  std::unordered_map<uint64_t, Entry> entries_ ABSL_GUARDED_BY(mutex_);  // by segment begin
+  std::list<LogPosition> newest_first_ ABSL_GUARDED_BY(mutex_);          // of the open ones
   uint64_t registrations_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 

@@ -247,16 +247,27 @@ absl::StatusOr<bool> Indexer::SealSome(LogPosition durable_end) {
   MutexLock lock(step_);
   queues_->Reuse();
   if (!unread_.ok()) return false;
+  if (is_sealing_) {
+    health_->Raise(Condition::kIndex,
+                   "there was no memory inside a seal: none goes on until the next open");
+    return false;
+  }
   if (!seal_) {
     ASSIGN_OR_RETURN(const bool has_begun, BeginSeal(durable_end));
     if (!has_begun) return false;
     if (!seal_) return true;
   }
+  // What a failed allocation leaves half done stays so: the next open knows what the files have.
+  is_sealing_ = true;
   const absl::StatusOr<bool> more = seal_->Collect();
-  if (more.ok() && *more) return true;
+  if (more.ok() && *more) {
+    is_sealing_ = false;
+    return true;
+  }
   const absl::Status status = more.ok() ? FinishSeal(*seal_) : more.status();
   observer_->OnSealed(status.ok());
   seal_.reset();
+  is_sealing_ = false;
   if (!status.ok()) {
     snapshots_.RequestFull();  // nobody has what this file was to hold
     health_->Raise(Condition::kIndex, std::string(status.message()));

@@ -135,7 +135,8 @@ class Indexer {
 
   Mutex step_ ABSL_ACQUIRED_BEFORE(rebuilding_);
   std::optional<SegmentSeal> seal_ ABSL_GUARDED_BY(step_);
-  Snapshots snapshots_;  // the open and the sealing step use it
+  bool is_sealing_ ABSL_GUARDED_BY(step_) = false;  // or was when memory ran out
+  Snapshots snapshots_;                             // the open and the sealing step use it
   // Readers rebuild as well, and two of them would write the same file.
   Mutex rebuilding_;
 };

@@ -25,7 +25,7 @@ constexpr uint64_t kSmallBytes = 1024;
 
 bool Snapshots::IsTimeForFull(absl::string_view name, uint64_t all_bytes, uint64_t change_bytes,
                               bool is_requested) {
-  Since& since = since_[name];
+  Since& since = since_[std::string(name)];
   const uint64_t small = std::max(kSmallBytes, log_.segments().segment_bytes() / kSegmentsPerSmall);
   const bool is_full = all_bytes <= small || since.files + 1 >= kFilesPerFull ||
                        since.bytes + change_bytes >= all_bytes / kChangesPerFull || is_requested;
@@ -110,7 +110,7 @@ absl::StatusOr<Snapshots::Link> Snapshots::Take(LogPosition begin, std::shared_p
       continue;
     }
     if (saved->kind == SavedKind::kFull) full.insert(name);
-    link.sections[name] = std::move(saved->bytes);
+    link.sections[std::string(name)] = std::move(saved->bytes);
   }
   for (const absl::string_view name : full) pending.erase(name);
   return link;

@@ -11,13 +11,13 @@
 
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
-#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -59,7 +59,7 @@ class Snapshots {
                               std::vector<std::string>* notes);
 
  private:
-  using Names = absl::flat_hash_set<absl::string_view>;
+  using Names = std::set<absl::string_view>;
 
   // What was saved since everything was.
   struct Since {
@@ -70,7 +70,7 @@ class Snapshots {
   struct Link {
     LogPosition begin;
     std::shared_ptr<IndexFile> file;
-    absl::flat_hash_map<std::string, std::string> sections;  // only those that are needed
+    std::map<std::string, std::string, std::less<>> sections;  // only those that are needed
     bool has_queue_changes = false;
   };
 
@@ -87,7 +87,7 @@ class Snapshots {
   ConsumeQueues& queues_;
   IndexFiles& files_;
   const std::vector<LogIndex*> indexes_;
-  absl::flat_hash_map<std::string, Since> since_;
+  std::map<std::string, Since, std::less<>> since_;
   std::atomic<bool> full_is_requested_{false};
 };
 

@@ -10,9 +10,10 @@
 #include <cstdint>
 #include <list>
 #include <memory>
+#include <unordered_map>
 #include <utility>
 
-#include "absl/container/flat_hash_map.h"
+#include "absl/hash/hash.h"
 #include "base/mutex.h"
 
 namespace weir::internal {
@@ -54,7 +55,8 @@ class BlockCache {
   struct Shard {
     Mutex mutex;
     Recency newest_first ABSL_GUARDED_BY(mutex);
-    absl::flat_hash_map<BlockKey, Recency::iterator> blocks ABSL_GUARDED_BY(mutex);
+    std::unordered_map<BlockKey, Recency::iterator, absl::Hash<BlockKey>> blocks
+        ABSL_GUARDED_BY(mutex);
     uint64_t bytes ABSL_GUARDED_BY(mutex) = 0;
   };
   static constexpr size_t kShards = 8;

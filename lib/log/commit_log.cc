@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/guarded.h"
 #include "base/mutant.h"
 #include "base/status_macros.h"
 #include "format/file_names.h"
@@ -195,7 +196,7 @@ absl::Status CommitLog::HelpOrSleep(const Want& want, bool leads, Deadline deadl
   if (leads && want.is_sync) {
     if (syncer_->step().TryLock()) {
       const LogPosition before = front_->durable_end();
-      const absl::Status status = syncer_->Sync();
+      const absl::Status status = Guarded([&] { return syncer_->Sync(); });
       const bool progressed = front_->durable_end() != before;
       const uint64_t round = progress_.round();
       syncer_->step().Unlock();
@@ -212,7 +213,7 @@ absl::Status CommitLog::HelpOrSleep(const Want& want, bool leads, Deadline deadl
   } else if (leads) {
     if (writer_->step().TryLock()) {
       bool progressed = false;
-      const absl::Status status = writer_->WriteSome(&progressed);
+      const absl::Status status = Guarded([&] { return writer_->WriteSome(&progressed); });
       writer_->step().Unlock();
       // To be replaced.
       if (absl::IsDataLoss(status)) return HelpOrSleep({.is_sync = true}, leads, deadline);

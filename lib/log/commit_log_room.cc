@@ -42,6 +42,9 @@ LogPosition CommitLog::Limit(LogPosition needed, std::atomic<uint64_t>** stall) 
 
 void CommitLog::AnnounceIncarnation() {
   if (!must_announce_ || Without(Protection::kAnnounced)) return;
+  // Behind the records nothing may fail for want of memory.
+  const std::shared_ptr<SegmentFile> active = segments_.FindOpen(front_->claimed_end());
+  if (active != nullptr) active->ReserveChange();
   must_announce_ = false;
   const LogPosition from = front_->WriteOpenRecords(announced_behind_);
   const std::shared_ptr<SegmentFile> file = segments_.FindOpen(from);

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "base/guarded.h"
 #include "base/mutant.h"
 #include "log/commit_log.h"
 
@@ -31,7 +32,7 @@ absl::Duration CommitLog::WriteStep() {
   bool progressed = false;
   {
     MutexLock lock(writer_->step());
-    status = writer_->WriteSome(&progressed);
+    status = Guarded([&] { return writer_->WriteSome(&progressed); });
   }
   if (health_.Has(Condition::kFailed)) {
     Progressed();
@@ -93,7 +94,7 @@ absl::Duration CommitLog::SyncIfDue(bool* tells) {
     return absl::Nanoseconds(due - now);
   }
   const LogPosition before = front_->durable_end();
-  const absl::Status status = syncer_->Sync();
+  const absl::Status status = Guarded([&] { return syncer_->Sync(); });
   const bool progressed = front_->durable_end() != before;
   unsynced_since_ = front_->claimed_end() == front_->durable_end() ? 0 : now;
   if (!progressed && (!status.ok() || is_wanted)) {
@@ -120,8 +121,10 @@ absl::Duration CommitLog::PrepareStep() {
   if (is_stopped() || health_.Has(Condition::kFailed)) return absl::Seconds(1);
   const LogPosition wanted =
       segments_.BeginOf(front_->claimed_end()) + 3 * segments_.segment_bytes();
-  const absl::StatusOr<bool> more = segments_.Prepare(
-      wanted, front_->incarnation(), uses_disk_durability_.load(std::memory_order_relaxed));
+  const absl::StatusOr<bool> more = Guarded([&] {
+    return segments_.Prepare(wanted, front_->incarnation(),
+                             uses_disk_durability_.load(std::memory_order_relaxed));
+  });
   if (!more.ok()) {
     const bool heals =
         absl::IsResourceExhausted(more.status()) || absl::IsUnavailable(more.status());

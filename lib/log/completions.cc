@@ -2,6 +2,9 @@
 
 #include <utility>
 
+#include "absl/status/statusor.h"
+#include "base/guarded.h"
+
 namespace weir::internal {
 namespace {
 
@@ -12,33 +15,28 @@ thread_local bool in_callback = false;
 bool Completions::InCallback() { return in_callback; }
 
 Completions::~Completions() {
-  while (head_ != nullptr) delete std::exchange(head_, head_->next);
+  for (Completion** const list : {&waiting_, &head_}) {
+    while (*list != nullptr) delete std::exchange(*list, (*list)->next);
+  }
 }
 
 size_t Completions::RunReady(Mutex& append_lock, const Decide& decide, size_t max) {
   if (in_callback || !any() || !running_.TryLock()) return 0;
   size_t called = 0;
   while (called < max) {
-    if (next_waiting_ == waiting_.size()) {
-      waiting_.clear();
-      next_waiting_ = 0;
-      Completion* taken = nullptr;
-      {
-        MutexLock lock(append_lock);
-        taken = std::exchange(head_, nullptr);
-        tail_ = nullptr;
-        any_.store(false, std::memory_order_release);
-      }
-      while (taken != nullptr) {
-        waiting_.emplace_back(taken);
-        taken = taken->next;
-      }
-      if (waiting_.empty()) break;
-      any_.store(true, std::memory_order_release);
+    if (waiting_ == nullptr) {
+      MutexLock lock(append_lock);
+      waiting_ = std::exchange(head_, nullptr);
+      tail_ = nullptr;
+      any_.store(waiting_ != nullptr, std::memory_order_release);
+      if (waiting_ == nullptr) break;
     }
-    Completion& first = *waiting_[next_waiting_];
     absl::Status status;
-    if (!decide(first, &status, &first.receipt.reached)) break;
+    Completion& first = *waiting_;
+    // What gets no memory to be decided is decided another time.
+    const absl::StatusOr<bool> decided = Guarded(
+        [&]() -> absl::StatusOr<bool> { return decide(first, &status, &first.receipt.reached); });
+    if (!decided.value_or(false)) break;
     in_callback = true;
     try {
       first.done(status, first.receipt);
@@ -46,10 +44,10 @@ size_t Completions::RunReady(Mutex& append_lock, const Decide& decide, size_t ma
       // The host's exception must not unwind through our steps; store.h says so.
     }
     in_callback = false;
-    waiting_[next_waiting_++].reset();
+    delete std::exchange(waiting_, waiting_->next);
     ++called;
   }
-  const bool more = next_waiting_ < waiting_.size();
+  const bool more = waiting_ != nullptr;
   running_.Unlock();
   if (more) any_.store(true, std::memory_order_release);
   return called;

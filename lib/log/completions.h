@@ -55,8 +55,7 @@ class Completions {
   Completion* head_ = nullptr;  // guarded by the append lock
   Completion* tail_ = nullptr;
   Mutex running_;
-  std::vector<std::unique_ptr<Completion>> waiting_ ABSL_GUARDED_BY(running_);
-  size_t next_waiting_ ABSL_GUARDED_BY(running_) = 0;
+  Completion* waiting_ ABSL_GUARDED_BY(running_) = nullptr;  // taken from there, in order
 };
 
 }  // namespace weir::internal

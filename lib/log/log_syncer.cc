@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/guarded.h"
 #include "base/mutant.h"
 #include "base/status_macros.h"
 
@@ -118,7 +119,8 @@ absl::Status LogSyncer::ReplacePoisoned() {
     if (file == nullptr || !file->is_poisoned.load(std::memory_order_acquire)) continue;
     MutexLock lock(writer_->step());
     front_->HoldReclaim(true);
-    const absl::Status replaced = replacer_.Replace(file, front_->front_begin());
+    const absl::Status replaced =
+        Guarded([&] { return replacer_.Replace(file, front_->front_begin()); });
     // Until it is replaced, what the front has of it may be the only copy.
     front_->HoldReclaim(!replaced.ok() && !Without(Protection::kFailedRingKept));
     if (!replaced.ok()) return Judge(replaced);

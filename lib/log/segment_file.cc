@@ -96,6 +96,11 @@ uint64_t SegmentFile::ChangedIncarnationAt(LogPosition position) const {
   return incarnation;
 }
 
+void SegmentFile::ReserveChange() {
+  MutexLock lock(mutex_);
+  changes_.reserve(changes_.size() + 1);
+}
+
 void SegmentFile::ChangeIncarnation(LogPosition from, uint64_t incarnation) {
   MutexLock lock(mutex_);
   for (const auto& change : changes_) {

@@ -68,6 +68,7 @@ class SegmentFile {
     return ChangedIncarnationAt(position);
   }
   // From `from` on another incarnation writes here.
+  void ReserveChange();  // the next change takes no memory
   void ChangeIncarnation(LogPosition from, uint64_t incarnation);
   // All incarnations seen here, oldest first.
   std::vector<std::pair<LogPosition, uint64_t>> incarnations() const;

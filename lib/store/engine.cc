@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/guarded.h"
 #include "base/mutant.h"
 #include "base/status_macros.h"
 #include "store/dropped_offsets.h"
@@ -325,7 +326,8 @@ void Engine::CountVoid(Claimed& claimed) {
 
 absl::Duration Engine::SealStep() {
   if (log_->is_stopped()) return absl::Seconds(1);
-  const absl::StatusOr<bool> more = indexer_.SealSome(log_->front().durable_end());
+  const absl::StatusOr<bool> more =
+      Guarded([&] { return indexer_.SealSome(log_->front().durable_end()); });
   if (!more.ok()) return absl::Milliseconds(50);
   return *more ? absl::ZeroDuration() : absl::Milliseconds(100);
 }
@@ -334,7 +336,7 @@ void Engine::SealAll() {
   log_->RequestSync();
   log_->SyncStep();
   for (bool more = true; more;) {
-    more = indexer_.SealSome(log_->front().durable_end()).value_or(false);
+    more = Guarded([&] { return indexer_.SealSome(log_->front().durable_end()); }).value_or(false);
   }
 }
 

@@ -44,19 +44,21 @@ absl::StatusOr<const Topic::Entry*> MessagePlanner::AddTopic(absl::string_view n
       if (const Topic::Entry* const known = catalogue_->Find(name)) return known;
       const uint32_t first_queue = catalogue_->next_queue();
       // Whatever can fail for want of memory or numbers fails before the record is in the log.
-      RETURN_IF_ERROR(queues_->Add(first_queue, queue_count));
+      ASSIGN_OR_RETURN(TopicCatalogue::Prepared prepared,
+                       catalogue_->Prepare(name, first_queue, queue_count));
+      const std::string body = EncodeTopic(name, first_queue, queue_count);
       const CountedStamp stamp{
           0, [&](LogPosition, char* memory, int64_t time) { StampTopicGroup(memory, name, time); }};
       Reservation place;
       const absl::Status claimed = log_->Claim(
           total, log_->clock().WallNanos(), log_->DeadlineIn(absl::ZeroDuration()), stamp, &place);
       if (claimed.ok()) {
-        const int32_t word = FillTopicGroup(place.bytes, place.position, log_->incarnation(), name,
-                                            first_queue, queue_count);
+        const int32_t word =
+            FillTopicGroup(place.bytes, place.position, log_->incarnation(), name, body);
         // Published before anybody can append to it: a message is never without its topic.
         log_->Publish(place, word);
         log_->doorbell().RingLog();
-        return catalogue_->Add(name, first_queue, queue_count, place.position + kRecordHeaderBytes);
+        return catalogue_->Enter(std::move(prepared), place.position + kRecordHeaderBytes);
       }
       if (!absl::IsDeadlineExceeded(claimed)) return claimed;
     }

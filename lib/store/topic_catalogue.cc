@@ -109,8 +109,7 @@ void StampTopicGroup(char* memory, absl::string_view name, int64_t time) {
 }
 
 int32_t FillTopicGroup(char* memory, LogPosition position, uint64_t incarnation,
-                       absl::string_view name, uint32_t first_queue, uint32_t queue_count) {
-  const std::string body = EncodeTopic(name, first_queue, queue_count);
+                       absl::string_view name, absl::string_view body) {
   const TwinBytes twins = TwinBytesOf(name);
   uint32_t at = kRecordHeaderBytes;
   for (const uint32_t bytes : {twins.first, twins.second}) {
@@ -175,17 +174,38 @@ absl::StatusOr<const Topic::Entry*> TopicCatalogue::Add(absl::string_view name,
       }
     }
   }
+  ASSIGN_OR_RETURN(Prepared prepared, Prepare(name, first_queue, queue_count));
+  return Enter(std::move(prepared), created);
+}
+
+absl::StatusOr<TopicCatalogue::Prepared> TopicCatalogue::Prepare(absl::string_view name,
+                                                                 uint32_t first_queue,
+                                                                 uint32_t queue_count) {
   RETURN_IF_ERROR(queues_->Add(first_queue, queue_count));
   auto entry = std::make_unique<Topic::Entry>();
   entry->name = std::string(name);
   entry->first_queue = first_queue;
   entry->queue_count = queue_count;
-  entry->created = created;
   entry->owner = this;
-  const Topic::Entry* const added = entry.get();
+  Prepared prepared;
+  Numbers number;
+  number.emplace(first_queue, entry.get());
+  prepared.number_ = number.extract(number.begin());
+  Names one;
+  const absl::string_view key = entry->name;
+  one.emplace(key, std::move(entry));
+  prepared.name_ = one.extract(one.begin());
   MutexLock lock(mutex_);
-  by_queue_.emplace(first_queue, added);
-  by_name_.emplace(absl::string_view(added->name), std::move(entry));
+  by_name_.reserve(by_name_.size() + 1);
+  return prepared;
+}
+
+const Topic::Entry* TopicCatalogue::Enter(Prepared prepared, LogPosition created) {
+  Topic::Entry* const added = prepared.name_.mapped().get();
+  added->created = created;
+  MutexLock lock(mutex_);
+  by_queue_.insert(std::move(prepared.number_));
+  by_name_.insert(std::move(prepared.name_));
   return added;
 }
 

@@ -5,12 +5,13 @@
 
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
-#include "absl/container/btree_map.h"
-#include "absl/container/flat_hash_map.h"
+#include "absl/hash/hash.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -52,13 +53,18 @@ std::string EncodeTopic(absl::string_view name, uint32_t first_queue, uint32_t q
 
 // A topic's records as they are appended: an atomic group of two copies, because without it every
 // message of the topic would be unreadable. The stamp is written under the append lock; filling
-// the group returns the word to publish it with.
+// the group with the body of both, made before their place is taken, returns the word to publish it
+// with.
 uint32_t TopicGroupBytes(absl::string_view name);
 void StampTopicGroup(char* memory, absl::string_view name, int64_t time);
 int32_t FillTopicGroup(char* memory, LogPosition position, uint64_t incarnation,
-                       absl::string_view name, uint32_t first_queue, uint32_t queue_count);
+                       absl::string_view name, absl::string_view body);
 
 class TopicCatalogue final : public LogIndex {
+  using Names = std::unordered_map<absl::string_view, std::unique_ptr<Topic::Entry>,
+                                   absl::Hash<absl::string_view>>;
+  using Numbers = std::map<uint32_t, const Topic::Entry*>;
+
  public:
   // Queues are created in `queues` with their topic.
   explicit TopicCatalogue(ConsumeQueues* queues) : queues_(queues) {}
@@ -72,6 +78,16 @@ class TopicCatalogue final : public LogIndex {
   // The next free queue number: no message of the log has it, whether or not its topic is known.
   // The caller creates one topic at a time.
   uint32_t next_queue() const;
+  // All that entering a topic may fail for, done before its record is written: behind that nothing
+  // may fail. Of the numbers that next_queue() gives; `Enter` before another one is prepared.
+  class Prepared {
+    friend class TopicCatalogue;
+    Names::node_type name_;
+    Numbers::node_type number_;
+  };
+  absl::StatusOr<Prepared> Prepare(absl::string_view name, uint32_t first_queue,
+                                   uint32_t queue_count);
+  const Topic::Entry* Enter(Prepared prepared, LogPosition created);
   // Enters a topic whose record is in the log at `created`; what is there already stays.
   absl::StatusOr<const Topic::Entry*> Add(absl::string_view name, uint32_t first_queue,
                                           uint32_t queue_count, LogPosition created);
@@ -90,9 +106,8 @@ class TopicCatalogue final : public LogIndex {
   ConsumeQueues* const queues_;
 
   mutable Mutex mutex_;
-  absl::flat_hash_map<absl::string_view, std::unique_ptr<Topic::Entry>> by_name_
-      ABSL_GUARDED_BY(mutex_);
-  absl::btree_map<uint32_t, const Topic::Entry*> by_queue_ ABSL_GUARDED_BY(mutex_);
+  Names by_name_ ABSL_GUARDED_BY(mutex_);
+  Numbers by_queue_ ABSL_GUARDED_BY(mutex_);
   // Behind the largest number that a message without a known topic has: damage took its topic, and
   // nobody else may have its numbers as long as its messages are there.
   uint32_t orphans_end_ ABSL_GUARDED_BY(mutex_) = 0;

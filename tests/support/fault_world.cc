@@ -32,17 +32,18 @@ FaultWorld::FaultWorld(const CrashImage& image)
 }
 
 FaultWorld::Permit FaultWorld::Enter(const FaultProcess& process, Operation operation) {
+  const InsideFaultWorld inside;
   std::shared_ptr<const std::function<void(const Operation&)>> present_hook;
   {
     const std::lock_guard<std::mutex> guard(mutex);
-    if (!process.is_alive) return {.lock = {}, .status = Dead(), .fault = std::nullopt};
+    if (!process.is_alive) return {.lock = {}, .status = Dead()};
     operation.index = operations++;
     present_hook = hook;
   }
   // Without the lock: the hook may look at the world, freeze it or end it.
   if (present_hook != nullptr) (*present_hook)(operation);
 
-  Permit permit{.lock = std::unique_lock<std::mutex>(mutex), .status = {}, .fault = std::nullopt};
+  Permit permit{.lock = std::unique_lock<std::mutex>(mutex), .status = {}};
   if (!process.is_alive) {
     permit.status = Dead();
     return permit;

@@ -47,6 +47,17 @@ struct FaultSharedRegion {
   std::map<const FaultProcess*, int> mappings;
 };
 
+// Of this thread: larger than 0 while it is inside the fault file system, whose own memory is not
+// the library's. Who makes allocations fail looks at it.
+inline thread_local int inside_fault_world = 0;
+
+struct InsideFaultWorld {
+  InsideFaultWorld() { ++inside_fault_world; }
+  ~InsideFaultWorld() { --inside_fault_world; }
+  InsideFaultWorld(InsideFaultWorld&&) noexcept { ++inside_fault_world; }
+  InsideFaultWorld& operator=(InsideFaultWorld&&) = delete;
+};
+
 class FaultWorld {
  public:
   explicit FaultWorld(const CrashImage& image);
@@ -56,7 +67,9 @@ class FaultWorld {
   struct Permit {
     std::unique_lock<std::mutex> lock;
     absl::Status status;
-    std::optional<Fault> fault;  // why the call fails, if it was not for another reason
+    InsideFaultWorld inside = {};
+    std::optional<Fault> fault =
+        std::nullopt;  // why the call fails, if it was not for another reason
   };
   Permit Enter(const FaultProcess& process, Operation operation);
 
