@@ -266,7 +266,7 @@ absl::StatusOr<Segments::Preparation> Segments::StartPreparation(LogPosition beg
       recycled_.fetch_add(1, std::memory_order_relaxed);
       // Before a byte of it is written: else a power loss could bring back the old name, of a
       // segment whose header is gone.
-      if (!Without(Protection::kRecycledName)) RETURN_IF_ERROR(directory_->Sync());
+      if (!Without(Protection::kRecycledName)) RETURN_IF_ERROR(SyncDirectory());
       // As long as a spare was, no longer: what lay behind the new header never verifies.
       if (status->size > segment_bytes_) {
         RETURN_IF_ERROR(preparation.file->Truncate(segment_bytes_));
@@ -313,11 +313,7 @@ absl::Status Segments::FinishPreparation(Preparation& preparation, LogPosition p
     renamed = directory_->Rename(preparation.temporary_name, SegmentFileName(name));
   }
   RETURN_IF_ERROR(renamed);
-  // Without this the name may be lost although the bytes are not.
-  const absl::Status synced =
-      Without(Protection::kPreparedName) ? absl::OkStatus() : directory_->Sync();
-  directory_failed_ = !synced.ok();
-  RETURN_IF_ERROR(synced);
+  if (!Without(Protection::kPreparedName)) RETURN_IF_ERROR(SyncDirectory());
   auto file = std::make_shared<SegmentFile>(SegmentFileName(name), header,
                                             std::move(preparation.file), cache_->NewFile());
   file->set_incarnations_complete();
@@ -360,11 +356,9 @@ void Segments::SetCut(LogPosition predecessor_end, LogPosition begin) {
 absl::StatusOr<bool> Segments::Prepare(LogPosition wanted_end, uint64_t incarnation, bool zero) {
   MutexLock lock(preparing_);
   absl::StatusOr<bool> more = PrepareSome(wanted_end, incarnation, zero);
-  if (more.ok() || absl::IsResourceExhausted(more.status()) || absl::IsUnavailable(more.status())) {
-    return more;
-  }
-  // No record stands in a file that is not ready, so another may take its place, as with files that
-  // fail later. Only if that fails too, or the directory did, it is for good.
+  const absl::Status& why = more.status();
+  // No record stands in such a file: another may do. Only if that fails too it is for good.
+  if (more.ok() || absl::IsResourceExhausted(why) || absl::IsUnavailable(why)) return more;
   if (directory_failed_ || std::exchange(prepares_anew_, true)) return more;
   preparation_.reset();
   return PrepareSome(wanted_end, incarnation, zero);

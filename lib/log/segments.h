@@ -128,7 +128,14 @@ class Segments {
     uint64_t zeroed = 0;
   };
 
-  absl::StatusOr<Preparation> StartPreparation(LogPosition begin);
+  // Without it names may be lost although the bytes are not.
+  absl::Status SyncDirectory() ABSL_EXCLUSIVE_LOCKS_REQUIRED(preparing_) {
+    const absl::Status synced = directory_->Sync();
+    directory_failed_ = !synced.ok();
+    return synced;
+  }
+  absl::StatusOr<Preparation> StartPreparation(LogPosition begin)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(preparing_);
   absl::Status FinishPreparation(Preparation& preparation, LogPosition predecessor_end,
                                  uint64_t incarnation) ABSL_EXCLUSIVE_LOCKS_REQUIRED(preparing_);
   absl::StatusOr<bool> PrepareSome(LogPosition wanted_end, uint64_t incarnation, bool zero)
