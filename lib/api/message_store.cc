@@ -390,8 +390,6 @@ absl::StatusOr<QueueBounds> MessageStore::Bounds(TopicRef topic, uint32_t queue_
   });
 }
 
-// --- Work and state
-
 absl::Duration MessageStore::RunOnce() {
   if (!impl_->Check().ok()) return absl::InfiniteDuration();
   if (impl_->follower != nullptr) {

@@ -118,7 +118,8 @@ void Trial::LookAround() {
   const Verdict verdict = opened->Examine(history_, {.survives = survives});
   if (!verdict.ok()) Problem(absl::StrCat("inside the run: ", verdict.ToString()));
   // An open that met an error may owe the disk what only the front has.
-  if (survives == Durability::kDisk || disk_->failures() == 0) history_.Reopen(verdict.delivered);
+  const bool is_on_disk = survives == Durability::kDisk || disk_->failures() == 0;
+  history_.Reopen(verdict.delivered, is_on_disk ? Durability::kDisk : Durability::kProcess);
   beside.Kill();
 }
 

@@ -107,13 +107,13 @@ void SendHistory::LosePower() {
   for (Sent& message : sent_) message.power_lost_at = std::min(message.power_lost_at, now_);
 }
 
-void SendHistory::Reopen(const std::vector<bool>& delivered) {
+void SendHistory::Reopen(const std::vector<bool>& delivered, Durability level) {
   ++now_;
   for (size_t sent = 0; sent < sent_.size(); ++sent) {
     Sent& message = sent_[sent];
     if (sent < delivered.size() && delivered[sent]) {
       message.in_process_at = std::min(message.in_process_at, now_);
-      message.on_disk_at = std::min(message.on_disk_at, now_);
+      if (level == Durability::kDisk) message.on_disk_at = std::min(message.on_disk_at, now_);
     } else {
       message.revoked_at = std::min(message.revoked_at, now_);
     }

@@ -118,8 +118,8 @@ class SendHistory {
   // The power went: until the next Reopen() nothing is known of what was not on the disk.
   void LosePower();
   // A store was opened after a crash and delivered these: the others are gone for good, and these
-  // are on the disk.
-  void Reopen(const std::vector<bool>& delivered);
+  // have reached this level.
+  void Reopen(const std::vector<bool>& delivered, Durability level = Durability::kDisk);
 
   size_t size() const { return sent_.size(); }
   const Sent& operator[](size_t sent) const { return sent_[sent]; }
