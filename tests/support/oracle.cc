@@ -85,7 +85,8 @@ class Examination {
     if (!handle.ok()) {
       // A store that could not read its log when it was opened takes no appends, and says so.
       const bool is_unread = is_damaged_ && expectation_.allows_read_only;
-      if (must_exist && !is_unread) Report(Kind::kLost, "topic ", name, ": ", handle.status().ToString());
+      if (must_exist && !is_unread)
+        Report(Kind::kLost, "topic ", name, ": ", handle.status().ToString());
       return;
     }
     if (handle->queue_count() != topic.queue_count) {
