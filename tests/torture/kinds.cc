@@ -1,5 +1,7 @@
 #include "torture/kinds.h"
 
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -53,12 +55,21 @@ std::vector<Command> Fuzzers(const Demand& demand) {
                   {"segment", kExecutions * 6 / 100},
                   {"front", kExecutions * 3 / 100},
                   {"api", kExecutions / 100}};
+  // What is found goes to the first directory; the second is only read.
+  const std::string found = absl::StrCat(WEIR_BINARY_DIR, "/../torture/");
   std::vector<Command> commands;
   for (const auto& [name, executions] : kTargets) {
+    const std::string target = absl::StrCat(name, "_fuzz");
+    const std::string corpus = absl::StrCat(found, "corpus/", target);
+    std::error_code ignored;  // libFuzzer says what is wrong with a directory that is not there
+    std::filesystem::create_directories(corpus, ignored);
     commands.push_back(
         {.preset = "asan",
-         .program = absl::StrCat(name, "_fuzz"),
-         .arguments = {Flag("runs", executions * demand.scale), Flag("seed", demand.seed)}});
+         .program = target,
+         .arguments = {absl::StrCat("-runs=", executions * demand.scale),
+                       absl::StrCat("-seed=", demand.seed), "-print_final_stats=1", "-timeout=10",
+                       absl::StrCat("-artifact_prefix=", found), corpus,
+                       absl::StrCat(WEIR_SOURCE_DIR, "/tests/fuzz/corpus/", target)}});
   }
   return commands;
 }

@@ -7,6 +7,7 @@
 // Fails if there is a violation, and if anything was injected less often than its floor says. What
 // the machine does not let us do is skipped, and that is said. ./dev torture builds what it needs.
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
@@ -22,7 +23,8 @@
 
 ABSL_FLAG(uint64_t, scale, 1, "how many times the floors");
 ABSL_FLAG(uint64_t, seed, 1, "another one tries other things");
-ABSL_FLAG(std::string, only, "", "run only this kind");
+ABSL_FLAG(std::vector<std::string>, only, {}, "run only these kinds");
+ABSL_FLAG(std::vector<std::string>, except, {}, "run all but these kinds");
 ABSL_FLAG(std::string, json, "", "write what was done to this file");
 ABSL_FLAG(std::string, table, "", "print the table of this file, and run nothing");
 
@@ -43,8 +45,30 @@ void PrintRow(const Outcome& outcome) {
   std::fflush(stdout);
 }
 
+bool Contains(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+// A name that is none is a mistake, and not a run of nothing.
+bool AreKinds(const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    const auto& kinds = Kinds();
+    if (std::any_of(kinds.begin(), kinds.end(),
+                    [&](const Kind& kind) { return kind.name == name; })) {
+      continue;
+    }
+    std::fprintf(stderr, "there is no kind %s; there are", name.c_str());
+    for (const Kind& kind : kinds) std::fprintf(stderr, " %s", kind.name.c_str());
+    std::fprintf(stderr, "\n");
+    return false;
+  }
+  return true;
+}
+
 int RunAll(const Demand& demand) {
-  const std::string only = absl::GetFlag(FLAGS_only);
+  const std::vector<std::string> only = absl::GetFlag(FLAGS_only);
+  const std::vector<std::string> except = absl::GetFlag(FLAGS_except);
+  if (!AreKinds(only) || !AreKinds(except)) return 2;
   const std::string build = std::filesystem::path(WEIR_BINARY_DIR).parent_path().string();
   const std::string logs = build + "/torture";
   std::filesystem::create_directories(logs);
@@ -52,16 +76,11 @@ int RunAll(const Demand& demand) {
   std::printf("%-20s %11s %11s %10s %8s\n", "kind", "count", "floor", "violations", "seconds");
   bool failed = false;
   for (const Kind& kind : Kinds()) {
-    if (!only.empty() && kind.name != only) continue;
+    if (!only.empty() && !Contains(only, kind.name)) continue;
+    if (Contains(except, kind.name)) continue;
     outcomes.push_back(RunKind(kind, demand, build, logs + "/" + kind.name + ".log"));
     PrintRow(outcomes.back());
     failed |= outcomes.back().skipped.empty() && !outcomes.back().is_met();
-  }
-  if (outcomes.empty()) {
-    std::fprintf(stderr, "there is no kind %s; there are", only.c_str());
-    for (const Kind& kind : Kinds()) std::fprintf(stderr, " %s", kind.name.c_str());
-    std::fprintf(stderr, "\n");
-    return 2;
   }
   if (const std::string file = absl::GetFlag(FLAGS_json); !file.empty()) {
     if (!WriteReliabilityFile(file, demand, outcomes)) {
