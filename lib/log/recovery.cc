@@ -11,6 +11,7 @@
 #include "format/file_names.h"
 #include "log/front_adoption.h"
 #include "log/front_memory.h"
+#include "log/front_search.h"
 #include "log/log_cut.h"
 #include "log/record_copier.h"
 #include "log/segment_replacer.h"
@@ -41,8 +42,7 @@ class Recoverer {
  private:
   absl::Status LoadSegments();
   absl::Status MakeNamesDurable();
-  absl::StatusOr<std::unique_ptr<SharedMemory>> FindFront();
-  absl::Status Adopt(std::unique_ptr<SharedMemory> memory);
+  absl::Status Adopt(std::unique_ptr<SharedMemory> memory, const std::string& directory);
   absl::Status JudgeFiles();
   absl::Status GoOnBehind(LogPosition end);
   absl::Status ReplaceUnreadable(Front& front);
@@ -114,24 +114,6 @@ absl::Status Recoverer::MakeNamesDurable() {
   if (!made.ok() && !absl::IsAlreadyExists(made.status())) return made.status();
   RETURN_IF_ERROR(context_.directory.Remove(name));
   return context_.directory.Sync();
-}
-
-absl::StatusOr<std::unique_ptr<SharedMemory>> Recoverer::FindFront() {
-  if (saved_.is_clean || saved_.front != FrontKind::kShared || !same_boot_) return nullptr;
-  absl::StatusOr<std::unique_ptr<SharedMemory>> found =
-      TakeFront(context_.file_system, saved_.front_directory, FrontName(saved_.incarnation),
-                Identity(saved_.incarnation));
-  if (found.ok()) return *std::move(found);
-  // Too few descriptors, too little memory, an error of the machine: what the front holds must not
-  // be lost to that.
-  if (IsFromDevice(found.status()) || !IsUnreadable(found.status())) return found.status();
-  log_.report.possible_loss = true;
-  log_.report.notes.push_back(absl::StrCat(
-      absl::IsNotFound(found.status()) ? "the front of the last process is gone; what was not yet "
-                                         "written to the segments is lost with it: "
-                                       : "a front was found and left alone: ",
-      found.status().message()));
-  return nullptr;
 }
 
 // A file that the adopted front goes on in has lost its header: a new one is made of what verifies
@@ -234,8 +216,7 @@ absl::Status Recoverer::MatchIncarnations(const Front& front) {
 }
 
 // The same boot and the dead process's own front: nothing is cut.
-absl::Status Recoverer::Adopt(std::unique_ptr<SharedMemory> memory) {
-  incarnation_ = saved_.incarnation;
+absl::Status Recoverer::Adopt(std::unique_ptr<SharedMemory> memory, const std::string& directory) {
   scan_.last_store_time = saved_.last_store_time;
   const auto& header = *reinterpret_cast<const FrontHeader*>(memory->header());
   const LogPosition watermark =
@@ -272,9 +253,17 @@ absl::Status Recoverer::Adopt(std::unique_ptr<SharedMemory> memory) {
   front->RaiseLastStoreTime(scan_.last_store_time);
   log_.report.front_adopted = true;
   log_.report.end = front->claimed_end();
-  log_.front_directory = saved_.front_directory;
+  log_.front_directory = directory;
   log_.front = std::move(front);
   return context_.superblock.Update([&](Superblock& block) {
+    if (block.incarnation != incarnation_) {
+      block.incarnation = incarnation_;
+      block.next_incarnation = context_.file_system.RandomBits();
+    }
+    block.boot = boot_;
+    block.front = FrontKind::kShared;
+    block.front_directory = directory;
+    block.is_clean = false;
     block.durable_end = std::max(block.durable_end, watermark);
     const std::shared_ptr<SegmentFile> durable = segments_.FindOpen(block.durable_end);
     block.durable_incarnation =
@@ -412,15 +401,25 @@ absl::StatusOr<RecoveredLog> Recoverer::Run() {
   RETURN_IF_ERROR(LoadSegments());
   // The superblock of a store that nobody opened yet may itself be such a name.
   if (!saved_.is_clean || saved_.incarnation == 0) RETURN_IF_ERROR(MakeNamesDurable());
-  ASSIGN_OR_RETURN(std::unique_ptr<SharedMemory> front, FindFront());
+  FrontSearch search(context_.options, context_.file_system, context_.health, log_.report);
+  std::unique_ptr<SharedMemory> front;
+  if (!saved_.is_clean && saved_.front == FrontKind::kShared && same_boot_) {
+    ASSIGN_OR_RETURN(front, search.Told(saved_.front_directory, Identity(saved_.incarnation)));
+  }
   if (front != nullptr) {
-    RETURN_IF_ERROR(Adopt(std::move(front)));
+    incarnation_ = saved_.incarnation;
+    RETURN_IF_ERROR(Adopt(std::move(front), saved_.front_directory));
     return std::move(log_);
   }
   // Mixed with the directory, so that a copy of this store goes on under another incarnation.
   const FrontIdentity place = Identity(saved_.next_incarnation);
   incarnation_ = Checksum(reinterpret_cast<const char*>(&place), sizeof place, saved_.hash_seed);
   if (Without(Protection::kIncarnationOfPlace)) incarnation_ = saved_.next_incarnation;
+  ASSIGN_OR_RETURN(front, search.Untold(Identity(incarnation_)));
+  if (front != nullptr) {
+    RETURN_IF_ERROR(Adopt(std::move(front), context_.options.front_directory));
+    return std::move(log_);
+  }
   RETURN_IF_ERROR(JudgeFiles());
   if (log_.report.possible_loss) {
     // Of a front that is gone the doorbells may have stayed.

@@ -239,6 +239,45 @@ TEST_CASE("verify finds that the newest segments are missing, or all of them") {
   CHECK(store->Info().topics.size() == 2);
 }
 
+TEST_CASE("a damaged slot of the superblock hides no front from the next open, in whatever life") {
+  const int lives = GENERATE(1, 2, 3);
+  const bool is_flushed = GENERATE(false, true);
+  ManualClock clock;
+  FaultFileSystem disk;
+  int appended = 0;
+  const auto append = [&](MessageStore& store, int count) {
+    for (int i = 0; i < count; ++i) {
+      Append(store, {.topic = "t", .queue_id = 0, .body = std::to_string(appended++)});
+    }
+  };
+  for (int life = 1; life < lives; ++life) {
+    auto store = OpenStore(SmallOptions(disk, clock));
+    append(*store, 4);
+    REQUIRE(store->Close().ok());
+  }
+  auto store = OpenStore(SmallOptions(disk, clock));
+  append(*store, 10);
+  if (is_flushed) REQUIRE(store->Flush().ok());
+  append(*store, 5);
+  const CrashImage death = disk.ProcessDeath();
+
+  for (const size_t slot : {size_t{0}, size_t{1}}) {
+    FaultFileSystem after(death);
+    std::string bytes = after.ReadFile("/store/superblock");
+    bytes[slot * 4096 + 100] = static_cast<char>(bytes[slot * 4096 + 100] ^ 1);
+    after.WriteFile("/store/superblock", bytes);
+    for (int open = 0; open < 2; ++open) {
+      auto again = OpenStore(SmallOptions(after, clock));
+      INFO("life " << lives << ", slot " << slot << ", open " << open);
+      CHECK(again->Bounds("t", 0)->end == QueueOffset(static_cast<uint64_t>(appended)));
+      CHECK(again->ReadLast("t", 0, 1)->messages()[0].body() == std::to_string(appended - 1));
+      if (open == 0) CHECK(again->recovery().front_adopted);
+      Append(*again, {.topic = "t", .queue_id = 1, .body = "more"});
+      REQUIRE(again->Close().ok());
+    }
+  }
+}
+
 TEST_CASE("a dump shows damage where it lies") {
   Closed closed;
   auto store = closed.Open();
