@@ -196,7 +196,8 @@ absl::Status CommitLog::HelpOrSleep(const Want& want, bool leads, Deadline deadl
   if (leads && want.is_sync) {
     if (syncer_->step().TryLock()) {
       const LogPosition before = front_->durable_end();
-      const absl::Status status = Guarded([&] { return syncer_->Sync(); });
+      const absl::Status status =
+          Guarded([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return syncer_->Sync(); });
       const bool progressed = front_->durable_end() != before;
       const uint64_t round = progress_.round();
       syncer_->step().Unlock();
@@ -213,7 +214,8 @@ absl::Status CommitLog::HelpOrSleep(const Want& want, bool leads, Deadline deadl
   } else if (leads) {
     if (writer_->step().TryLock()) {
       bool progressed = false;
-      const absl::Status status = Guarded([&] { return writer_->WriteSome(&progressed); });
+      const absl::Status status =
+          Guarded([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return writer_->WriteSome(&progressed); });
       writer_->step().Unlock();
       // To be replaced.
       if (absl::IsDataLoss(status)) return HelpOrSleep({.is_sync = true}, leads, deadline);

@@ -32,7 +32,8 @@ absl::Duration CommitLog::WriteStep() {
   bool progressed = false;
   {
     MutexLock lock(writer_->step());
-    status = Guarded([&] { return writer_->WriteSome(&progressed); });
+    status =
+        Guarded([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return writer_->WriteSome(&progressed); });
   }
   if (health_.Has(Condition::kFailed)) {
     Progressed();
@@ -94,7 +95,8 @@ absl::Duration CommitLog::SyncIfDue(bool* tells) {
     return absl::Nanoseconds(due - now);
   }
   const LogPosition before = front_->durable_end();
-  const absl::Status status = Guarded([&] { return syncer_->Sync(); });
+  const absl::Status status =
+      Guarded([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return syncer_->Sync(); });
   const bool progressed = front_->durable_end() != before;
   unsynced_since_ = front_->claimed_end() == front_->durable_end() ? 0 : now;
   if (!progressed && (!status.ok() || is_wanted)) {

@@ -28,7 +28,7 @@ Kind Harness(std::string name, std::string injected, std::string counted, uint64
           .commands = commands};
 }
 
-constexpr uint64_t kStressCalls = 20'000;
+constexpr uint64_t kStressCalls = 100'000;
 constexpr uint64_t kOperations = 2'000'000;
 constexpr uint64_t kExecutions = 1'000'000;
 
