@@ -10,6 +10,8 @@
 #include <cstring>
 #include <iterator>
 
+#if defined(WEIR_MUTANTS)
+
 namespace weir::internal {
 namespace {
 
@@ -48,3 +50,5 @@ void Linger() {
 }
 
 }  // namespace weir::internal
+
+#endif  // WEIR_MUTANTS
