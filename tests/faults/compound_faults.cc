@@ -16,15 +16,13 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "faults/aftermath.h"
+#include "faults/fault_case.h"
 #include "faults/fault_kinds.h"
 #include "faults/sandbox.h"
 #include "faults/trial.h"
-#include "faults/trial_programs.h"
 #include "support/fault_file_system.h"
 #include "support/manual_clock.h"
 #include "support/random.h"
@@ -33,72 +31,21 @@
 namespace weir::testing {
 namespace {
 
-constexpr uint64_t kPrintedMax = 2000;
+constexpr absl::string_view kName = "compound_faults";
 // Moments behind a failure; behind a failed sync all of so many calls.
 constexpr uint64_t kMomentsPerCase = 4;
 constexpr uint64_t kMomentsBehindSync = 24;
 // Calls of a recovery that fail in one state, each alone.
 constexpr int kSecondErrors = 2;
 
-struct Flags {
-  uint64_t count = 100'000;
-  uint64_t seed = 1;
-  std::string program;  // empty: all
-  std::optional<uint64_t> call;
-  uint64_t fault = 0;
-};
-
-std::optional<Flags> ParseFlags(int argc, char** argv) {
-  Flags flags;
-  for (int i = 1; i < argc; ++i) {
-    const std::pair<absl::string_view, absl::string_view> flag =
-        absl::StrSplit(argv[i], absl::MaxSplits('=', 1));
-    uint64_t number = 0;
-    if (flag.first == "--program") {
-      flags.program = std::string(flag.second);
-    } else if (!absl::SimpleAtoi(flag.second, &number)) {
-      return std::nullopt;
-    } else if (flag.first == "--count") {
-      flags.count = number;
-    } else if (flag.first == "--seed") {
-      flags.seed = number;
-    } else if (flag.first == "--call") {
-      flags.call = number;
-    } else if (flag.first == "--fault") {
-      flags.fault = number;
-    } else {
-      return std::nullopt;
-    }
-  }
-  return flags;
+bool IsSync(const FaultCase& which) {
+  return which.kind == OperationKind::kSync || which.kind == OperationKind::kSyncDirectory;
 }
-
-struct Case {
-  const TrialProgram* program = nullptr;
-  uint64_t seed = 0;
-  uint64_t call = 0;
-  uint64_t calls = 0;  // of a run without a fault
-  OperationKind kind = OperationKind::kOpen;
-  uint64_t fault = 0;
-
-  const FaultKind& fault_kind() const { return FaultKindsOf(kind)[static_cast<size_t>(fault)]; }
-  bool is_sync() const {
-    return kind == OperationKind::kSync || kind == OperationKind::kSyncDirectory;
-  }
-  std::string ToString() const {
-    return absl::StrCat(program->name, ", call ", call, " (", OperationKindName(kind),
-                        "): ", fault_kind().name);
-  }
-  std::string Reproduction() const {
-    return absl::StrCat("compound_faults --program=", program->name, " --seed=", seed,
-                        " --call=", call, " --fault=", fault);
-  }
-};
 
 // The second fault, in one case.
 class SecondFaults {
  public:
-  SecondFaults(const Case& which, const Trial& trial, Durability survives_death)
+  SecondFaults(const FaultCase& which, const Trial& trial, Durability survives_death)
       : which_(which), trial_(trial), survives_death_(survives_death) {}
 
   void CrashMoment(const TrialMoment& moment) {
@@ -200,7 +147,7 @@ class SecondFaults {
           loses_power || is_reverted ? Durability::kDisk : survives, is_reverted);
   }
 
-  const Case& which_;
+  const FaultCase& which_;
   const Trial& trial_;
   const Durability survives_death_;
   const TrialMoment* moment_ = nullptr;
@@ -208,7 +155,7 @@ class SecondFaults {
   std::vector<std::string> told_;
 };
 
-std::vector<std::string> RunCase(const Case& which, uint64_t* states, uint64_t* failed_calls) {
+std::vector<std::string> RunCase(const FaultCase& which, uint64_t* states, uint64_t* failed_calls) {
   const Fault& fault = which.fault_kind().fault;
   Trial trial(which.program->shape, which.seed, Injection{.call = which.call, .fault = fault});
   const Durability survives_death =
@@ -217,7 +164,7 @@ std::vector<std::string> RunCase(const Case& which, uint64_t* states, uint64_t* 
   trial.SetSurvivesDeath(survives_death);
   Random random(Random::Mix(which.seed, which.call, which.fault, 7));
   std::vector<uint64_t> moments;
-  if (which.is_sync()) {
+  if (IsSync(which)) {
     for (uint64_t i = 1; i <= kMomentsBehindSync; ++i) moments.push_back(which.call + i);
   } else {
     moments.push_back(which.call + 1);
@@ -243,35 +190,26 @@ std::vector<std::string> RunCase(const Case& which, uint64_t* states, uint64_t* 
 }
 
 // Failed syncs first, then all others in an order drawn by lot.
-std::vector<Case> CasesOf(const std::vector<const TrialProgram*>& programs, uint64_t seed) {
-  std::vector<Case> syncs;
-  std::vector<Case> others;
+std::vector<FaultCase> CasesOf(const std::vector<const TrialProgram*>& programs, uint64_t seed) {
+  std::vector<FaultCase> syncs;
+  std::vector<FaultCase> others;
   for (const TrialProgram* const program : programs) {
     Trial trial(program->shape, seed, std::nullopt);
     program->run(trial);
-    const std::vector<OperationKind>& calls = trial.calls();
-    for (uint64_t call = 0; call < calls.size(); ++call) {
-      Case which{.program = program,
-                 .seed = seed,
-                 .call = call,
-                 .calls = calls.size(),
-                 .kind = calls[static_cast<size_t>(call)]};
-      const std::vector<FaultKind>& kinds = FaultKindsOf(which.kind);
-      for (which.fault = 0; which.fault < kinds.size(); ++which.fault) {
-        const Fault& fault = which.fault_kind().fault;
-        const bool is_error = fault.code == absl::StatusCode::kDataLoss && fault.times == 1;
-        (which.is_sync() && is_error ? syncs : others).push_back(which);
-      }
+    for (const FaultCase& which : FaultCasesOf(*program, seed, trial.calls())) {
+      const Fault& fault = which.fault_kind().fault;
+      const bool is_error = fault.code == absl::StatusCode::kDataLoss && fault.times == 1;
+      (IsSync(which) && is_error ? syncs : others).push_back(which);
     }
   }
   Random random(Random::Mix(seed, 11));
-  for (std::vector<Case>* const cases : {&syncs, &others}) {
+  for (std::vector<FaultCase>* const cases : {&syncs, &others}) {
     for (size_t i = cases->size(); i > 1; --i) {
       std::swap((*cases)[i - 1], (*cases)[static_cast<size_t>(random.Below(i))]);
     }
   }
   // Turn by turn, so that any count has both.
-  std::vector<Case> all;
+  std::vector<FaultCase> all;
   for (size_t i = 0; i < std::max(syncs.size(), others.size()); ++i) {
     if (i < syncs.size()) all.push_back(syncs[i]);
     if (i < others.size()) all.push_back(others[i]);
@@ -281,24 +219,16 @@ std::vector<Case> CasesOf(const std::vector<const TrialProgram*>& programs, uint
   return all;
 }
 
-void Print(SandboxCounts& counts, const std::vector<std::string>& told,
-           const std::string& reproduction) {
-  if (counts.violations++ >= kPrintedMax) return;
-  for (const std::string& text : told) std::printf("VIOLATION %s\n", text.c_str());
-  std::printf("reproduce: %s\n", reproduction.c_str());
-  std::fflush(stdout);
-}
-
-int Torture(const Flags& flags, const std::vector<const TrialProgram*>& programs) {
+int Torture(const FaultFlags& flags, const std::vector<const TrialProgram*>& programs) {
   SandboxCounts* const counts = Sandbox::Share();
   if (counts == nullptr) return ReportSkipped("no memory to share");
   for (uint64_t round = 0; counts->injected < flags.count && round < 1000; ++round) {
-    const std::vector<Case> cases = CasesOf(programs, flags.seed + round);
+    const std::vector<FaultCase> cases = CasesOf(programs, flags.seed + round);
     Sandbox::Run(
         *counts, cases.size(),
         [&](uint64_t i) {
           if (counts->injected >= flags.count) return;
-          const Case& which = cases[static_cast<size_t>(i)];
+          const FaultCase& which = cases[static_cast<size_t>(i)];
           uint64_t states = 0;
           uint64_t failed_calls = 0;
           std::vector<std::string> violations = RunCase(which, &states, &failed_calls);
@@ -306,29 +236,19 @@ int Torture(const Flags& flags, const std::vector<const TrialProgram*>& programs
           if (failed_calls > 0) counts->injected += states;
           if (violations.empty()) return;
           violations.insert(violations.begin(), which.ToString());
-          Print(*counts, violations, which.Reproduction());
+          PrintViolations(*counts, violations, which.Reproduction(kName));
         },
         [&](uint64_t i, const std::string& why) {
-          const Case& which = cases[static_cast<size_t>(i)];
-          Print(*counts, {absl::StrCat(which.ToString(), ": ", why)}, which.Reproduction());
+          const FaultCase& which = cases[static_cast<size_t>(i)];
+          PrintViolations(*counts, {absl::StrCat(which.ToString(), ": ", why)},
+                          which.Reproduction(kName));
         });
   }
   return ReportTorture("states behind two faults", counts->injected, flags.count,
                        counts->violations);
 }
 
-int Reproduce(const Flags& flags, const TrialProgram& program) {
-  Trial counted(program.shape, flags.seed, std::nullopt);
-  program.run(counted);
-  if (*flags.call >= counted.calls().size()) return 2;
-  const Case which{.program = &program,
-                   .seed = flags.seed,
-                   .call = *flags.call,
-                   .calls = counted.calls().size(),
-                   .kind = counted.calls()[static_cast<size_t>(*flags.call)],
-                   .fault = flags.fault};
-  if (flags.fault >= FaultKindsOf(which.kind).size()) return 2;
-  std::printf("%s\n", which.ToString().c_str());
+int Reproduce(const FaultCase& which) {
   uint64_t states = 0;
   uint64_t failed_calls = 0;
   const std::vector<std::string> violations = RunCase(which, &states, &failed_calls);
@@ -336,24 +256,13 @@ int Reproduce(const Flags& flags, const TrialProgram& program) {
   return ReportTorture("states behind two faults", states, 1, violations.size());
 }
 
-int Main(int argc, char** argv) {
-  const std::optional<Flags> flags = ParseFlags(argc, argv);
-  std::vector<const TrialProgram*> programs;
-  for (const TrialProgram& program : TrialPrograms()) {
-    if (flags.has_value() && (flags->program.empty() || flags->program == program.name)) {
-      programs.push_back(&program);
-    }
-  }
-  if (programs.empty() || (flags->call.has_value() && programs.size() != 1)) {
-    std::fprintf(stderr,
-                 "compound_faults [--count=N] [--seed=S] [--program=NAME]\n"
-                 "compound_faults --program=NAME --seed=S --call=K --fault=V\n");
-    return 2;
-  }
-  return flags->call.has_value() ? Reproduce(*flags, *programs.front()) : Torture(*flags, programs);
-}
-
 }  // namespace
 }  // namespace weir::testing
 
-int main(int argc, char** argv) { return weir::testing::Main(argc, argv); }
+int main(int argc, char** argv) {
+  return weir::testing::RunFaultHarness({.name = weir::testing::kName,
+                                         .count = 100'000,
+                                         .torture = weir::testing::Torture,
+                                         .reproduce = weir::testing::Reproduce},
+                                        argc, argv);
+}
