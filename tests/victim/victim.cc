@@ -4,7 +4,6 @@
 #include <sys/prctl.h>
 #include <sys/time.h>
 
-#include <chrono>
 #include <memory>
 #include <thread>
 
@@ -131,8 +130,8 @@ class Patient {
     for (uint32_t tries = 0; !is_told_to_end && !producer_.Step(store); ++tries) {
       if (store.state() == StoreState::kReadOnly || tries == kTriesPerStep) {
         if (options_.steps > 0) return false;
-        // Nothing is in a hurry here: what refuses now is asked again in a moment.
-        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        // What refuses now is asked again when the disk has taken something, or in a moment.
+        store.Flush(absl::Milliseconds(1)).IgnoreError();
         break;
       }
       store.RunOnce();
