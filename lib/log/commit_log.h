@@ -234,6 +234,7 @@ class CommitLog {
   // The end of the last nudge; whether the workers rest until there is something to do.
   alignas(64) std::atomic<uint64_t> nudged_at_{0};
   std::atomic<bool> is_idle_{true};
+  std::atomic<bool> syncer_rests_{false};  // since the idleness that a producer has just ended
   std::atomic<uint64_t> quiet_since_{
       ~uint64_t{0}};  // the log's end when the writer last found nothing
   std::atomic<bool> wants_sync_{false};
@@ -265,8 +266,8 @@ inline void CommitLog::Nudge(LogPosition end) {
   if (is_idle_.load(std::memory_order_relaxed)) {
     if (!is_idle_.exchange(false, std::memory_order_acq_rel)) return;
     nudged_at_.store(end.value(), std::memory_order_relaxed);
-    wakeups_.writer();
-    wakeups_.syncer();
+    syncer_rests_.store(true, std::memory_order_relaxed);
+    wakeups_.writer();  // who wakes the syncer: a producer pays for one wake
     return;
   }
   const uint64_t nudged = nudged_at_.load(std::memory_order_relaxed);

@@ -28,6 +28,8 @@ constexpr int64_t kLinkCheckNanos = 1'000'000'000;
 }  // namespace
 
 absl::Duration CommitLog::WriteStep() {
+  // Whatever becomes of the write: the time until a sync is due has begun.
+  if (has_workers_ && syncer_rests_.exchange(false, std::memory_order_acq_rel)) wakeups_.syncer();
   absl::Status status;
   bool progressed = false;
   {
