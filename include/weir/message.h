@@ -25,6 +25,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "weir/property.h"
 
 namespace weir {
 
@@ -151,13 +152,6 @@ class TopicRef {
 struct QueueRef {
   TopicRef topic;
   uint32_t queue_id = 0;
-};
-
-// A name with a value. Names and values are bytes; a name has 1 to 255 of them.
-struct Property {
-  absl::string_view name;
-  absl::string_view value;
-  friend bool operator==(const Property&, const Property&) = default;
 };
 
 // A message to append. Only views: what they point to must live until the append returns.

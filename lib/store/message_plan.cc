@@ -29,7 +29,7 @@ absl::Status MeasureMessage(uint64_t body_bytes, uint64_t body_bytes_max, uint64
     if (key.size() > kMaxKeyBytes) return TooLarge("key", key.size(), kMaxKeyBytes);
   }
   for (const Property& property : message.properties) {
-    if (property.name.empty() || property.name.size() > 255) {
+    if (property.name.empty() || property.name.size() > kMaxPropertyNameBytes) {
       return absl::InvalidArgumentError("a property's name has no byte, or more than 255");
     }
     if (property.value.size() > kMaxPropertiesBytes) {

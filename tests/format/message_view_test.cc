@@ -1,61 +1,41 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
-#include <cstring>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "format/record.h"
+#include "support/message_record.h"
 #include "weir/message.h"
 
 namespace weir::internal {
 namespace {
 
-constexpr LogPosition kPosition{4096 + 128};
-constexpr int64_t kStoreTime = 1'700'000'000'123'456'789;
+using testing::MessageRecord;
 
-// A record as it is handed to a view: whole, published, verified.
-std::vector<uint64_t> MakeRecord(const MessageParts& parts, absl::string_view body) {
-  const uint64_t bytes = RecordBytes(EncodedPartsBytes(parts), body.size());
-  std::vector<uint64_t> memory(bytes / sizeof(uint64_t), ~uint64_t{0});
-  char* const record = reinterpret_cast<char*>(memory.data());
-  WriteStamp(record, {.bytes = static_cast<uint32_t>(bytes),
-                      .flags = FlagsOf(parts),
-                      .queue_number = 70,
-                      .queue_offset = 7,
-                      .store_time = kStoreTime});
-  if (parts.further_queues > 0) WriteFurtherQueueCount(record, parts.further_queues);
-  for (uint32_t i = 0; i < parts.further_queues; ++i) WriteFurtherQueue(record, i, {80 + i, i});
-  char* const to =
-      WriteParts(record, parts, FilterWord(parts.tag), static_cast<uint32_t>(body.size()));
-  if (!body.empty()) std::memcpy(to, body.data(), body.size());
-  Publish(record, Seal(record, kPosition, /*incarnation=*/5));
-  REQUIRE(Verify(record, bytes, kPosition, /*incarnation=*/5));
-  return memory;
-}
-
-MessageView ViewOf(const std::vector<uint64_t>& memory) {
-  return MessageView(reinterpret_cast<const char*>(memory.data()), kPosition, Topic(), 3,
-                     QueueOffset(7));
+MessageRecord MakeRecord(const MessageParts& parts, absl::string_view body) {
+  MessageRecord record(parts, body);
+  REQUIRE(record.Verifies());
+  return record;
 }
 
 TEST_CASE("a view gives every part of the message as it was appended") {
   const std::vector<absl::string_view> keys = {"AAPL-1", "AAPL-2", absl::string_view("n\0ul", 4)};
   const std::vector<Property> properties = {{"region", "eu"}, {"empty", ""}, {"region", "us"}};
   for (const uint32_t further : {0u, 1u, 5u}) {
-    const auto memory = MakeRecord({.further_queues = further,
-                                    .tag = "NEW",
-                                    .ordering_key = "AAPL",
-                                    .keys = keys,
-                                    .properties = properties},
-                                   "buy 100 at market");
-    const MessageView view = ViewOf(memory);
+    const MessageRecord record = MakeRecord({.further_queues = further,
+                                             .tag = "NEW",
+                                             .ordering_key = "AAPL",
+                                             .keys = keys,
+                                             .properties = properties},
+                                            "buy 100 at market");
+    const MessageView view = record.view();
 
-    CHECK(view.position() == kPosition);
-    CHECK(view.record_bytes() == memory.size() * 8);
+    CHECK(view.position() == MessageRecord::kPosition);
+    CHECK(view.record_bytes() == record.bytes());
     CHECK(view.queue_id() == 3);
     CHECK(view.queue_offset() == QueueOffset(7));
-    CHECK(absl::ToUnixNanos(view.store_time()) == kStoreTime);
+    CHECK(absl::ToUnixNanos(view.store_time()) == MessageRecord::kStoreTime);
     CHECK(view.tag() == "NEW");
     CHECK(view.ordering_key() == "AAPL");
     const auto found = view.keys();
@@ -68,8 +48,8 @@ TEST_CASE("a view gives every part of the message as it was appended") {
 
 TEST_CASE("a message with nothing but a body, or not even that, has empty parts") {
   for (const absl::string_view body : {"", "x", "eight by"}) {
-    const auto memory = MakeRecord({}, body);
-    const MessageView view = ViewOf(memory);
+    const MessageRecord record = MakeRecord({}, body);
+    const MessageView view = record.view();
 
     CHECK(view.body() == body);
     CHECK(view.tag().empty());
@@ -89,8 +69,8 @@ TEST_CASE("a part that is missing moves no other part") {
     if ((parts & 2) != 0) some.ordering_key = "order";
     if ((parts & 4) != 0) some.keys = keys;
     if ((parts & 8) != 0) some.properties = properties;
-    const auto memory = MakeRecord(some, "body");
-    const MessageView view = ViewOf(memory);
+    const MessageRecord record = MakeRecord(some, "body");
+    const MessageView view = record.view();
 
     CAPTURE(parts);
     CHECK(view.tag() == some.tag);
@@ -103,8 +83,8 @@ TEST_CASE("a part that is missing moves no other part") {
 
 TEST_CASE("a property is found by its whole name; of several the first one, also an empty one") {
   const std::vector<Property> properties = {{"a", ""}, {"region", "eu"}, {"region", "us"}};
-  const auto memory = MakeRecord({.properties = properties}, "");
-  const MessageView view = ViewOf(memory);
+  const MessageRecord record = MakeRecord({.properties = properties}, "");
+  const MessageView view = record.view();
 
   CHECK(view.property("region") == "eu");
   REQUIRE(view.property("a").has_value());
