@@ -25,10 +25,18 @@ uint64_t ThreadAllocations() { return allocations; }
 
 }  // namespace weir::bench
 
-// The array and nothrow forms of the standard library call these.
+// The array forms of the standard library call these, and so does the nothrow form; but that of the
+// address sanitizer does not, and complains of what it gave and our delete took.
 void* operator new(size_t bytes) { return weir::bench::Allocate(bytes, 1); }
 void* operator new(size_t bytes, std::align_val_t alignment) {
   return weir::bench::Allocate(bytes, static_cast<size_t>(alignment));
+}
+void* operator new(size_t bytes, const std::nothrow_t&) noexcept {
+  try {
+    return weir::bench::Allocate(bytes, 1);
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
 }
 void operator delete(void* memory) noexcept { free(memory); }
 void operator delete(void* memory, size_t) noexcept { free(memory); }
