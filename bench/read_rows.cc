@@ -12,6 +12,7 @@
 #include "kernels.h"
 #include "references.h"
 #include "row.h"
+#include "weir/filter.h"
 
 namespace weir::bench {
 namespace {
@@ -122,6 +123,48 @@ Measurement ReadOne(Run& run) {
                                   after.cache_misses - before.cache_misses)};
 }
 
+// Messages of a store, as a consumer sees them: with a tag, a key and five properties, of which the
+// filter wants the second, the fourth and the fifth. The last term decides, so all are looked at.
+Measurement MatchFilter(Run& run) {
+  BenchStore store(*run.workspace);
+  const Topic topic = Must("topic", store->CreateTopic("filtered", 1));
+  constexpr size_t kMessages = 4'096;
+  std::mt19937_64 random(7);
+  for (size_t i = 0; i < kMessages; ++i) {
+    const PropertyValue sequence(i);
+    const PropertyValue price(100.5 + static_cast<double>(random() % 1'000) / 4);
+    const PropertyValue quantity(random() % 1'000);
+    Must("append", store->Append({.topic = topic,
+                                  .tag = "NEW",
+                                  .keys = {"AAPL-1"},
+                                  .properties = {{"sequence", sequence},
+                                                 {"venue", "XNAS"},
+                                                 {"desk", "equities"},
+                                                 {"price", price},
+                                                 {"quantity", quantity}},
+                                  .body = "buy at market, and tell me what it was"}));
+  }
+  ReadResult result = Must("read", store->Read(topic, 0, QueueOffset(),
+                                               {.max_messages = kMessages, .max_bytes = 64 << 20}));
+  if (result.size() != kMessages) Fail("read", absl::InternalError("not all messages"));
+  const Filter filter = Must("filter", Filter::Compile("venue = 'XNAS' AND price >= 100.5 AND "
+                                                       "quantity < 500"));
+
+  uint64_t matched = 0;
+  const auto match_all = [&] {
+    for (const MessageView& message : result) matched += filter.Matches(message) ? 1 : 0;
+  };
+  constexpr size_t kPasses = 50;
+  std::vector<double> nanos;
+  for (int turn = 0; turn < run.Rounds(15); ++turn) {
+    nanos.push_back(TimeAll(match_all, kPasses) / kMessages);
+  }
+  const double looked_at = static_cast<double>(nanos.size() * kPasses * kMessages);
+  return {.value = Median(nanos),
+          .note = absl::StrFormat("%.0f %% of the messages match",
+                                  100 * static_cast<double>(matched) / looked_at)};
+}
+
 }  // namespace
 
 std::vector<Row> ReadRows() {
@@ -134,6 +177,8 @@ std::vector<Row> ReadRows() {
       {"sequential read by queue, checksum verified, 1 KiB: messages/s / ref_read", Bar::kAtLeast,
        0.4, 0.8, [](Run& run) { return SequentialRead(run, 1'024); }},
       {"read of one message by queue offset, block cached", Bar::kAtMost, 1'000, 300, ReadOne,
+       "ns"},
+      {"filter of three terms, a message with five properties", Bar::kAtMost, 100, 50, MatchFilter,
        "ns"},
   };
 }
