@@ -13,7 +13,7 @@ namespace weir::testing {
 namespace {
 
 TEST_CASE("a compiled filter says of every message what its condition says") {
-  constexpr int kSubjects = 40;
+  constexpr size_t kSubjects = 40;
   constexpr int kTrees = 20'000;
   Random random(20'260'101);
   const auto choose = [&random](uint64_t bound) { return random.Below(bound); };
@@ -26,7 +26,7 @@ TEST_CASE("a compiled filter says of every message what its condition says") {
     if (i % 100 == 0) {
       subjects.clear();
       records.clear();
-      for (int k = 0; k < kSubjects; ++k) {
+      for (size_t k = 0; k < kSubjects; ++k) {
         subjects.push_back(FilterSubject::Grow(choose));
         records.push_back(subjects.back().Record());
       }
@@ -38,7 +38,7 @@ TEST_CASE("a compiled filter says of every message what its condition says") {
     const auto opposite = Filter::Compile("NOT (" + expression + ")");
     if (!filter.ok() || !opposite.ok()) FAIL(expression << "\n" << filter.status());
     terms += tree.Terms();
-    for (int k = 0; k < kSubjects; ++k) {
+    for (size_t k = 0; k < kSubjects; ++k) {
       const FilterTree::Verdict verdict = tree.Evaluate(subjects[k]);
       const bool matches = filter->Matches(records[k].view());
       if (matches != (verdict == true)) FAIL(expression << "\n" << subjects[k].Print());
