@@ -301,10 +301,14 @@ absl::Status FollowedLog::Refresh() {
   return RefreshLocked(/*is_forced=*/false);
 }
 
-bool FollowedLog::LookAgain() {
+absl::StatusOr<bool> FollowedLog::LookAgain() {
   if (at_rest_) return false;
   MutexLock lock(refresh_lock_);
-  return RefreshLocked(/*is_forced=*/true).ok();
+  const absl::Status refreshed = RefreshLocked(/*is_forced=*/true);
+  // What is damaged will be damaged next time too.
+  if (IsUnreadable(refreshed) && !IsFromDevice(refreshed)) return false;
+  RETURN_IF_ERROR(refreshed);
+  return true;
 }
 
 absl::Status FollowedLog::RefreshLocked(bool is_forced) {

@@ -75,7 +75,7 @@ class FollowedLog final : public LogView {
   Doorbell& doorbell() override;
   void HelpReader() override {}
   absl::Status WhyNoRead() const override { return absl::OkStatus(); }
-  bool LookAgain() override;
+  absl::StatusOr<bool> LookAgain() override;
   uint64_t CurrentIncarnation() const override {
     const std::shared_ptr<FollowedFront> front = this->front();
     return front == nullptr ? 0 : front->incarnation;

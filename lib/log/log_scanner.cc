@@ -74,8 +74,9 @@ absl::StatusOr<LogScanner::Step> LogScanner::Next(ScannedRecord* record, Damaged
       const absl::StatusOr<bool> entered = EnterSegment();
       if (entered.ok() && !*entered) return Step::kEnd;
       if (!entered.ok() && !IsUnreadable(entered.status())) return entered.status();
-      if (!entered.ok() && !std::exchange(has_looked_again_, true) && log_.LookAgain()) continue;
       if (!entered.ok()) {
+        ASSIGN_OR_RETURN(const bool has_looked, second_look_.At(position_));
+        if (has_looked) continue;
         if (IsFromDevice(entered.status())) unread_ = entered.status();
         // A file that cannot be opened is damage of its range.
         const LogPosition end = std::min(segment_end_, to_);
@@ -88,7 +89,7 @@ absl::StatusOr<LogScanner::Step> LogScanner::Next(ScannedRecord* record, Damaged
     if (step.ok() && *step == SegmentScanner::Step::kRecord) {
       position_ = scanner_->position();
       may_begin_inside_ = false;
-      has_looked_again_ = false;
+      second_look_.Forget();
       prefers_file_ = false;
       return Step::kRecord;
     }
@@ -105,7 +106,8 @@ absl::StatusOr<LogScanner::Step> LogScanner::Next(ScannedRecord* record, Damaged
       if (is_current) file_->ChangeIncarnation(begin, current);
       if (is_current) continue;
     }
-    if (!std::exchange(has_looked_again_, true) && log_.LookAgain()) {
+    ASSIGN_OR_RETURN(const bool has_looked, second_look_.At(begin));
+    if (has_looked) {
       position_ = begin;
       scanner_.reset();
       continue;

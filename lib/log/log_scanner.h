@@ -22,7 +22,10 @@ class LogScanner {
   // Scans [from, to): from the first record that begins at `from` or behind it. `to` is the end of
   // a record or lies between segments.
   LogScanner(LogView& log, LogPosition from, LogPosition to)
-      : log_(log), position_(AlignUp<uint64_t>(from.value(), kRecordAlignment)), to_(to) {}
+      : log_(log),
+        position_(AlignUp<uint64_t>(from.value(), kRecordAlignment)),
+        to_(to),
+        second_look_(log) {}
 
   // What else may have written, besides what the files say: looked for behind damage.
   void AddIncarnations(const std::vector<uint64_t>& incarnations) {
@@ -51,7 +54,7 @@ class LogScanner {
   std::shared_ptr<SegmentFile> file_;
   std::optional<SegmentScanner> scanner_;
   LogPosition segment_end_;
-  bool has_looked_again_ = false;
+  SecondLook second_look_;
   bool prefers_file_ = false;     // to the front, where somebody overwrote something
   bool may_begin_inside_ = true;  // a record: until the first one is seen
   uint64_t bytes_read_ = 0;

@@ -4,8 +4,11 @@
 #define WEIR_LOG_LOG_VIEW_H_
 
 #include <memory>
+#include <optional>
+#include <utility>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "log/block_cache.h"
 #include "log/doorbell.h"
@@ -41,8 +44,32 @@ class LogView {
   virtual void HelpReader() = 0;
   virtual absl::Status WhyNoRead() const = 0;
   // What was read makes no sense. True: the files may have been replaced or recycled under us, they
-  // were looked up anew, and reading once more may help.
-  virtual bool LookAgain() = 0;
+  // were looked up anew, and reading once more may help. An error: it could not look now, so nobody
+  // knows whether that is damage.
+  virtual absl::StatusOr<bool> LookAgain() = 0;
+};
+
+// When to look again: once for each record, and as long as another file serves in its place since.
+class SecondLook {
+ public:
+  explicit SecondLook(LogView& log) : log_(log) {}
+
+  // At what makes no sense; the answers are those of LogView::LookAgain().
+  absl::StatusOr<bool> At(LogPosition position) {
+    if (std::exchange(has_looked_, true)) return false;
+    const std::optional<SegmentEntry> before = log_.segments().EntryAt(position);
+    absl::StatusOr<bool> looked = log_.LookAgain();
+    const std::optional<SegmentEntry> now = log_.segments().EntryAt(position);
+    // It may have been replaced once more before it was opened.
+    if (before && now && before->name.generation != now->name.generation) has_looked_ = false;
+    return looked;
+  }
+  // A record was found.
+  void Forget() { has_looked_ = false; }
+
+ private:
+  LogView& log_;
+  bool has_looked_ = false;
 };
 
 }  // namespace weir::internal

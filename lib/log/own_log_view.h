@@ -45,7 +45,7 @@ class OwnLogView final : public LogView {
     if (log_.visible_only_durable()) log_.SyncStep();
   }
   uint64_t CurrentIncarnation() const override { return log_.incarnation(); }
-  bool LookAgain() override { return false; }
+  absl::StatusOr<bool> LookAgain() override { return false; }
   absl::Status WhyNoRead() const override {
     return log_.is_stopped() ? absl::FailedPreconditionError("closed") : absl::OkStatus();
   }

@@ -49,7 +49,9 @@ absl::StatusOr<MessageFetch::Got> MessageFetch::Get(const QueueEntry& entry,
   if (!tags_.MayMatch(entry.filter)) return IsThere(entry.position) ? Got::kSkip : Got::kNotYet;
   const char* record = nullptr;
   ASSIGN_OR_RETURN(Found found, records_.Read(entry.position, &record));
-  if (found == Found::kDamaged && log_.LookAgain()) {
+  for (SecondLook second_look(log_); found == Found::kDamaged;) {
+    ASSIGN_OR_RETURN(const bool has_looked, second_look.At(entry.position));
+    if (!has_looked) break;
     records_.Forget();
     ASSIGN_OR_RETURN(found, records_.Read(entry.position, &record));
   }

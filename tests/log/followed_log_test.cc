@@ -4,10 +4,12 @@
 #include "log/followed_log.h"
 
 #include <catch2/catch.hpp>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "log/small_log.h"
 
 namespace weir::testing {
@@ -330,6 +332,74 @@ TEST_CASE("a reader goes on in the file that took over from one whose sync faile
   append_some();
 
   CHECK(Refreshed(*reader) == expected);
+}
+
+// A log in one segment, larger than its front, whose file the writer replaces whenever the reader
+// is about to open it, so many times. In front of the last time, `meanwhile` happens.
+class Replacing {
+ public:
+  Replacing(int times, std::function<void()> meanwhile) : left_(times) {
+    StoreOptions options = machine.options();
+    options.segment_bytes = 65536;
+    options.front_bytes = 8192;
+    writer = OpenLog(options);
+    for (size_t i = 0; i < 20; ++i) {
+      expected.push_back(Numbered(i, 700));
+      Append(*writer, expected.back());
+    }
+    SyncNow(*writer);
+    reader = Follow(In(*machine.other, options));
+    machine.disk.SetHook([this, meanwhile](const Operation& operation) {
+      const bool is_opened = operation.kind == OperationKind::kOpen &&
+                             absl::StartsWith(operation.name, "00000000000000000000");
+      if (!is_opened || left_ == 0) return;
+      if (--left_ == 0) meanwhile();
+      machine.disk.Inject(
+          InputOutputError({.kind = OperationKind::kSync, .name_contains = "0000"}));
+      expected.push_back("more");
+      Append(*writer, "more");
+      SyncNow(*writer);
+    });
+  }
+
+  Machine machine;
+  std::unique_ptr<CommitLog> writer;
+  std::unique_ptr<FollowedLog> reader;
+  Words expected;
+
+ private:
+  int left_;
+};
+
+TEST_CASE("a file that is replaced each time a reader is about to open it is no damage") {
+  Replacing replacing(3, [] {});
+
+  const Words seen = Seen(*replacing.reader);
+
+  REQUIRE(replacing.writer->counters().replacements == 3);
+  CHECK(seen == Words(replacing.expected.begin(), replacing.expected.begin() + 20));
+  CHECK(Refreshed(*replacing.reader) == replacing.expected);
+  CHECK(replacing.reader->health().state() == StoreState::kHealthy);
+}
+
+TEST_CASE(
+    "a reader whose file was replaced and who cannot look for the new one is told of no damage") {
+  FaultFileSystem* disk = nullptr;
+  Replacing replacing(1, [&] {
+    disk->Inject(TooManyOpenFiles(
+        {.kind = OperationKind::kOpen, .name_contains = "superblock", .times = Fault::kForEver}));
+  });
+  disk = &replacing.machine.disk;
+  LogScanner scanner(*replacing.reader, LogPosition(0), replacing.reader->ContiguousVisibleEnd());
+  ScannedRecord record;
+  DamagedRange damage;
+
+  const auto step = scanner.Next(&record, &damage);
+
+  REQUIRE(replacing.writer->counters().replacements == 1);
+  CHECK(absl::IsUnavailable(step.status()));
+  replacing.machine.disk.ClearFaults();
+  CHECK(Refreshed(*replacing.reader) == replacing.expected);
 }
 
 TEST_CASE("segments that the writer drops are gone for the reader, and that is no damage") {
