@@ -361,7 +361,8 @@ absl::Status CommitLog::TrimTo(LogPosition position) {
     RETURN_IF_ERROR(syncer_->SaveSuperblock(/*idle=*/true));
   }
   RETURN_IF_ERROR(superblock_->Update([&](Superblock& block) {
-    if (!Without(Protection::kTrimSaved)) block.log_begin = begin;
+    // Another thread may have dropped more since we looked.
+    if (!Without(Protection::kTrimSaved)) block.log_begin = std::max(block.log_begin, begin);
   }));
   segments_.DropBelow(begin);
   return absl::OkStatus();
