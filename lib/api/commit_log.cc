@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -193,19 +194,34 @@ absl::StatusOr<JournalEntries> CommitLog::Read(LogPosition position, size_t max)
   return internal::Guarded([&]() -> absl::StatusOr<JournalEntries> {
     RETURN_IF_ERROR(impl_->Check());
     internal::OwnLogView& view = *impl_->view;
-    if (position < view.segments().begin() && position > LogPosition(0)) {
+    // Of one begin, whoever trims.
+    LogPosition begin;
+    std::optional<LogScanner> scan;
+    do {
+      begin = view.segments().begin();
+      scan.emplace(view, std::max(position, begin), view.ContiguousVisibleEnd());
+    } while (view.segments().begin() != begin);
+    const auto dropped = [&] {
       return absl::OutOfRangeError(absl::StrCat("position ", position.value(),
                                                 " was dropped; the log begins at ",
                                                 view.segments().begin().value()));
-    }
+    };
+    const bool is_from_begin = position == LogPosition(0);
+    if (position < begin && !is_from_begin) return dropped();
+    LogScanner& scanner = *scan;
     JournalEntries result;
     internal::ReadMemory memory;
-    LogScanner scanner(view, std::max(position, view.segments().begin()),
-                       view.ContiguousVisibleEnd());
+    result.next = scanner.position();
     while (result.entries.size() < max) {
       ScannedRecord record;
       DamagedRange damage;
       ASSIGN_OR_RETURN(const LogScanner::Step step, scanner.Next(&record, &damage));
+      if (scanner.TakePassedDropped() && !(result.empty() && is_from_begin)) {
+        // Who goes on hears of the gap, and not in the middle of what he was given.
+        if (result.empty() && result.damage.empty()) return dropped();
+        break;
+      }
+      result.next = scanner.position();
       if (step == LogScanner::Step::kEnd) break;
       if (step == LogScanner::Step::kDamage) {
         result.damage.push_back(std::move(damage));
@@ -223,7 +239,6 @@ absl::StatusOr<JournalEntries> CommitLog::Read(LogPosition position, size_t max)
                                 .store_time = absl::FromUnixNanos(record.header.store_time),
                                 .body = {body, parts->body.size()}});
     }
-    result.next = scanner.position();
     result.memory = memory.Take();
     return result;
   });

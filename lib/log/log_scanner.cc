@@ -28,6 +28,17 @@ absl::Status LogScanner::ReadBytes(LogPosition at, absl::Span<char> out) {
   return log_.ReadBytes(at + in_file, out.subspan(in_file));
 }
 
+// Whether `at` is in what was dropped since the scan began; then it goes on behind that. A file
+// that is missing at the log's begin is another matter.
+bool LogScanner::PassDropped(LogPosition at) {
+  const LogPosition now = log_.segments().begin();
+  if (at >= now || now <= begin_) return false;
+  has_passed_dropped_ = true;
+  position_ = now;
+  scanner_.reset();
+  return true;
+}
+
 // Who begins to read in the middle of a record has met no damage. Walks from the segment's begin;
 // true if the scan stands at the record behind now.
 absl::StatusOr<bool> LogScanner::LeaveRecord(LogPosition inside) {
@@ -73,6 +84,7 @@ absl::StatusOr<LogScanner::Step> LogScanner::Next(ScannedRecord* record, Damaged
     if (!scanner_) {
       const absl::StatusOr<bool> entered = EnterSegment();
       if (entered.ok() && !*entered) return Step::kEnd;
+      if (!entered.ok() && PassDropped(position_)) continue;
       if (!entered.ok() && !IsUnreadable(entered.status())) return entered.status();
       if (!entered.ok()) {
         ASSIGN_OR_RETURN(const bool has_looked, second_look_.At(position_));
@@ -98,8 +110,9 @@ absl::StatusOr<LogScanner::Step> LogScanner::Next(ScannedRecord* record, Damaged
       scanner_.reset();
       continue;
     }
-    if (!step.ok() && !IsUnreadable(step.status())) return step.status();
     const LogPosition begin = scanner_->position();
+    if (PassDropped(begin)) continue;
+    if (!step.ok() && !IsUnreadable(step.status())) return step.status();
     if (const uint64_t current = log_.CurrentIncarnation();
         step.ok() && current != 0 && current != file_->IncarnationAt(begin)) {
       ASSIGN_OR_RETURN(const bool is_current, scanner_->IsOf(current));

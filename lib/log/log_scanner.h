@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -23,6 +24,7 @@ class LogScanner {
   // a record or lies between segments.
   LogScanner(LogView& log, LogPosition from, LogPosition to)
       : log_(log),
+        begin_(log.segments().begin()),
         position_(AlignUp<uint64_t>(from.value(), kRecordAlignment)),
         to_(to),
         second_look_(log) {}
@@ -32,10 +34,13 @@ class LogScanner {
     more_incarnations_.insert(more_incarnations_.end(), incarnations.begin(), incarnations.end());
   }
 
-  // kDamage: `damage` is a range without a valid record; the scan goes on behind it.
+  // kDamage: `damage` is a range without a valid record; the scan goes on behind it. What was
+  // dropped since the scan began is none: it is passed over.
   absl::StatusOr<Step> Next(ScannedRecord* record, DamagedRange* damage);
   // Where the next record is looked for.
   LogPosition position() const { return position_; }
+  // Whether it did so since it was asked last.
+  bool TakePassedDropped() { return std::exchange(has_passed_dropped_, false); }
   uint64_t bytes_read() const { return bytes_read_; }
   // Who wrote the record that Next() gave last, which begins at `position`.
   uint64_t IncarnationAt(LogPosition position) const { return file_->IncarnationAt(position); }
@@ -46,9 +51,11 @@ class LogScanner {
   absl::StatusOr<bool> EnterSegment();
   absl::Status ReadBytes(LogPosition at, absl::Span<char> out);
   void Restart(LogPosition position);
+  bool PassDropped(LogPosition at);
   absl::StatusOr<bool> LeaveRecord(LogPosition inside);
 
   LogView& log_;
+  const LogPosition begin_;  // of the log when the scan began
   LogPosition position_;
   const LogPosition to_;
   std::shared_ptr<SegmentFile> file_;
@@ -57,6 +64,7 @@ class LogScanner {
   SecondLook second_look_;
   bool prefers_file_ = false;     // to the front, where somebody overwrote something
   bool may_begin_inside_ = true;  // a record: until the first one is seen
+  bool has_passed_dropped_ = false;
   uint64_t bytes_read_ = 0;
   std::vector<uint64_t> more_incarnations_;
   absl::Status unread_;

@@ -32,6 +32,63 @@ std::vector<LogPosition> AppendMany(CommitLog& journal, size_t count) {
   return places;
 }
 
+// A journal of many segments, none of which was read since it was opened. Everything up to the
+// place of one record in the middle is dropped as soon as somebody reads `file`.
+struct Dropping {
+  FaultFileSystem disk;
+  ManualClock clock;
+  std::vector<LogPosition> places = AppendMany(*OpenJournal(SmallOptions(disk, clock)), 30);
+  std::unique_ptr<CommitLog> journal = OpenJournal(SmallOptions(disk, clock));
+  LogPosition kept{places[20].value() / kSegment * kSegment};
+  bool is_dropped = false;
+
+  explicit Dropping(LogPosition read) {
+    const std::string file = FileOf(read).substr(std::string("/store/").size());
+    disk.SetHook([this, file](const Operation& operation) {
+      if (operation.kind != OperationKind::kRead || operation.name != file) return;
+      if (std::exchange(is_dropped, true)) return;
+      REQUIRE(journal->TrimTo(kept).ok());
+    });
+  }
+};
+
+TEST_CASE("who reads a journal while what he has read is dropped is told so by the next read") {
+  Dropping dropping{LogPosition(kSegment)};
+  const auto& places = dropping.places;
+
+  const auto read = dropping.journal->Read(places[0], 1000);
+
+  REQUIRE(dropping.is_dropped);
+  REQUIRE(read.ok());
+  CHECK(read->damage.empty());
+  // What he had before it went, and not a word of what stands behind the gap.
+  REQUIRE_FALSE(read->empty());
+  CHECK(read->entries.front().position == places[0]);
+  CHECK(read->entries.back().position < LogPosition(2 * kSegment));
+  CHECK(absl::IsOutOfRange(dropping.journal->Read(read->next, 1000).status()));
+}
+
+TEST_CASE("who reads a journal while what he asks for is dropped is told so, and of no damage") {
+  Dropping dropping{LogPosition(0)};
+
+  CHECK(absl::IsOutOfRange(dropping.journal->Read(dropping.places[0], 1000).status()));
+
+  REQUIRE(dropping.is_dropped);
+}
+
+TEST_CASE("who reads a journal from its begin while that is dropped begins where it begins then") {
+  Dropping dropping{LogPosition(0)};
+
+  const auto read = dropping.journal->Read(LogPosition(0), 1000);
+
+  REQUIRE(dropping.is_dropped);
+  REQUIRE(read.ok());
+  CHECK(read->damage.empty());
+  REQUIRE_FALSE(read->empty());
+  CHECK(read->entries.front().position.value() / kSegment * kSegment == dropping.kept.value());
+  CHECK(read->entries.back().position == dropping.places.back());
+}
+
 TEST_CASE("two threads that trim a journal leave one that opens without a gap") {
   constexpr int kRaces = 300;
   int damaged = 0;
