@@ -227,6 +227,11 @@ absl::StatusOr<JournalEntries> CommitLog::Read(LogPosition position, size_t max)
         result.damage.push_back(std::move(damage));
         continue;
       }
+      if (internal::IsLostRange(record.header)) {
+        result.damage.push_back(
+            {record.position, record.end(),
+             absl::StrCat(scanner.Describe(record.position), ": a lost range")});
+      }
       if (record.header.type != RecordType::kMessage) continue;
       const auto parts = internal::DecodeParts(record.bytes);
       if (!parts) {

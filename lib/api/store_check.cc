@@ -57,9 +57,7 @@ std::string TextOf(const ScannedRecord& record, const TopicCatalogue& catalogue)
   if (const auto mark = DecodeMark(record)) {
     return absl::StrCat("durable to ", mark->durable_end.value());
   }
-  if (header.type == RecordType::kFiller) {
-    return (header.flags & kIsLost) != 0 ? "a lost range" : "";
-  }
+  if (header.type == RecordType::kFiller) return IsLostRange(header) ? "a lost range" : "";
   if (header.type != RecordType::kMessage && header.type != RecordType::kCatalogue) return "";
   const auto parts = DecodeParts(record.bytes);
   if (!parts) return "impossible parts";

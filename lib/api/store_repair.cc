@@ -214,9 +214,7 @@ absl::Status Repair::Salvage() {
         report_.bytes += record.header.type == internal::RecordType::kGroup
                              ? internal::kRecordHeaderBytes
                              : record.header.bytes();
-        const bool is_lost = record.header.type == internal::RecordType::kFiller &&
-                             (record.header.flags & internal::kIsLost) != 0;
-        if (is_lost) {
+        if (internal::IsLostRange(record.header)) {
           report_.lost.push_back({.file = internal::FileAt(segments, record.position),
                                   .position = record.position,
                                   .end = record.end(),

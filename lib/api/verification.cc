@@ -83,7 +83,7 @@ absl::Status VerifyLog(LogView& log, const TopicCatalogue& catalogue, VerifyRepo
     ++report->records;
     report->bytes +=
         record.header.type == RecordType::kGroup ? kRecordHeaderBytes : record.header.bytes();
-    if (record.header.type == RecordType::kFiller && (record.header.flags & kIsLost) != 0) {
+    if (IsLostRange(record.header)) {
       findings.Add(record.position, record.end(), "a lost range", /*is_final=*/true);
     }
     if (record.header.type != RecordType::kMessage) continue;

@@ -220,6 +220,11 @@ inline bool HeaderIsPlausible(const RecordHeader& header, uint64_t available) {
          header.type <= RecordType::kCatalogue && (header.flags & ~kKnownFlags) == 0;
 }
 
+// Whether it says that bytes were here and are gone.
+inline bool IsLostRange(const RecordHeader& header) {
+  return header.type == RecordType::kFiller && (header.flags & kIsLost) != 0;
+}
+
 // Whether it is a message that has nothing but a body, and has it: what most are.
 inline bool IsPlain(const RecordHeader& header) {
   return header.type == RecordType::kMessage && header.flags == 0 &&

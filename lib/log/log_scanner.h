@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -42,8 +43,10 @@ class LogScanner {
   // Whether it did so since it was asked last.
   bool TakePassedDropped() { return std::exchange(has_passed_dropped_, false); }
   uint64_t bytes_read() const { return bytes_read_; }
-  // Who wrote the record that Next() gave last, which begins at `position`.
+  // Of the record that Next() gave last, which begins at `position`: who wrote it, and where it
+  // lies.
   uint64_t IncarnationAt(LogPosition position) const { return file_->IncarnationAt(position); }
+  std::string Describe(LogPosition position) const { return file_->Describe(position); }
   // What the device said where it did not give what was asked for; OK: it gave all.
   const absl::Status& unread() const { return unread_; }
 

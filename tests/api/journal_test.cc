@@ -89,6 +89,37 @@ TEST_CASE("who reads a journal from its begin while that is dropped begins where
   CHECK(read->entries.back().position == dropping.places.back());
 }
 
+TEST_CASE("who reads a journal is told of a range that a failed sync lost") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  StoreOptions options = SmallOptions(disk, clock);
+  options.segment_bytes = 16 * kSegment;
+  options.front_bytes = 8192;
+  options.sync_interval = absl::InfiniteDuration();
+  const auto journal = OpenJournal(options);
+  std::vector<LogPosition> places;
+  // Three times the ring, so of the first ones nobody has the bytes any more but the kernel.
+  for (size_t i = 0; i < 30; ++i) {
+    const auto receipt = journal->Append(Numbered(i, 900));
+    REQUIRE(receipt.ok());
+    places.push_back(receipt->position);
+  }
+  disk.Inject(InputOutputError({.kind = OperationKind::kSync,
+                                .name_contains = "00000000000000000000",
+                                .pages = PagesAfterFailure::kReverted}));
+  REQUIRE(absl::IsDataLoss(journal->Flush()));
+
+  const auto read = journal->Read(LogPosition(0), 1000);
+
+  REQUIRE(read.ok());
+  REQUIRE_FALSE(read->empty());
+  REQUIRE(read->damage.size() == 1);
+  CHECK(read->damage[0].begin <= places[0]);
+  CHECK(read->damage[0].end <= read->entries.front().position);
+  CHECK(read->damage[0].reason != "");
+  CHECK(read->entries.back().position == places.back());
+}
+
 TEST_CASE("two threads that trim a journal leave one that opens without a gap") {
   constexpr int kRaces = 300;
   int damaged = 0;
