@@ -33,9 +33,9 @@ enum class Background : uint8_t {
 enum class Visibility : uint8_t {
   // As soon as kProcess holds for it. With a shared front that is when the message itself is
   // published, queue by queue, whatever is still unfinished before it in the log; with a private
-  // front, when everything up to it is written. Who reads the log as a whole (CommitLog::Read,
-  // Dump, Verify, processes that read) sees the contiguous part: all that stands before the first
-  // unfinished append.
+  // front, when everything up to it is written. Who reads the log as a whole or by position
+  // (CommitLog::Read, ReadAt, Dump, Verify, processes that read) sees the contiguous part: all that
+  // stands before the first unfinished append.
   kOnAppend,
   // As soon as kDisk holds for it and for everything before it: the durable end, which is
   // contiguous for everybody.

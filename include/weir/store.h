@@ -322,8 +322,8 @@ class MessageStore final {
   absl::StatusOr<ReadResult> ReadLast(TopicRef topic, uint32_t queue_id, uint32_t count);
 
   // The message whose record begins at `position`, of whatever topic. kNotFound if none begins
-  // there, kOutOfRange if the position was dropped or is beyond the end of what is visible,
-  // kDataLoss if it is damaged.
+  // there, kOutOfRange if the position was dropped or is beyond the end of what is visible (with
+  // Visibility::kOnAppend: is not below the first unfinished append), kDataLoss if it is damaged.
   absl::StatusOr<ReadResult> ReadAt(LogPosition position);
 
   // Which offsets of a queue can be read now. kNotFound for an unknown topic or queue id.
