@@ -10,6 +10,7 @@
 #include "format/file_names.h"
 #include "format/segment_header.h"
 #include "format/superblock.h"
+#include "log/superblock_file.h"
 
 namespace weir::internal {
 namespace {
@@ -71,9 +72,8 @@ void AddFaults(const SuperblockLook& look, std::vector<HeaderFault>* faults) {
 }  // namespace
 
 absl::StatusOr<bool> HasForeignSuperblock(Directory& directory) {
-  ASSIGN_OR_RETURN(const std::vector<std::string> names, directory.List());
+  ASSIGN_OR_RETURN(const std::vector<std::string> names, SuperblockFile::List(directory));
   for (const std::string& name : names) {
-    if (!ParseSuperblockFileName(name)) continue;
     ASSIGN_OR_RETURN(const SuperblockLook look, LookAtSuperblock(directory, name));
     if (std::count(look.slots.begin(), look.slots.end(), SlotState::kForeign) > 0) return true;
   }
@@ -81,14 +81,17 @@ absl::StatusOr<bool> HasForeignSuperblock(Directory& directory) {
 }
 
 absl::StatusOr<std::vector<HeaderFault>> SuperblockFaults(Directory& directory) {
-  ASSIGN_OR_RETURN(const std::vector<std::string> names, directory.List());
   std::vector<SuperblockLook> looks;
-  for (const std::string& name : names) {
-    if (!ParseSuperblockFileName(name)) continue;
-    absl::StatusOr<SuperblockLook> look = LookAtSuperblock(directory, name);
-    if (absl::IsNotFound(look.status())) continue;  // replaced by its next generation
-    if (!look.ok()) return look.status();
-    looks.push_back(*std::move(look));
+  for (std::vector<std::string> seen; looks.empty();) {
+    ASSIGN_OR_RETURN(std::vector<std::string> names, SuperblockFile::List(directory));
+    if (names == seen) break;
+    for (const std::string& name : names) {
+      absl::StatusOr<SuperblockLook> look = LookAtSuperblock(directory, name);
+      if (absl::IsNotFound(look.status())) continue;  // replaced by its next generation
+      if (!look.ok()) return look.status();
+      looks.push_back(*std::move(look));
+    }
+    seen = std::move(names);
   }
   std::vector<HeaderFault> faults;
   if (looks.empty()) {

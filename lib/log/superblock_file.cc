@@ -1,5 +1,6 @@
 #include "log/superblock_file.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -9,16 +10,34 @@
 
 namespace weir::internal {
 
+absl::StatusOr<std::vector<std::string>> SuperblockFile::List(Directory& directory) {
+  ASSIGN_OR_RETURN(std::vector<std::string> names, directory.List());
+  std::erase_if(names, [](const std::string& name) { return !ParseSuperblockFileName(name); });
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
 absl::StatusOr<std::unique_ptr<SuperblockFile>> SuperblockFile::Load(Directory& directory,
                                                                      OpenMode mode) {
-  ASSIGN_OR_RETURN(const std::vector<std::string> names, directory.List());
+  ASSIGN_OR_RETURN(std::vector<std::string> names, List(directory));
+  for (;;) {
+    absl::StatusOr<std::unique_ptr<SuperblockFile>> loaded = LoadNewest(directory, mode, names);
+    if (!absl::IsNotFound(loaded.status())) return loaded;
+    // A living writer may have written it anew since they were listed.
+    ASSIGN_OR_RETURN(std::vector<std::string> now, List(directory));
+    if (now == names) return loaded;
+    names = std::move(now);
+  }
+}
+
+absl::StatusOr<std::unique_ptr<SuperblockFile>> SuperblockFile::LoadNewest(
+    Directory& directory, OpenMode mode, const std::vector<std::string>& names) {
   std::unique_ptr<SuperblockFile> newest;
   absl::Status trouble;
   uint64_t furthest_generation = 0;
   for (const std::string& name : names) {
-    const std::optional<uint64_t> generation = ParseSuperblockFileName(name);
-    if (!generation) continue;
-    furthest_generation = std::max(furthest_generation, *generation);
+    const uint64_t generation = *ParseSuperblockFileName(name);
+    furthest_generation = std::max(furthest_generation, generation);
     ASSIGN_OR_RETURN(std::unique_ptr<File> file, directory.Open(name, mode));
     std::string bytes(kSuperblockBytes, '\0');
     ASSIGN_OR_RETURN(const size_t got, file->Read(0, absl::MakeSpan(bytes)));
@@ -32,7 +51,7 @@ absl::StatusOr<std::unique_ptr<SuperblockFile>> SuperblockFile::Load(Directory& 
       continue;
     }
     if (newest == nullptr || superblock->sequence > newest->current().sequence) {
-      newest.reset(new SuperblockFile(directory, std::move(file), *generation, *superblock));
+      newest.reset(new SuperblockFile(directory, std::move(file), generation, *superblock));
     }
   }
   if (newest == nullptr) {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -18,8 +19,11 @@ namespace weir::internal {
 
 class SuperblockFile {
  public:
+  // The names of all generations of its file, sorted.
+  static absl::StatusOr<std::vector<std::string>> List(Directory& directory);
+
   // The newest superblock of the directory, of all generations of its file; null if there is no
-  // such file. `mode` is kRead or kReadWrite.
+  // such file. `mode` is kRead or kReadWrite. A writer may be at it.
   static absl::StatusOr<std::unique_ptr<SuperblockFile>> Load(Directory& directory, OpenMode mode);
 
   // Load() sees regular files only. An error if something else has the superblock's name.
@@ -62,6 +66,9 @@ class SuperblockFile {
         furthest_generation_(generation),
         current_(std::move(current)) {}
 
+  // kNotFound: one of them is not there.
+  static absl::StatusOr<std::unique_ptr<SuperblockFile>> LoadNewest(
+      Directory& directory, OpenMode mode, const std::vector<std::string>& names);
   static absl::StatusOr<std::unique_ptr<File>> WriteAnew(Directory& directory, uint64_t generation,
                                                          const Superblock& superblock);
 

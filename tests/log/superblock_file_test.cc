@@ -190,6 +190,28 @@ TEST_CASE("the newer of two generations counts, and the file that failed need no
   CHECK(disk.Loaded().epoch == 9);
 }
 
+TEST_CASE("who loads a superblock that is written anew meanwhile finds the new file") {
+  Disk disk;
+  REQUIRE(disk.SetDurableEnd(8).ok());
+  const std::unique_ptr<FaultFileSystem> other = disk.files.AnotherProcess();
+  const auto directory = other->OpenDirectory("/store", /*create=*/false);
+  REQUIRE(directory.ok());
+  int left = 2;
+  disk.files.SetHook([&](const Operation& operation) {
+    if (operation.kind != OperationKind::kOpen || left == 0) return;
+    --left;
+    disk.files.Inject(NoSync());
+    REQUIRE(disk.SetDurableEnd(16).ok());
+  });
+
+  const auto loaded = SuperblockFile::Load(**directory, OpenMode::kRead);
+
+  REQUIRE(disk.files.FileExists("/store/superblock.2"));
+  INFO(loaded.status());
+  REQUIRE(loaded.ok());
+  CHECK((*loaded)->current().durable_end == LogPosition(16));
+}
+
 TEST_CASE("after a failed sync the superblock survives a power loss, and the old file is left") {
   const auto pages =
       GENERATE(PagesAfterFailure::kKept, PagesAfterFailure::kDropped, PagesAfterFailure::kReverted);
