@@ -101,6 +101,7 @@ inline constexpr size_t kMaxKeyBytes = 255;
 inline constexpr size_t kMaxPropertiesBytes = 32767;  // encoded: 3 bytes + name + value each
 inline constexpr size_t kMaxFurtherQueues = 16383;    // with the first queue: 16,384
 inline constexpr uint32_t kMaxQueuesPerTopic = 65536;
+inline constexpr size_t kMaxGroupNameBytes = 255;
 
 // Whether a topic may have this name: kInvalidArgument unless it has 1 to 255 bytes, no control
 // character and no '/', and is not "." or "..". For hosts that take names from outside and want to

@@ -71,6 +71,8 @@ absl::string_view RecordTypeName(RecordType type) {
       return "mark";
     case RecordType::kCatalogue:
       return "catalogue";
+    case RecordType::kState:
+      return "state";
   }
   return "unknown";
 }

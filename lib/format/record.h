@@ -29,7 +29,8 @@ enum class RecordType : uint8_t {
   kGroup = 4,      // header of an atomic group; its length covers the members
   kOpen = 5,       // the incarnation changes behind this record
   kMark = 6,       // how far the log was durable when this was written
-  kCatalogue = 7,  // a name and the queue numbers that belong to it
+  kCatalogue = 7,  // a topic: a name, its queue numbers, its settings
+  kState = 8,      // what an index knows and no message says
 };
 
 absl::string_view RecordTypeName(RecordType type);
@@ -217,7 +218,7 @@ inline bool HeaderIsPlausible(const RecordHeader& header, uint64_t available) {
   return header.word >= static_cast<int32_t>(kRecordHeaderBytes) &&
          header.bytes() % kRecordAlignment == 0 && header.bytes() <= available &&
          header.version == kRecordVersion && header.type >= RecordType::kMessage &&
-         header.type <= RecordType::kCatalogue && (header.flags & ~kKnownFlags) == 0;
+         header.type <= RecordType::kState && (header.flags & ~kKnownFlags) == 0;
 }
 
 // Whether it says that bytes were here and are gone.

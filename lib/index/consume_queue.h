@@ -30,6 +30,13 @@ class ConsumeQueue {
   uint64_t end() const { return end_.load(std::memory_order_acquire); }
   uint64_t first() const { return first_.load(std::memory_order_acquire); }
   uint64_t memory_first() const { return memory_first_.load(std::memory_order_acquire); }
+  // Whether a message of the segment that begins at `from`, or of one behind it, may be in the
+  // queue.
+  bool HasMessages(LogPosition from) const {
+    if (end() > memory_first()) return true;
+    const RunLink newest = tail();
+    return newest.exists() && newest.segment_begin >= from;
+  }
   // How many entries can be entered before Grow() is needed.
   uint32_t room() const { return room_.load(std::memory_order_relaxed); }
 

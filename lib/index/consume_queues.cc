@@ -166,6 +166,21 @@ void ConsumeQueues::ForgetBelow(uint32_t number, uint64_t offset, RunLink tail) 
   for (EntryChunk* chunk : retired) chunks_.Retire(chunk);
 }
 
+absl::Status ConsumeQueues::ExtendTo(uint32_t number, uint64_t end) {
+  ConsumeQueue& queue = this->queue(number);
+  if (!knows_begin_ && queue.end() == 0) queue.BeginAt(end);
+  if (end > queue.end() && end - queue.end() > kHolesMax) {
+    return absl::DataLossError(
+        absl::StrCat("queue ", number, " jumps from ", queue.end(), " to ", end));
+  }
+  while (queue.end() < end) {
+    MakeRoom(number, 1);
+    MutexLock lock(*append_lock_);
+    queue.Enter({.position = QueueEntry::kHole});
+  }
+  return absl::OkStatus();
+}
+
 absl::Status ConsumeQueues::EnterOne(uint32_t number, uint64_t offset, const QueueEntry& entry) {
   if (!has(number)) {
     return absl::DataLossError(absl::StrCat("queue ", number, " is in no catalogue record"));
@@ -180,16 +195,7 @@ absl::Status ConsumeQueues::EnterOne(uint32_t number, uint64_t offset, const Que
     return absl::DataLossError(
         absl::StrCat("queue ", number, " has another record at offset ", offset));
   }
-  if (!knows_begin_ && queue.end() == 0) queue.BeginAt(offset);
-  if (offset - queue.end() > kHolesMax) {
-    return absl::DataLossError(
-        absl::StrCat("queue ", number, " jumps from ", queue.end(), " to ", offset));
-  }
-  while (queue.end() < offset) {
-    MakeRoom(number, 1);
-    MutexLock lock(*append_lock_);
-    queue.Enter({.position = QueueEntry::kHole});
-  }
+  RETURN_IF_ERROR(ExtendTo(number, offset));
   MakeRoom(number, 1);
   MutexLock lock(*append_lock_);
   queue.Enter(entry);

@@ -66,6 +66,10 @@ class ConsumeQueues {
   // is there already is left alone; offsets that no record was found for become holes.
   absl::Status Apply(const ScannedRecord& record);
 
+  // The queue ends at `end` or behind it; offsets below that no record was found for become holes,
+  // or, if none was found at all, were dropped. kDataLoss: there are too many.
+  absl::Status ExtendTo(uint32_t number, uint64_t end);
+
   // Chunks that were given back may be used again. A step calls it.
   void Reuse() {
     chunks_.Reuse();

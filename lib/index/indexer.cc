@@ -55,7 +55,8 @@ absl::Status Indexer::Feed(const ScannedRecord& record, LeftOut& left_out) {
   }
   const RecordType type = record.header.type;
   const bool is_void = type == RecordType::kVoid;
-  if (is_void || type == RecordType::kMessage || type == RecordType::kCatalogue) {
+  if (is_void || type == RecordType::kMessage || type == RecordType::kCatalogue ||
+      type == RecordType::kState) {
     left_out.EndRange();
   }
   if (is_void && observer_ != nullptr) voids_.Add({}, record.position);
@@ -129,6 +130,7 @@ absl::Status Indexer::Restore(LogPosition end, const RecoveryReport& opened, Rep
   const LogPosition from = loaded.is_loaded ? loaded.end : has_segments ? log_begin : end;
   sealed_end_.store(from.value(), std::memory_order_release);
   fed_end_.store(from.value(), std::memory_order_release);
+  if (!loaded.is_loaded && from > LogPosition(0)) RETURN_IF_ERROR(FeedTopics(end, report));
   RETURN_IF_ERROR(CatchUp(end, report, &unread_));
   // What was told when the log was opened is not told again.
   std::erase_if(report->damage, [&](const DamagedRange& range) {
@@ -136,6 +138,22 @@ absl::Status Indexer::Restore(LogPosition end, const RecoveryReport& opened, Rep
       return known.begin <= range.begin && range.end <= known.end;
     });
   });
+  return absl::OkStatus();
+}
+
+// Where the begin of the log was dropped the record of a topic may stand behind its messages.
+absl::Status Indexer::FeedTopics(LogPosition end, Report* report) {
+  LogScanner scanner(*log_, fed_end(), end);
+  for (;;) {
+    ScannedRecord record;
+    DamagedRange damage;
+    ASSIGN_OR_RETURN(const LogScanner::Step step, scanner.Next(&record, &damage));
+    if (step == LogScanner::Step::kEnd) break;
+    if (step == LogScanner::Step::kDamage || record.header.type != RecordType::kCatalogue) continue;
+    // What makes no sense is told when everything is fed.
+    for (LogIndex* const index : indexes_) index->Apply(record).IgnoreError();
+  }
+  report->bytes_read += scanner.bytes_read();
   return absl::OkStatus();
 }
 

@@ -103,6 +103,7 @@ class Indexer {
   uint64_t rebuilt() const { return rebuilt_.load(std::memory_order_relaxed); }
 
  private:
+  absl::Status FeedTopics(LogPosition end, Report* report);
   absl::Status CatchUp(LogPosition end, Report* report, absl::Status* unread);
   absl::Status Feed(const ScannedRecord& record, LeftOut& left_out);
   // The segments below `end` that an index file is named after; which of them are missing.

@@ -31,6 +31,8 @@ class LogIndex {
   virtual std::string SaveChanges(LogPosition from, LogPosition to) const = 0;
   // Takes over what either saved; changes come behind what they changed.
   virtual absl::Status Load(absl::string_view bytes) = 0;
+  // Whether it is loaded when the queues are, and not before them.
+  virtual bool follows_queues() const { return false; }
   // What was loaded counts no more: the whole log is applied now.
   virtual void Restart() = 0;
 };

@@ -130,15 +130,18 @@ absl::Status Snapshots::LoadRuns(const Link& link) {
 }
 
 // Index by index: a full state may stand in a newer file than that of an index before it.
-absl::Status Snapshots::LoadAll(const std::vector<Link>& links, uint64_t* bytes_read) {
-  for (LogIndex* const index : indexes_) {
-    for (const Link& link : links) {
-      const auto saved = link.sections.find(index->name());
-      if (saved == link.sections.end()) continue;
-      *bytes_read += saved->second.size();
-      RETURN_IF_ERROR(index->Load(saved->second));
-    }
+absl::Status Snapshots::LoadIndex(LogIndex& index, const std::vector<Link>& links,
+                                  uint64_t* bytes_read) {
+  for (const Link& link : links) {
+    const auto saved = link.sections.find(index.name());
+    if (saved == link.sections.end()) continue;
+    *bytes_read += saved->second.size();
+    RETURN_IF_ERROR(index.Load(saved->second));
   }
+  return absl::OkStatus();
+}
+
+absl::Status Snapshots::LoadQueues(const std::vector<Link>& links, uint64_t* bytes_read) {
   for (const Link& link : links) {
     const auto saved = link.sections.find(kQueuesName);
     if (saved != link.sections.end()) {
@@ -148,6 +151,17 @@ absl::Status Snapshots::LoadAll(const std::vector<Link>& links, uint64_t* bytes_
       *bytes_read += link.file->header().run_count * kQueueRunBytes;
       RETURN_IF_ERROR(LoadRuns(link));
     }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Snapshots::LoadAll(const std::vector<Link>& links, uint64_t* bytes_read) {
+  for (LogIndex* const index : indexes_) {
+    if (!index->follows_queues()) RETURN_IF_ERROR(LoadIndex(*index, links, bytes_read));
+  }
+  RETURN_IF_ERROR(LoadQueues(links, bytes_read));
+  for (LogIndex* const index : indexes_) {
+    if (index->follows_queues()) RETURN_IF_ERROR(LoadIndex(*index, links, bytes_read));
   }
   return absl::OkStatus();
 }

@@ -80,6 +80,8 @@ class Snapshots {
   absl::StatusOr<std::shared_ptr<IndexFile>> Open(LogPosition segment_begin);
   absl::StatusOr<Link> Take(LogPosition begin, std::shared_ptr<IndexFile> file, Names& pending);
   absl::Status LoadAll(const std::vector<Link>& links, uint64_t* bytes_read);
+  absl::Status LoadIndex(LogIndex& index, const std::vector<Link>& links, uint64_t* bytes_read);
+  absl::Status LoadQueues(const std::vector<Link>& links, uint64_t* bytes_read);
   absl::Status LoadRuns(const Link& link);
   void Restart();
 

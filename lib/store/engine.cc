@@ -33,12 +33,17 @@ Engine::Engine(std::unique_ptr<CommitLog> log)
       view_(log_.get(), log_->options().background == Background::kThreads),
       queues_(&log_->front().reader_slots(), &log_->front().append_lock()),
       catalogue_(&queues_),
-      planner_(log_.get(), &queues_, &catalogue_),
+      topics_(log_.get(), &queues_, &catalogue_),
+      planner_(log_.get(), &queues_, &catalogue_, &topics_),
       totals_(&catalogue_),
+      ends_appender_(log_.get(), QueueEnds::kName),
+      ends_(&queues_, &catalogue_, &ends_appender_),
+      groups_appender_(log_.get(), GroupOffsets::kName),
+      groups_(&log_->segments(), &indexer_, &groups_appender_),
       files_(&log_->directory(), &log_->cache()),
       seal_observer_(&totals_),
-      indexer_(&view_, &queues_, &files_, {&catalogue_, &totals_}, &seal_observer_,
-               &log_->health()),
+      indexer_(&view_, &queues_, &files_, {&catalogue_, &totals_, &ends_, &groups_},
+               &seal_observer_, &log_->health()),
       reader_({.log = &view_, .queues = &queues_, .files = &files_, .indexer = &indexer_},
               &catalogue_) {}
 
@@ -81,7 +86,7 @@ absl::Status Engine::Start() {
 
 absl::StatusOr<Topic> Engine::CreateTopic(absl::string_view name, uint32_t queue_count) {
   const Deadline never = log_->DeadlineIn(absl::InfiniteDuration());
-  ASSIGN_OR_RETURN(const Topic::Entry* const topic, planner_.AddTopic(name, queue_count, never));
+  ASSIGN_OR_RETURN(const Topic::Entry* const topic, topics_.Create(name, queue_count, {}, never));
   if (topic->queue_count != queue_count) {
     return absl::AlreadyExistsError(
         absl::StrCat("topic ", name, " has ", topic->queue_count, " queues"));

@@ -18,12 +18,16 @@
 #include "index/indexer.h"
 #include "log/commit_log.h"
 #include "log/own_log_view.h"
+#include "store/group_offsets.h"
 #include "store/message_plan.h"
 #include "store/message_planner.h"
 #include "store/message_reader.h"
+#include "store/queue_ends.h"
 #include "store/seal_observer.h"
+#include "store/state_appender.h"
 #include "store/topic_catalogue.h"
 #include "store/topic_totals.h"
+#include "store/topic_writer.h"
 #include "weir/hooks.h"
 #include "weir/options.h"
 
@@ -63,6 +67,7 @@ class Engine {
   const CommitLog& log() const { return *log_; }
   OwnLogView& view() { return view_; }
   TopicCatalogue& catalogue() { return catalogue_; }
+  GroupOffsets& groups() { return groups_; }
   ConsumeQueues& queues() { return queues_; }
   IndexFiles& index_files() { return files_; }
   Indexer& indexer() { return indexer_; }
@@ -85,8 +90,13 @@ class Engine {
   OwnLogView view_;
   ConsumeQueues queues_;
   TopicCatalogue catalogue_;
+  TopicWriter topics_;
   MessagePlanner planner_;
   TopicTotals totals_;
+  StateAppender ends_appender_;
+  QueueEnds ends_;
+  StateAppender groups_appender_;
+  GroupOffsets groups_;
   IndexFiles files_;
   SealObserver seal_observer_;
   Indexer indexer_;

@@ -13,7 +13,9 @@
 #include "index/index_files.h"
 #include "index/indexer.h"
 #include "log/followed_log.h"
+#include "store/group_offsets.h"
 #include "store/message_reader.h"
+#include "store/queue_ends.h"
 #include "store/seal_observer.h"
 #include "store/topic_catalogue.h"
 #include "store/topic_totals.h"
@@ -41,6 +43,7 @@ class Follower {
   LogView& view() { return *log_; }
   FollowedLog& log() { return *log_; }
   TopicCatalogue& catalogue() { return catalogue_; }
+  GroupOffsets& groups() { return groups_; }
   ConsumeQueues& queues() { return queues_; }
   IndexFiles& index_files() { return files_; }
   Indexer& indexer() { return indexer_; }
@@ -59,6 +62,8 @@ class Follower {
   ConsumeQueues queues_;
   TopicCatalogue catalogue_;
   TopicTotals totals_;
+  QueueEnds ends_;
+  GroupOffsets groups_;
   IndexFiles files_;
   SealObserver seal_observer_;
   Indexer indexer_;

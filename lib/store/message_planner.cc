@@ -29,69 +29,36 @@ uint32_t NextQueue(const Topic::Entry& topic) {
 
 }  // namespace
 
-absl::StatusOr<const Topic::Entry*> MessagePlanner::AddTopic(absl::string_view name,
-                                                             uint32_t queue_count,
-                                                             Deadline deadline) {
-  RETURN_IF_ERROR(CheckTopicName(name));
-  if (queue_count == 0 || queue_count > kMaxQueuesPerTopic) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(queue_count, " queues; 1 to ", kMaxQueuesPerTopic));
+absl::StatusOr<const Topic::Entry*> MessagePlanner::OfHandle(const TopicRef& topic) const {
+  const Topic::Entry* const entry = topic.topic().entry();
+  if (entry == nullptr) return nullptr;
+  if (entry->owner != catalogue_) {
+    return absl::InvalidArgumentError("the topic's handle belongs to another store");
   }
-  for (;;) {
-    const uint32_t total = TopicGroupBytes(name);
-    {
-      MutexLock lock(topic_lock_);
-      if (const Topic::Entry* const known = catalogue_->Find(name)) return known;
-      const uint32_t first_queue = catalogue_->next_queue();
-      // Whatever can fail for want of memory or numbers fails before the record is in the log.
-      ASSIGN_OR_RETURN(TopicCatalogue::Prepared prepared,
-                       catalogue_->Prepare(name, first_queue, queue_count));
-      const std::string body = EncodeTopic(name, first_queue, queue_count);
-      const CountedStamp stamp{
-          0, [&](LogPosition, char* memory, int64_t time) { StampTopicGroup(memory, name, time); }};
-      Reservation place;
-      const absl::Status claimed = log_->Claim(
-          total, log_->clock().WallNanos(), log_->DeadlineIn(absl::ZeroDuration()), stamp, &place);
-      if (claimed.ok()) {
-        const int32_t word =
-            FillTopicGroup(place.bytes, place.position, log_->incarnation(), name, body);
-        // Published before anybody can append to it: a message is never without its topic.
-        log_->Publish(place, word);
-        log_->doorbell().RingLog();
-        return catalogue_->Enter(std::move(prepared), place.position + kRecordHeaderBytes);
-      }
-      if (!absl::IsDeadlineExceeded(claimed)) return claimed;
-    }
-    RETURN_IF_ERROR(log_->MakeRoom(total, deadline));
+  if (entry->is_deleted.load(std::memory_order_acquire)) {
+    return absl::NotFoundError(absl::StrCat("topic ", entry->name, " was deleted"));
   }
+  return entry;
 }
 
 absl::StatusOr<const Topic::Entry*> MessagePlanner::Resolve(const TopicRef& topic,
                                                             Deadline deadline) {
-  if (topic.topic()) {
-    const Topic::Entry* const entry = topic.topic().entry();
-    if (entry->owner != catalogue_) {
-      return absl::InvalidArgumentError("the topic's handle belongs to another store");
-    }
-    return entry;
-  }
+  ASSIGN_OR_RETURN(const Topic::Entry* const of_handle, OfHandle(topic));
+  if (of_handle != nullptr) return of_handle;
   if (const Topic::Entry* const known = catalogue_->Find(topic.name())) return known;
   RETURN_IF_ERROR(CheckTopicName(topic.name()));
   if (log_->options().default_queue_count == 0) {
     return absl::NotFoundError(absl::StrCat("there is no topic ", topic.name()));
   }
-  return AddTopic(topic.name(), log_->options().default_queue_count, deadline);
+  return topics_->Create(topic.name(), log_->options().default_queue_count, {}, deadline);
 }
 
 absl::StatusOr<const Topic::Entry*> MessagePlanner::CheckQueue(
     const TopicRef& topic, std::optional<uint32_t> queue_id) const {
-  const Topic::Entry* const entry =
-      topic.topic() ? topic.topic().entry() : catalogue_->Find(topic.name());
+  ASSIGN_OR_RETURN(const Topic::Entry* entry, OfHandle(topic));
+  if (entry == nullptr) entry = catalogue_->Find(topic.name());
   uint32_t queue_count = log_->options().default_queue_count;
   if (entry != nullptr) {
-    if (entry->owner != catalogue_) {
-      return absl::InvalidArgumentError("the topic's handle belongs to another store");
-    }
     queue_count = entry->queue_count;
   } else {
     RETURN_IF_ERROR(CheckTopicName(topic.name()));
@@ -172,7 +139,7 @@ bool MessagePlanner::PlanPlain(const Message& message, uint64_t body_bytes,
                                MessagePlan* plan) const {
   const Topic::Entry* const topic = message.topic.topic().entry();
   if (topic == nullptr || topic->owner != catalogue_ || !PartsOf(message).IsEmpty() ||
-      !message.further_queues.empty()) {
+      !message.further_queues.empty() || topic->is_deleted.load(std::memory_order_relaxed)) {
     return false;
   }
   const uint64_t record_bytes = RecordBytes(0, body_bytes);

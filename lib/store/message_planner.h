@@ -11,11 +11,11 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
-#include "base/mutex.h"
 #include "index/consume_queues.h"
 #include "log/commit_log.h"
 #include "store/message_plan.h"
 #include "store/topic_catalogue.h"
+#include "store/topic_writer.h"
 #include "weir/message.h"
 
 namespace weir::internal {
@@ -23,8 +23,9 @@ namespace weir::internal {
 // Any thread.
 class MessagePlanner {
  public:
-  MessagePlanner(CommitLog* log, ConsumeQueues* queues, TopicCatalogue* catalogue)
-      : log_(log), queues_(queues), catalogue_(catalogue) {}
+  MessagePlanner(const CommitLog* log, ConsumeQueues* queues, const TopicCatalogue* catalogue,
+                 TopicWriter* topics)
+      : log_(log), queues_(queues), catalogue_(catalogue), topics_(topics) {}
 
   // Plans one message with a body of `body_bytes`.
   absl::Status Plan(const Message& message, uint64_t body_bytes, Deadline deadline,
@@ -33,10 +34,8 @@ class MessagePlanner {
   absl::Status PlanAll(absl::Span<const Message> messages, Deadline deadline,
                        absl::Span<MessagePlan> plans, uint32_t* group_bytes);
 
-  // The topic of that name; created if it is missing. Waits for room at most until the deadline.
-  absl::StatusOr<const Topic::Entry*> AddTopic(absl::string_view name, uint32_t queue_count,
-                                               Deadline deadline);
-  // The same if the options allow topics to come with their first message.
+  // The topic; created if it is missing and the options allow topics to come with their first
+  // message. Waits for room at most until the deadline.
   absl::StatusOr<const Topic::Entry*> Resolve(const TopicRef& topic, Deadline deadline);
 
  private:
@@ -51,12 +50,13 @@ class MessagePlanner {
   absl::Status Settle(Deadline deadline, MessagePlan* plan);
   absl::Status SettleFurther(Deadline deadline, MessagePlan* plan);
 
-  CommitLog* const log_;
-  ConsumeQueues* const queues_;
-  TopicCatalogue* const catalogue_;
+  // The topic of a handle; null for a name.
+  absl::StatusOr<const Topic::Entry*> OfHandle(const TopicRef& topic) const;
 
-  // Topics are created one at a time. Nobody waits for room under it.
-  Mutex topic_lock_;
+  const CommitLog* const log_;
+  ConsumeQueues* const queues_;
+  const TopicCatalogue* const catalogue_;
+  TopicWriter* const topics_;
 };
 
 }  // namespace weir::internal

@@ -12,7 +12,7 @@ namespace {
 
 // A catalogue record outside of a group: the copy may have no room for the group's header.
 std::string CatalogueRecord(const Topic::Entry& topic, uint32_t padding) {
-  const std::string body = EncodeTopic(topic.name, topic.first_queue, topic.queue_count);
+  const std::string body = EncodeTopic(RecordOf(topic));
   const uint32_t bytes =
       static_cast<uint32_t>(RecordBytes(/*parts_bytes=*/0, body.size())) + padding;
   std::string record(bytes, '\0');

@@ -39,20 +39,6 @@ absl::Status CheckTopicName(absl::string_view name) {
 namespace internal {
 namespace {
 
-struct TopicRecord {
-  uint32_t first_queue = 0;
-  uint32_t queue_count = 0;
-  absl::string_view name;
-};
-
-TopicRecord TakeTopic(ByteReader& reader) {
-  TopicRecord topic;
-  topic.first_queue = reader.Take<uint32_t>();
-  topic.queue_count = reader.Take<uint32_t>();
-  topic.name = reader.TakeBytes(reader.Take<uint8_t>());
-  return topic;
-}
-
 // Whatever rule a topic breaks that was read from the disk: no writer can have written it, so it is
 // damage, and nothing that its caller could do better.
 absl::Status AsDamage(absl::string_view where, const TopicRecord& topic,
@@ -64,149 +50,152 @@ absl::Status AsDamage(absl::string_view where, const TopicRecord& topic,
 
 }  // namespace
 
-std::string EncodeTopic(absl::string_view name, uint32_t first_queue, uint32_t queue_count) {
-  std::string body;
-  AppendValue(body, first_queue);
-  AppendValue(body, queue_count);
-  AppendValue(body, static_cast<uint8_t>(name.size()));
-  absl::StrAppend(&body, name);
-  return body;
-}
-
-namespace {
-
-struct TwinBytes {
-  uint32_t first;
-  uint32_t second;
-};
-
-// Under the append lock, too: nothing is encoded to be measured.
-TwinBytes TwinBytesOf(absl::string_view name) {
-  const auto second = static_cast<uint32_t>(RecordBytes(0, 4 + 4 + 1 + name.size()));
-  return {second + kTwinPaddingBytes, second};
-}
-
-}  // namespace
-
-uint32_t TopicGroupBytes(absl::string_view name) {
-  const TwinBytes twins = TwinBytesOf(name);
-  return kRecordHeaderBytes + twins.first + twins.second;
-}
-
-void StampTopicGroup(char* memory, absl::string_view name, int64_t time) {
-  const TwinBytes twins = TwinBytesOf(name);
-  WriteStamp(memory, {.bytes = kRecordHeaderBytes + twins.first + twins.second,
-                      .type = RecordType::kGroup,
-                      .store_time = time});
-  uint32_t at = kRecordHeaderBytes;
-  for (const uint32_t bytes : {twins.first, twins.second}) {
-    WriteStamp(memory + at, {.bytes = bytes,
-                             .type = RecordType::kCatalogue,
-                             .store_time = time,
-                             .group_distance = at / kRecordAlignment});
-    at += bytes;
-  }
-}
-
-int32_t FillTopicGroup(char* memory, LogPosition position, uint64_t incarnation,
-                       absl::string_view name, absl::string_view body) {
-  const TwinBytes twins = TwinBytesOf(name);
-  uint32_t at = kRecordHeaderBytes;
-  for (const uint32_t bytes : {twins.first, twins.second}) {
-    char* const record = memory + at;
-    char* const to = WriteParts(record, {}, 0, static_cast<uint32_t>(body.size()));
-    std::memset(to, 0, static_cast<size_t>(record + bytes - to));
-    std::memcpy(to, body.data(), body.size());
-    Publish(record, Seal(record, position + at, incarnation));
-    at += bytes;
-  }
-  return Seal(memory, position, incarnation);
+TopicRecord RecordOf(const Topic::Entry& topic) {
+  return {.name = topic.name,
+          .first_queue = topic.first_queue,
+          .queue_count = topic.queue_count,
+          .first_offset = topic.first_offset,
+          .is_deleted = topic.is_deleted.load(std::memory_order_acquire),
+          .settings = {.is_compacted = topic.is_compacted,
+                       .max_age_nanos = topic.max_age_nanos.load(std::memory_order_relaxed),
+                       .max_bytes = topic.max_bytes.load(std::memory_order_relaxed)}};
 }
 
 const Topic::Entry* TopicCatalogue::Find(absl::string_view name) const {
   MutexLock lock(mutex_);
   const auto found = by_name_.find(name);
-  return found == by_name_.end() ? nullptr : found->second.get();
+  if (found == by_name_.end()) return nullptr;
+  return found->second->is_deleted.load(std::memory_order_acquire) ? nullptr : found->second;
+}
+
+const Topic::Entry* TopicCatalogue::FindDeleted(absl::string_view name) const {
+  MutexLock lock(mutex_);
+  const auto found = by_name_.find(name);
+  if (found == by_name_.end()) return nullptr;
+  return found->second->is_deleted.load(std::memory_order_acquire) ? found->second : nullptr;
+}
+
+bool TopicCatalogue::IsReplaced(const Topic::Entry& topic) const {
+  MutexLock lock(mutex_);
+  return by_name_.find(topic.name)->second != &topic;
 }
 
 const Topic::Entry* TopicCatalogue::OfQueue(uint32_t number) const {
   MutexLock lock(mutex_);
   auto found = by_queue_.upper_bound(number);
   if (found == by_queue_.begin()) return nullptr;
-  const Topic::Entry* const entry = std::prev(found)->second;
+  const Topic::Entry* const entry = std::prev(found)->second.get();
   return number - entry->first_queue < entry->queue_count ? entry : nullptr;
 }
 
 std::vector<const Topic::Entry*> TopicCatalogue::All() const {
   MutexLock lock(mutex_);
   std::vector<const Topic::Entry*> all;
-  for (const auto& [number, entry] : by_queue_) all.push_back(entry);
+  for (const auto& [number, entry] : by_queue_) all.push_back(entry.get());
   return all;
 }
 
 uint32_t TopicCatalogue::next_queue() const {
   MutexLock lock(mutex_);
   if (by_queue_.empty()) return orphans_end_;
-  const Topic::Entry* const last = by_queue_.rbegin()->second;
-  return std::max(last->first_queue + last->queue_count, orphans_end_);
+  const Topic::Entry& last = *by_queue_.rbegin()->second;
+  return std::max(last.first_queue + last.queue_count, orphans_end_);
 }
 
-absl::StatusOr<const Topic::Entry*> TopicCatalogue::Add(absl::string_view name,
-                                                        uint32_t first_queue, uint32_t queue_count,
-                                                        LogPosition created) {
-  RETURN_IF_ERROR(CheckTopicName(name));
-  if (queue_count == 0 || queue_count > kMaxQueuesPerTopic) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("topic ", name, ": ", queue_count, " queues; 1 to ", kMaxQueuesPerTopic));
+absl::Status TopicCatalogue::CheckNumbers(const TopicRecord& topic) const {
+  MutexLock lock(mutex_);
+  const auto behind = by_queue_.lower_bound(topic.first_queue);
+  const bool meets_next =
+      behind != by_queue_.end() && behind->first - topic.first_queue < topic.queue_count;
+  const Topic::Entry* const before =
+      behind == by_queue_.begin() ? nullptr : std::prev(behind)->second.get();
+  if (meets_next ||
+      (before != nullptr && topic.first_queue - before->first_queue < before->queue_count)) {
+    return absl::DataLossError(absl::StrCat("topic ", topic.name, ": queue ", topic.first_queue,
+                                            " belongs to another topic"));
   }
-  if (const Topic::Entry* const known = Find(name)) {
-    if (known->first_queue == first_queue && known->queue_count == queue_count) return known;
-    return absl::DataLossError(absl::StrCat("topic ", name, " stands twice in the catalogue"));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<const Topic::Entry*> TopicCatalogue::Add(const TopicRecord& topic,
+                                                        LogPosition position) {
+  RETURN_IF_ERROR(CheckTopicName(topic.name));
+  if (topic.queue_count == 0 || topic.queue_count > kMaxQueuesPerTopic) {
+    return absl::InvalidArgumentError(absl::StrCat("topic ", topic.name, ": ", topic.queue_count,
+                                                   " queues; 1 to ", kMaxQueuesPerTopic));
   }
-  // A record that damage kept from us may have taken numbers: a later one shows it.
-  {
-    MutexLock lock(mutex_);
-    if (!by_queue_.empty()) {
-      const Topic::Entry* const last = by_queue_.rbegin()->second;
-      if (first_queue < last->first_queue + last->queue_count) {
-        return absl::DataLossError(
-            absl::StrCat("topic ", name, ": queue ", first_queue, " belongs to another topic"));
-      }
+  const Topic::Entry* const known = OfQueue(topic.first_queue);
+  if (known != nullptr && known->name == topic.name && known->first_queue == topic.first_queue &&
+      known->queue_count == topic.queue_count) {
+    BeginQueues(*known);
+    if (position.value() > known->recorded.load(std::memory_order_relaxed)) {
+      Change(*known, topic, position);
     }
+    return known;
   }
-  ASSIGN_OR_RETURN(Prepared prepared, Prepare(name, first_queue, queue_count));
-  return Enter(std::move(prepared), created);
+  if (!topic.is_deleted && Find(topic.name) != nullptr) {
+    return absl::DataLossError(
+        absl::StrCat("topic ", topic.name, " stands twice in the catalogue"));
+  }
+  RETURN_IF_ERROR(CheckNumbers(topic));
+  ASSIGN_OR_RETURN(Prepared prepared, Prepare(topic));
+  return Enter(std::move(prepared), position);
 }
 
-absl::StatusOr<TopicCatalogue::Prepared> TopicCatalogue::Prepare(absl::string_view name,
-                                                                 uint32_t first_queue,
-                                                                 uint32_t queue_count) {
-  RETURN_IF_ERROR(queues_->Add(first_queue, queue_count));
+absl::StatusOr<TopicCatalogue::Prepared> TopicCatalogue::Prepare(const TopicRecord& topic) {
+  RETURN_IF_ERROR(queues_->Add(topic.first_queue, topic.queue_count));
   auto entry = std::make_unique<Topic::Entry>();
-  entry->name = std::string(name);
-  entry->first_queue = first_queue;
-  entry->queue_count = queue_count;
+  entry->name = std::string(topic.name);
+  entry->first_queue = topic.first_queue;
+  entry->queue_count = topic.queue_count;
+  entry->first_offset = topic.first_offset;
+  entry->is_compacted = topic.settings.is_compacted;
+  entry->is_deleted.store(topic.is_deleted, std::memory_order_relaxed);
+  entry->max_age_nanos.store(topic.settings.max_age_nanos, std::memory_order_relaxed);
+  entry->max_bytes.store(topic.settings.max_bytes, std::memory_order_relaxed);
   entry->owner = this;
+  BeginQueues(*entry);
   Prepared prepared;
-  Numbers number;
-  number.emplace(first_queue, entry.get());
-  prepared.number_ = number.extract(number.begin());
   Names one;
-  const absl::string_view key = entry->name;
-  one.emplace(key, std::move(entry));
+  one.emplace(entry->name, entry.get());
   prepared.name_ = one.extract(one.begin());
+  Numbers number;
+  number.emplace(topic.first_queue, std::move(entry));
+  prepared.number_ = number.extract(number.begin());
   MutexLock lock(mutex_);
   by_name_.reserve(by_name_.size() + 1);
   return prepared;
 }
 
 const Topic::Entry* TopicCatalogue::Enter(Prepared prepared, LogPosition created) {
-  Topic::Entry* const added = prepared.name_.mapped().get();
+  Topic::Entry* const added = prepared.number_.mapped().get();
   added->created = created;
+  added->recorded.store(created.value(), std::memory_order_relaxed);
   MutexLock lock(mutex_);
   by_queue_.insert(std::move(prepared.number_));
-  by_name_.insert(std::move(prepared.name_));
+  const auto named = by_name_.insert(std::move(prepared.name_));
+  // The name is that of the newest one; those before it were deleted.
+  if (!named.inserted && named.position->second->first_queue < added->first_queue) {
+    named.position->second = added;
+  }
   return added;
+}
+
+void TopicCatalogue::Change(const Topic::Entry& topic, const TopicRecord& record,
+                            LogPosition position) {
+  topic.max_age_nanos.store(record.settings.max_age_nanos, std::memory_order_relaxed);
+  topic.max_bytes.store(record.settings.max_bytes, std::memory_order_relaxed);
+  topic.recorded.store(position.value(), std::memory_order_relaxed);
+  topic.is_deleted.store(record.is_deleted, std::memory_order_release);
+}
+
+// Before anybody else knows of them.
+void TopicCatalogue::BeginQueues(const Topic::Entry& topic) {
+  if (topic.first_offset == 0) return;
+  for (uint32_t i = 0; i < topic.queue_count; ++i) {
+    ConsumeQueue& queue = queues_->queue(topic.first_queue + i);
+    if (queue.end() == 0) queue.BeginAt(topic.first_offset);
+  }
 }
 
 absl::Status TopicCatalogue::Apply(const ScannedRecord& record) {
@@ -234,8 +223,7 @@ absl::Status TopicCatalogue::Apply(const ScannedRecord& record) {
   ByteReader reader(parts->body);
   const TopicRecord topic = TakeTopic(reader);
   if (!reader.ok()) return absl::DataLossError("catalogue record: too short");
-  return AsDamage("catalogue record", topic,
-                  Add(topic.name, topic.first_queue, topic.queue_count, record.position).status());
+  return AsDamage("catalogue record", topic, Add(topic, record.position).status());
 }
 
 void TopicCatalogue::KeepOrphan(uint32_t number) {
@@ -255,14 +243,17 @@ void TopicCatalogue::Restart() {
 std::string TopicCatalogue::SaveChanges(LogPosition from, LogPosition to) const {
   std::string bytes;
   for (const Topic::Entry* const entry : All()) {
-    if (entry->created < from || entry->created >= to) continue;
-    AppendValue(bytes, entry->created.value());
-    bytes += EncodeTopic(entry->name, entry->first_queue, entry->queue_count);
+    // Of a record behind `to` the next file will tell.
+    const LogPosition recorded(entry->recorded.load(std::memory_order_relaxed));
+    const LogPosition position = recorded < to ? recorded : entry->created;
+    if (position < from || position >= to) continue;
+    AppendValue(bytes, position.value());
+    bytes += EncodeTopic(RecordOf(*entry));
   }
   MutexLock lock(mutex_);
   if (orphans_end_ > 0) {
     AppendValue(bytes, uint64_t{0});
-    bytes += EncodeTopic(/*name=*/"", 0, orphans_end_);
+    bytes += EncodeTopic({.queue_count = orphans_end_});
   }
   return bytes;
 }
@@ -270,16 +261,14 @@ std::string TopicCatalogue::SaveChanges(LogPosition from, LogPosition to) const 
 absl::Status TopicCatalogue::Load(absl::string_view bytes) {
   ByteReader reader(bytes);
   while (reader.remaining() > 0) {
-    const LogPosition created(reader.Take<uint64_t>());
+    const LogPosition position(reader.Take<uint64_t>());
     const TopicRecord topic = TakeTopic(reader);
     if (!reader.ok()) return absl::DataLossError("saved catalogue: too short");
     if (topic.name.empty() && topic.queue_count > 0) {
       KeepOrphan(topic.queue_count - 1);
       continue;
     }
-    RETURN_IF_ERROR(
-        AsDamage("saved catalogue", topic,
-                 Add(topic.name, topic.first_queue, topic.queue_count, created).status()));
+    RETURN_IF_ERROR(AsDamage("saved catalogue", topic, Add(topic, position).status()));
   }
   return absl::OkStatus();
 }

@@ -18,6 +18,7 @@
 #include "base/mutex.h"
 #include "index/consume_queues.h"
 #include "index/log_index.h"
+#include "store/topic_record.h"
 #include "weir/message.h"
 
 namespace weir {
@@ -27,8 +28,17 @@ struct Topic::Entry {
   std::string name;
   uint32_t first_queue = 0;  // its queues are [first_queue, first_queue + queue_count)
   uint32_t queue_count = 0;
-  LogPosition created;  // where its catalogue record lies
+  uint64_t first_offset = 0;  // where each of them begins
+  bool is_compacted = false;
+  LogPosition created;  // where the oldest catalogue record lies that is known of
   const void* owner = nullptr;
+
+  // What the newest catalogue record says, and where that one lies. Written by one thread at a
+  // time.
+  mutable std::atomic<uint64_t> recorded{0};
+  mutable std::atomic<bool> is_deleted{false};
+  mutable std::atomic<int64_t> max_age_nanos{0};
+  mutable std::atomic<uint64_t> max_bytes{0};
 
   mutable std::atomic<uint32_t> next_queue{0};  // round-robin
   // Written under the append lock, read by anybody. A message in several queues counts in each.
@@ -48,31 +58,27 @@ struct Topic::Entry {
 
 namespace internal {
 
-// The body of a catalogue record.
-std::string EncodeTopic(absl::string_view name, uint32_t first_queue, uint32_t queue_count);
-
-// A topic's records as they are appended: an atomic group of two copies, because without it every
-// message of the topic would be unreadable. The stamp is written under the append lock; filling
-// the group with the body of both, made before their place is taken, returns the word to publish it
-// with.
-uint32_t TopicGroupBytes(absl::string_view name);
-void StampTopicGroup(char* memory, absl::string_view name, int64_t time);
-int32_t FillTopicGroup(char* memory, LogPosition position, uint64_t incarnation,
-                       absl::string_view name, absl::string_view body);
+// What the catalogue says of a topic now.
+TopicRecord RecordOf(const Topic::Entry& topic);
 
 class TopicCatalogue final : public LogIndex {
-  using Names = std::unordered_map<absl::string_view, std::unique_ptr<Topic::Entry>,
-                                   absl::Hash<absl::string_view>>;
-  using Numbers = std::map<uint32_t, const Topic::Entry*>;
+  using Names =
+      std::unordered_map<absl::string_view, const Topic::Entry*, absl::Hash<absl::string_view>>;
+  using Numbers = std::map<uint32_t, std::unique_ptr<Topic::Entry>>;
 
  public:
   // Queues are created in `queues` with their topic.
   explicit TopicCatalogue(ConsumeQueues* queues) : queues_(queues) {}
 
-  // Null if there is none. Any thread.
+  // Null if there is none, or none any more. Any thread.
   const Topic::Entry* Find(absl::string_view name) const;
-  // The topic that a queue number belongs to; null if none.
+  // The one of that name that was deleted last, if nobody has its name now; null if none.
+  const Topic::Entry* FindDeleted(absl::string_view name) const;
+  // Whether the topic was deleted and another one has its name: nobody asks for it any more.
+  bool IsReplaced(const Topic::Entry& topic) const;
+  // The topic that a queue number belongs to, deleted or not; null if none.
   const Topic::Entry* OfQueue(uint32_t number) const;
+  // Deleted ones too.
   std::vector<const Topic::Entry*> All() const;
 
   // The next free queue number: no message of the log has it, whether or not its topic is known.
@@ -85,12 +91,13 @@ class TopicCatalogue final : public LogIndex {
     Names::node_type name_;
     Numbers::node_type number_;
   };
-  absl::StatusOr<Prepared> Prepare(absl::string_view name, uint32_t first_queue,
-                                   uint32_t queue_count);
+  absl::StatusOr<Prepared> Prepare(const TopicRecord& topic);
   const Topic::Entry* Enter(Prepared prepared, LogPosition created);
-  // Enters a topic whose record is in the log at `created`; what is there already stays.
-  absl::StatusOr<const Topic::Entry*> Add(absl::string_view name, uint32_t first_queue,
-                                          uint32_t queue_count, LogPosition created);
+  // A record of `topic`, which is in the catalogue, was appended at `position`.
+  void Change(const Topic::Entry& topic, const TopicRecord& record, LogPosition position);
+  // Enters what a record of the log says that lies at `position`. The one further on counts, in
+  // whatever order they come.
+  absl::StatusOr<const Topic::Entry*> Add(const TopicRecord& topic, LogPosition position);
 
   absl::string_view name() const override { return "catalogue"; }
   absl::Status Apply(const ScannedRecord& record) override;
@@ -102,6 +109,9 @@ class TopicCatalogue final : public LogIndex {
 
  private:
   void KeepOrphan(uint32_t number);
+  // Whether the numbers belong to nobody.
+  absl::Status CheckNumbers(const TopicRecord& topic) const;
+  void BeginQueues(const Topic::Entry& topic);
 
   ConsumeQueues* const queues_;
 

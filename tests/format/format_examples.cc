@@ -10,8 +10,9 @@
 #include "format/index_layout.h"
 #include "format/record.h"
 #include "format/segment_header.h"
+#include "format/state_record.h"
 #include "format/superblock.h"
-#include "store/topic_catalogue.h"
+#include "store/topic_record.h"
 
 namespace weir::testing {
 namespace {
@@ -111,8 +112,12 @@ std::string Group() {
 }
 
 std::string Catalogue() {
-  const std::string body = EncodeTopic("orders", 0, 8);
-  constexpr uint32_t kFirstBytes = 64 + kTwinPaddingBytes;
+  const std::string body =
+      EncodeTopic({.name = "orders",
+                   .queue_count = 8,
+                   .first_offset = 100,
+                   .settings = {.is_compacted = true, .max_age_nanos = 3'600'000'000'000}});
+  constexpr uint32_t kFirstBytes = 88 + kTwinPaddingBytes;
   Member twin{
       .body = body, .group_distance = 6, .type = RecordType::kCatalogue, .bytes_min = kFirstBytes};
   const std::string first = Published(twin, LogPosition(1024 + 48));
@@ -121,6 +126,22 @@ std::string Catalogue() {
   const std::string second = Published(twin, LogPosition(1024 + 48 + kFirstBytes));
   return GroupHeader(static_cast<uint32_t>(48 + first.size() + second.size()), LogPosition(1024)) +
          first + second;
+}
+
+std::string State() {
+  const std::string entries = []() {
+    std::string bytes;
+    AppendValue(bytes, uint32_t{3});
+    AppendValue(bytes, uint64_t{5});
+    AppendValue(bytes, uint64_t{7});
+    return bytes;
+  }();
+  const uint32_t bytes = StateRecordBytes("ends", entries.size());
+  std::string record(bytes, '\0');
+  StampState(record.data(), bytes, kTime);
+  Publish(record.data(), FillState(record.data(), LogPosition(2048), kIncarnation,
+                                   {.name = "ends", .entries = entries}));
+  return record;
 }
 
 std::string Open() {
@@ -244,6 +265,7 @@ std::map<std::string, std::string> FormatExamples() {
           {"filler", Filler()},
           {"group", Group()},
           {"catalogue", Catalogue()},
+          {"state", State()},
           {"open", Open()},
           {"mark", Mark()},
           {"segment-header", SegmentHeaderExample()},

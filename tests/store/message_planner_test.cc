@@ -19,7 +19,9 @@ struct Planner {
     queues =
         std::make_unique<ConsumeQueues>(&log->front().reader_slots(), &log->front().append_lock());
     catalogue = std::make_unique<TopicCatalogue>(queues.get());
-    planner = std::make_unique<MessagePlanner>(log.get(), queues.get(), catalogue.get());
+    topics = std::make_unique<TopicWriter>(log.get(), queues.get(), catalogue.get());
+    planner =
+        std::make_unique<MessagePlanner>(log.get(), queues.get(), catalogue.get(), topics.get());
   }
   absl::StatusOr<MessagePlan> Plan(const Message& message) {
     MessagePlan plan;
@@ -38,6 +40,7 @@ struct Planner {
   std::unique_ptr<CommitLog> log;
   std::unique_ptr<ConsumeQueues> queues;
   std::unique_ptr<TopicCatalogue> catalogue;
+  std::unique_ptr<TopicWriter> topics;
   std::unique_ptr<MessagePlanner> planner;
 };
 

@@ -15,7 +15,6 @@ namespace weir::testing {
 namespace {
 
 using internal::ConsumeQueues;
-using internal::EncodeTopic;
 using internal::ScannedRecord;
 using internal::TopicCatalogue;
 
@@ -24,7 +23,18 @@ struct Catalogue {
   internal::Mutex append_lock;
   ConsumeQueues queues{&readers, &append_lock};
   TopicCatalogue topics{&queues};
+
+  absl::StatusOr<const Topic::Entry*> Add(const std::string& name, uint32_t first_queue,
+                                          uint32_t queue_count, LogPosition position) {
+    return topics.Add({.name = name, .first_queue = first_queue, .queue_count = queue_count},
+                      position);
+  }
 };
+
+std::string EncodeTopic(absl::string_view name, uint32_t first_queue, uint32_t queue_count) {
+  return internal::EncodeTopic(
+      {.name = name, .first_queue = first_queue, .queue_count = queue_count});
+}
 
 Words NamesOf(const TopicCatalogue& topics) {
   Words names;
@@ -51,9 +61,9 @@ TEST_CASE("any text is a topic's name, if it is no path, not too long and can be
 
 TEST_CASE("a topic is found by its name and by each of its queues, and by no other") {
   Catalogue all;
-  const Topic::Entry* const one = *all.topics.Add("one", 0, 3, LogPosition(100));
-  const Topic::Entry* const two = *all.topics.Add("two", 3, 1, LogPosition(200));
-  const Topic::Entry* const far = *all.topics.Add("far", 10, 5, LogPosition(300));
+  const Topic::Entry* const one = *all.Add("one", 0, 3, LogPosition(100));
+  const Topic::Entry* const two = *all.Add("two", 3, 1, LogPosition(200));
+  const Topic::Entry* const far = *all.Add("far", 10, 5, LogPosition(300));
 
   CHECK(all.topics.Find("one") == one);
   CHECK(all.topics.Find("two") == two);
@@ -71,18 +81,18 @@ TEST_CASE("a topic is found by its name and by each of its queues, and by no oth
 
 TEST_CASE("what stands twice is there once; what contradicts what is there is damage") {
   Catalogue all;
-  const Topic::Entry* const one = *all.topics.Add("one", 0, 3, LogPosition(100));
-  CHECK(*all.topics.Add("one", 0, 3, LogPosition(612)) == one);
+  const Topic::Entry* const one = *all.Add("one", 0, 3, LogPosition(100));
+  CHECK(*all.Add("one", 0, 3, LogPosition(612)) == one);
   CHECK(one->created == LogPosition(100));
 
-  CHECK(absl::IsDataLoss(all.topics.Add("one", 0, 4, LogPosition(700)).status()));
-  CHECK(absl::IsDataLoss(all.topics.Add("one", 3, 3, LogPosition(700)).status()));
-  CHECK(absl::IsDataLoss(all.topics.Add("other", 2, 1, LogPosition(700)).status()));
-  CHECK_FALSE(all.topics.Add("none", 3, 0, LogPosition(700)).ok());
-  CHECK_FALSE(all.topics.Add("many", 3, kMaxQueuesPerTopic + 1, LogPosition(700)).ok());
-  CHECK_FALSE(all.topics.Add("a/b", 3, 1, LogPosition(700)).ok());
+  CHECK(absl::IsDataLoss(all.Add("one", 0, 4, LogPosition(700)).status()));
+  CHECK(absl::IsDataLoss(all.Add("one", 3, 3, LogPosition(700)).status()));
+  CHECK(absl::IsDataLoss(all.Add("other", 2, 1, LogPosition(700)).status()));
+  CHECK_FALSE(all.Add("none", 3, 0, LogPosition(700)).ok());
+  CHECK_FALSE(all.Add("many", 3, kMaxQueuesPerTopic + 1, LogPosition(700)).ok());
+  CHECK_FALSE(all.Add("a/b", 3, 1, LogPosition(700)).ok());
   CHECK(absl::IsResourceExhausted(
-      all.topics.Add("late", ConsumeQueues::kQueuesMax, 1, LogPosition(700)).status()));
+      all.Add("late", ConsumeQueues::kQueuesMax, 1, LogPosition(700)).status()));
   CHECK(NamesOf(all.topics) == Words{"one"});
   CHECK(all.topics.next_queue() == 3);
 }
@@ -90,7 +100,7 @@ TEST_CASE("what stands twice is there once; what contradicts what is there is da
 TEST_CASE("saved topics come back, all of them or those of a range, however they are cut off") {
   Catalogue all;
   for (uint32_t i = 0; i < 5; ++i) {
-    REQUIRE(all.topics.Add("topic " + std::to_string(i), i * 2, 2, LogPosition(i * 100)).ok());
+    REQUIRE(all.Add("topic " + std::to_string(i), i * 2, 2, LogPosition(i * 100)).ok());
   }
   const std::string everything = all.topics.SaveAll(LogPosition(400));
   const std::string changes = all.topics.SaveChanges(LogPosition(200), LogPosition(400));
@@ -246,7 +256,7 @@ TEST_CASE("a topic's record that no writer can have written is damage and no rea
 
 TEST_CASE("numbers that messages of an unknown topic have are not given to a new one") {
   Catalogue all;
-  REQUIRE(all.topics.Add("known", 0, 2, LogPosition(100)).ok());
+  REQUIRE(all.Add("known", 0, 2, LogPosition(100)).ok());
   alignas(8) char memory[48] = {};
   internal::WriteStamp(memory, {.bytes = 48, .queue_number = 6, .queue_offset = 0});
   internal::WriteParts(memory, {}, 0, 0);
@@ -264,7 +274,7 @@ TEST_CASE("numbers that messages of an unknown topic have are not given to a new
     Catalogue again;
     REQUIRE(again.topics.Load(saved).ok());
     CHECK(again.topics.next_queue() == 7);
-    REQUIRE(again.topics.Add("new", 7, 2, LogPosition(9000)).ok());
+    REQUIRE(again.Add("new", 7, 2, LogPosition(9000)).ok());
     CHECK(again.topics.next_queue() == 9);
     CHECK(again.topics.OfQueue(6) == nullptr);
   }

@@ -1,0 +1,24 @@
+// State that lives in the log alone and must not go with its segment.
+
+#ifndef WEIR_STORE_CARRIED_H_
+#define WEIR_STORE_CARRIED_H_
+
+#include "absl/status/status.h"
+#include "weir/message.h"
+
+namespace weir::internal {
+
+class Carried {
+ public:
+  virtual ~Carried() = default;
+
+  // Appends again whatever the log says below `below` and nowhere behind it, and still holds.
+  // Whether it does is tested, and the copy's place reserved, in one step under the lock that
+  // orders its kind: so no copy ever stands behind what supersedes it. Not synced; the caller holds
+  // nothing. An error: not everything was appended, and it may be tried again.
+  virtual absl::Status Carry(LogPosition below) = 0;
+};
+
+}  // namespace weir::internal
+
+#endif  // WEIR_STORE_CARRIED_H_

@@ -1,0 +1,144 @@
+#include "store/topic_writer.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+#include "format/record.h"
+#include "store/message_stamp.h"
+
+namespace weir::internal {
+
+absl::StatusOr<LogPosition> TopicWriter::TryAppend(const TopicRecord& topic) {
+  const std::string body = EncodeTopic(topic);
+  const CountedStamp stamp{0, [&](LogPosition, char* memory, int64_t time) {
+                             StampTopicGroup(memory, topic.name, time);
+                           }};
+  Reservation place;
+  RETURN_IF_ERROR(log_->Claim(TopicGroupBytes(topic.name), log_->clock().WallNanos(),
+                              log_->DeadlineIn(absl::ZeroDuration()), stamp, &place));
+  const int32_t word =
+      FillTopicGroup(place.bytes, place.position, log_->incarnation(), topic.name, body);
+  log_->Publish(place, word);
+  log_->doorbell().RingLog();
+  return place.position + kRecordHeaderBytes;
+}
+
+uint64_t TopicWriter::EndOf(const Topic::Entry& topic) const {
+  uint64_t end = topic.first_offset;
+  for (uint32_t i = 0; i < topic.queue_count; ++i) {
+    end = std::max(end, queues_->queue(topic.first_queue + i).end());
+  }
+  return end;
+}
+
+bool TopicWriter::HasMessages(const Topic::Entry& topic, LogPosition from) const {
+  for (uint32_t i = 0; i < topic.queue_count; ++i) {
+    if (queues_->queue(topic.first_queue + i).HasMessages(from)) return true;
+  }
+  return false;
+}
+
+absl::StatusOr<const Topic::Entry*> TopicWriter::Create(absl::string_view name,
+                                                        uint32_t queue_count,
+                                                        const TopicSettings& settings,
+                                                        Deadline deadline) {
+  RETURN_IF_ERROR(CheckTopicName(name));
+  if (queue_count == 0 || queue_count > kMaxQueuesPerTopic) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(queue_count, " queues; 1 to ", kMaxQueuesPerTopic));
+  }
+  for (;;) {
+    {
+      MutexLock lock(topic_lock_);
+      if (const Topic::Entry* const known = catalogue_->Find(name)) return known;
+      TopicRecord topic{.name = name,
+                        .first_queue = catalogue_->next_queue(),
+                        .queue_count = queue_count,
+                        .settings = settings};
+      if (const Topic::Entry* const before = catalogue_->FindDeleted(name)) {
+        topic.first_offset = EndOf(*before);
+      }
+      // Whatever can fail for want of memory or numbers fails before the record is in the log.
+      ASSIGN_OR_RETURN(TopicCatalogue::Prepared prepared, catalogue_->Prepare(topic));
+      const absl::StatusOr<LogPosition> position = TryAppend(topic);
+      // Entered before anybody can append to it: a message is never without its topic.
+      if (position.ok()) return catalogue_->Enter(std::move(prepared), *position);
+      if (!absl::IsDeadlineExceeded(position.status())) return position.status();
+    }
+    RETURN_IF_ERROR(log_->MakeRoom(TopicGroupBytes(name), deadline));
+  }
+}
+
+absl::Status TopicWriter::Change(const Topic::Entry& topic, const TopicRecord& record,
+                                 Deadline deadline) {
+  for (;;) {
+    {
+      MutexLock changing(change_lock_);
+      if (topic.is_deleted.load(std::memory_order_acquire)) {
+        return absl::NotFoundError(absl::StrCat("topic ", topic.name, " was deleted"));
+      }
+      const absl::StatusOr<LogPosition> position = [&] {
+        MutexLock lock(topic_lock_);
+        return TryAppend(record);
+      }();
+      if (position.ok()) {
+        const LogPosition group = *position - kRecordHeaderBytes;
+        ASSIGN_OR_RETURN(const Durability reached,
+                         log_->WaitFor(group, group + kRecordHeaderBytes, Durability::kDisk,
+                                       log_->DeadlineIn(absl::InfiniteDuration())));
+        if (reached != Durability::kDisk) {
+          const absl::Status why = log_->health().WhyNoAppend();
+          return why.ok() ? absl::DeadlineExceededError(absl::StrCat(
+                                "the change of topic ", topic.name, " is not yet durable"))
+                          : why;
+        }
+        catalogue_->Change(topic, record, *position);
+        return absl::OkStatus();
+      }
+      if (!absl::IsDeadlineExceeded(position.status())) return position.status();
+    }
+    RETURN_IF_ERROR(log_->MakeRoom(TopicGroupBytes(topic.name), deadline));
+  }
+}
+
+absl::Status TopicWriter::Alter(const Topic::Entry& topic, const TopicSettings& settings,
+                                Deadline deadline) {
+  TopicRecord record = RecordOf(topic);
+  record.settings.max_age_nanos = settings.max_age_nanos;
+  record.settings.max_bytes = settings.max_bytes;
+  return Change(topic, record, deadline);
+}
+
+absl::Status TopicWriter::Delete(const Topic::Entry& topic, Deadline deadline) {
+  TopicRecord record = RecordOf(topic);
+  record.is_deleted = true;
+  return Change(topic, record, deadline);
+}
+
+absl::Status TopicWriter::Carry(LogPosition below) {
+  for (const Topic::Entry* const topic : catalogue_->All()) {
+    for (;;) {
+      if (topic->recorded.load(std::memory_order_relaxed) >= below.value()) break;
+      {
+        MutexLock changing(change_lock_);
+        if (topic->recorded.load(std::memory_order_relaxed) >= below.value()) break;
+        if (catalogue_->IsReplaced(*topic) && !HasMessages(*topic, below)) break;
+        const TopicRecord record = RecordOf(*topic);
+        MutexLock lock(topic_lock_);
+        const absl::StatusOr<LogPosition> position = TryAppend(record);
+        if (position.ok()) {
+          catalogue_->Change(*topic, record, *position);
+          break;
+        }
+        if (!absl::IsDeadlineExceeded(position.status())) return position.status();
+      }
+      RETURN_IF_ERROR(log_->MakeRoom(TopicGroupBytes(topic->name), kNever));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace weir::internal
