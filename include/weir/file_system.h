@@ -90,6 +90,8 @@ class Directory {
   virtual absl::Status MoveTo(absl::string_view from, Directory& target, absl::string_view to) = 0;
   // Removes the name; who has the file open keeps it.
   virtual absl::Status Remove(absl::string_view name) = 0;
+  // Bytes that this process could still allocate on the directory's file system.
+  virtual absl::StatusOr<uint64_t> FreeBytes() = 0;
   // Makes creations, renames and removals of before the call survive power loss.
   virtual absl::Status Sync() = 0;
   virtual absl::StatusOr<FileStatus> Stat() = 0;

@@ -29,6 +29,15 @@ enum class StoreState : uint8_t {
 // "healthy", "degraded", "read-only", "closed".
 absl::string_view StoreStateName(StoreState state);
 
+// Messages of one queue that are gone before a consumer group came to them.
+struct UnconsumedMessages {
+  std::string group;
+  std::string topic;
+  uint32_t queue_id = 0;
+  QueueOffset first;  // where the group stands
+  QueueOffset end;    // one behind the last one that was dropped
+};
+
 // Called on a worker or inside RunOnce(), Open() or Close(), one call at a time, with no lock of
 // the store held. May call the store. An exception that it throws is caught and forgotten.
 class StateListener {
@@ -38,6 +47,9 @@ class StateListener {
   // the two; of changes that came and went between two looks only the last is told. A store that
   // opens healthy says nothing.
   virtual void OnState(StoreState state, const std::string& reason) = 0;
+  // Retention dropped messages that a consumer group had not reached. Called once for each queue,
+  // group and step; behind the fact.
+  virtual void OnUnconsumedDropped(const UnconsumedMessages&) {}
 };
 
 // Messages of one queue that a cut left out. Their offsets are given to others again.

@@ -42,6 +42,46 @@ enum class Visibility : uint8_t {
   kOnDurable,
 };
 
+// What a store keeps, and for how long. Whole segments go, oldest first, with their index files,
+// and never one that is still appended to. What the store must not forget (topics, ends of queues,
+// offsets of groups, newest messages of compacted topics) is appended again before. Nothing goes
+// because a clock jumps: time is believed to run at most twice as fast as it does, so that what a
+// store missed while it was closed is made up for in as long as it was closed.
+struct Retention {
+  // What is done for messages that some group, which has committed an offset in their queue, has
+  // not reached. A listener hears of it either way.
+  enum class Unconsumed : uint8_t {
+    kDrop,  // dropped like all others
+    kKeep,  // kept; appends that would need their space are refused (kResourceExhausted) until the
+            // groups have gone on
+  };
+
+  // Segments go when all their messages are older than this.
+  absl::Duration max_age = absl::InfiniteDuration();
+  // How many bytes all files of the directory may have; exceeded by at most one segment. 0: any
+  // number. At least six segments, else kInvalidArgument.
+  uint64_t max_bytes = 0;
+  // Segments go early while fewer bytes than this are free on the file system, and appends are
+  // refused (kResourceExhausted) while fewer than the second are. 0: whatever is free.
+  uint64_t free_bytes_low = 0;
+  uint64_t free_bytes_min = 0;
+  Unconsumed unconsumed = Unconsumed::kDrop;
+
+  // Whether appends may have to wait for it.
+  bool NeedsSpace() const { return max_bytes > 0 || free_bytes_low > 0 || free_bytes_min > 0; }
+};
+
+// What a topic is told when it is created.
+struct TopicOptions {
+  // 1 to kMaxQueuesPerTopic. Never changes.
+  uint32_t queue_count = 8;
+  // What is kept of it, besides what StoreOptions::retention keeps of all: messages of whole
+  // segments, those that are older than this, and those beyond so many bytes of records (0: any
+  // number). They can be read no more; their space follows with their segments.
+  absl::Duration max_age = absl::InfiniteDuration();
+  uint64_t max_bytes = 0;
+};
+
 struct StoreOptions {
   // The store's directory; its parent must exist. One store, one directory, nothing else in it.
   std::string directory;
@@ -83,6 +123,8 @@ struct StoreOptions {
   // Bytes of a body. At most a quarter of the smaller of front and segment counts, for a message
   // with all its parts, whatever is said here.
   uint64_t max_body_bytes = uint64_t{4} << 20;
+  // What goes, and when.
+  Retention retention;
   // Refuse to open (kDataLoss) if recovery finds corruption, instead of opening degraded.
   bool strict_recovery = false;
 
@@ -99,6 +141,14 @@ struct AppendOptions {
   // Passed before the message has a place: kDeadlineExceeded, and nothing was written. Passed
   // afterwards: OK, and Receipt::reached says how far it came.
   absl::Duration timeout = absl::InfiniteDuration();
+};
+
+struct CommitOptions {
+  // What to wait for before returning, and how long; as in AppendOptions.
+  Durability durability = Durability::kProcess;
+  absl::Duration timeout = absl::InfiniteDuration();
+  // The group may also be set back.
+  bool may_go_back = false;
 };
 
 struct ReadOptions {

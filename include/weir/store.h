@@ -130,6 +130,13 @@ struct StoreInfo {
   std::vector<std::string> quarantine;  // names of files that were set aside, for people
 };
 
+// What a policy dropped, or would drop.
+struct RetentionReport {
+  uint64_t segments = 0;
+  uint64_t bytes = 0;  // of their files
+  LogPosition begin;   // of the log behind it
+};
+
 // What verify found in one place.
 struct VerifyFinding {
   std::string file;      // its name in the store's directory
@@ -233,6 +240,29 @@ class MessageStore final {
   // kAlreadyExists. kInvalidArgument for a name that CheckTopicName() refuses; names are never used
   // as paths. Other errors as Append().
   absl::StatusOr<Topic> CreateTopic(absl::string_view name, uint32_t queue_count);
+  // The same with all that may be said of a topic. Of one that is there only the number of queues
+  // is compared; AlterTopic() changes the rest. kInvalidArgument: max_age is not positive.
+  absl::StatusOr<Topic> CreateTopic(absl::string_view name, const TopicOptions& options);
+
+  // Gives the topic other limits of age and bytes; queue_count is ignored. OK: that survives what
+  // kDisk survives. kNotFound: there is no such topic. Other errors as Append() after it has a
+  // place.
+  absl::Status AlterTopic(TopicRef topic, const TopicOptions& options);
+
+  // Deletes a topic with all its messages; its space follows with its segments. OK: it is gone, and
+  // stays so after a power loss. Its handles are of no use any more (kNotFound; reads:
+  // kNoSuchQueue). One of the same name may be created again, with any number of queues; these
+  // begin behind all offsets that were ever given under the name. What is appended to it by others
+  // meanwhile goes with it or is refused. Errors as AlterTopic().
+  absl::Status DeleteTopic(TopicRef topic);
+
+  // Messages of the queue below `first` are wanted no more: from now on they are below the queue's
+  // first offset. At most all that were appended before the call. OK: that survives what kDisk
+  // survives. Offsets are never given again. Lower than the queue's first: nothing happens. Errors
+  // as AlterTopic(); kNotFound for the queue too.
+  absl::Status PurgeQueue(TopicRef topic, uint32_t queue_id, QueueOffset first);
+  // The same of all messages in all queues of the topic.
+  absl::Status PurgeTopic(TopicRef topic);
 
   // The handle of a topic; kNotFound if there is none, whatever the name. Creates nothing.
   absl::StatusOr<Topic> FindTopic(absl::string_view name) const;
@@ -328,6 +358,28 @@ class MessageStore final {
 
   // Which offsets of a queue can be read now. kNotFound for an unknown topic or queue id.
   absl::StatusOr<QueueBounds> Bounds(TopicRef topic, uint32_t queue_id) const;
+
+  // --- Consumer groups
+
+  // The group goes on with `offset` in this queue: it wants the messages from there on. Returns
+  // what that survives; less than asked if the time passed. kOutOfRange: the offset is behind the
+  // end of what is visible. kFailedPrecondition: the group would go back, and may not.
+  // kInvalidArgument: a group's name has 1 to kMaxGroupNameBytes bytes and no control character.
+  // kNotFound: the topic or queue. Other errors as Append(). Nothing is committed after an error
+  // that comes before a record has its place; after one that comes later it may be.
+  absl::StatusOr<Durability> CommitOffset(absl::string_view group, TopicRef topic,
+                                          uint32_t queue_id, QueueOffset offset,
+                                          const CommitOptions& options = {});
+  // What the group committed last. kNotFound: nothing, or there is no such topic or queue.
+  absl::StatusOr<QueueOffset> CommittedOffset(absl::string_view group, TopicRef topic,
+                                              uint32_t queue_id) const;
+
+  // --- Retention
+
+  // Applies a policy once, now, whatever the store's own one is, and by the wall clock as it
+  // stands: what is dropped is what a host asked for. `dry_run`: only says what would go. Errors as
+  // Flush(), and what the file system says.
+  absl::StatusOr<RetentionReport> Retain(const Retention& policy, bool dry_run = false);
 
   // --- Work and state
 

@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "api/background.h"
+#include "api/message_store_impl.h"
 #include "api/store_check.h"
 #include "api/store_parts.h"
 #include "api/verification.h"
@@ -32,58 +33,6 @@ ReadResult NoSuchQueue() {
 }
 
 }  // namespace
-
-struct MessageStore::Impl {
-  StoreOptions options;
-  internal::ForkGuard fork_guard;
-  // One of the two.
-  std::unique_ptr<Engine> engine;
-  std::unique_ptr<Follower> follower;
-  std::unique_ptr<internal::Background> background;
-  std::atomic<bool> is_closed{false};
-  mutable std::atomic<uint64_t> reads{0};
-
-  absl::Status Check() const {
-    if (fork_guard.forked()) {
-      return absl::FailedPreconditionError("this process was forked from the store's: open anew");
-    }
-    if (is_closed.load(std::memory_order_acquire)) return absl::FailedPreconditionError("closed");
-    return absl::OkStatus();
-  }
-  absl::Status CheckWriter() const {
-    RETURN_IF_ERROR(Check());
-    if (engine == nullptr) return absl::FailedPreconditionError("the store is open for reading");
-    return absl::OkStatus();
-  }
-
-  internal::LogView& log() const {
-    return engine != nullptr ? static_cast<internal::LogView&>(engine->view()) : follower->view();
-  }
-  internal::TopicCatalogue& catalogue() const {
-    return engine != nullptr ? engine->catalogue() : follower->catalogue();
-  }
-  internal::MessageReader& reader() const {
-    return engine != nullptr ? engine->reader() : follower->reader();
-  }
-  // A reading process looks for what is new first.
-  absl::Status Refresh() const {
-    return follower != nullptr ? follower->CatchUp() : absl::OkStatus();
-  }
-  // Null if there is none.
-  absl::StatusOr<const Topic::Entry*> Find(const TopicRef& ref) const {
-    if (ref.topic()) {
-      const Topic::Entry* const entry = ref.topic().entry();
-      if (entry->owner != &catalogue()) {
-        return absl::InvalidArgumentError("the topic's handle belongs to another store");
-      }
-      return entry;
-    }
-    return catalogue().Find(ref.name());
-  }
-  template <typename ReadSome>
-  absl::StatusOr<ReadResult> ReadWaiting(const TopicRef& topic, uint32_t queue_id, uint64_t offset,
-                                         absl::Duration wait, absl::Duration spin, ReadSome&& read);
-};
 
 template <typename ReadSome>
 absl::StatusOr<ReadResult> MessageStore::Impl::ReadWaiting(const TopicRef& topic, uint32_t queue_id,
@@ -136,6 +85,8 @@ absl::StatusOr<std::unique_ptr<MessageStore>> MessageStore::Open(const StoreOpti
     Engine* const engine = impl->engine.get();
     std::vector<internal::Job> more;
     more.push_back({.name = "weir-sealer", .step = [engine] { return engine->SealStep(); }});
+    more.push_back(
+        {.name = "weir-retainer", .step = [engine] { return engine->retainer().Step(); }});
     impl->background = std::make_unique<internal::Background>(&engine->log(), std::move(more));
     auto store = std::make_unique<MessageStore>(std::move(impl));
     if (given.background == Background::kThreads) {
@@ -168,30 +119,6 @@ absl::Status MessageStore::Close() {
     while (log.CallbackStep() == absl::ZeroDuration()) {
     }
     return status;
-  });
-}
-
-absl::StatusOr<Topic> MessageStore::CreateTopic(absl::string_view name, uint32_t queue_count) {
-  return internal::Guarded([&]() -> absl::StatusOr<Topic> {
-    RETURN_IF_ERROR(impl_->CheckWriter());
-    return impl_->engine->CreateTopic(name, queue_count);
-  });
-}
-
-absl::StatusOr<Topic> MessageStore::FindTopic(absl::string_view name) const {
-  return internal::Guarded([&]() -> absl::StatusOr<Topic> {
-    RETURN_IF_ERROR(impl_->Check());
-    RETURN_IF_ERROR(impl_->Refresh());
-    if (const Topic::Entry* const entry = impl_->catalogue().Find(name)) return Topic(entry);
-    return absl::NotFoundError(absl::StrCat("there is no topic ", name));
-  });
-}
-
-absl::StatusOr<Topic> MessageStore::OpenTopic(absl::string_view name) {
-  return internal::Guarded([&]() -> absl::StatusOr<Topic> {
-    if (impl_->follower != nullptr) return FindTopic(name);
-    RETURN_IF_ERROR(impl_->CheckWriter());
-    return impl_->engine->OpenTopic(name);
   });
 }
 
@@ -372,21 +299,6 @@ absl::StatusOr<ReadResult> MessageStore::ReadAt(LogPosition position) {
     RETURN_IF_ERROR(impl_->Check());
     RETURN_IF_ERROR(impl_->Refresh());
     return impl_->reader().ReadAt(position);
-  });
-}
-
-absl::StatusOr<QueueBounds> MessageStore::Bounds(TopicRef topic, uint32_t queue_id) const {
-  return internal::Guarded([&]() -> absl::StatusOr<QueueBounds> {
-    RETURN_IF_ERROR(impl_->Check());
-    RETURN_IF_ERROR(impl_->Refresh());
-    ASSIGN_OR_RETURN(const Topic::Entry* const entry, impl_->Find(topic));
-    if (entry == nullptr) {
-      return absl::NotFoundError(absl::StrCat("there is no topic ", topic.name()));
-    }
-    if (queue_id >= entry->queue_count) {
-      return absl::NotFoundError(absl::StrCat("topic ", entry->name, " has no queue ", queue_id));
-    }
-    return impl_->reader().Bounds(entry->first_queue + queue_id);
   });
 }
 

@@ -36,6 +36,7 @@ void Describe(LogView& log, TopicCatalogue& catalogue, Directory& directory, Hea
                               .is_cut = entry.cut.has_value()});
   }
   for (const Topic::Entry* const topic : catalogue.All()) {
+    if (topic->is_deleted.load(std::memory_order_acquire)) continue;
     info->topics.push_back({.name = topic->name,
                             .queue_count = topic->queue_count,
                             .messages = Get(topic->messages),

@@ -100,6 +100,8 @@ class Indexer {
   LogPosition once_sealed_end() const {
     return std::max(sealed_end(), LogPosition(once_sealed_end_.load(std::memory_order_acquire)));
   }
+  // The next index file holds every state whole: those before it may be dropped.
+  void RequestFullSnapshot() { snapshots_.RequestFull(); }
   uint64_t rebuilt() const { return rebuilt_.load(std::memory_order_relaxed); }
 
  private:

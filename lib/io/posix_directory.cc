@@ -5,6 +5,7 @@
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -226,6 +227,12 @@ absl::Status PosixDirectory::Remove(absl::string_view name) {
 absl::Status PosixDirectory::Sync() {
   if (fsync(fd_.get()) != 0) return PosixStatus(path_, "fsync", errno);
   return absl::OkStatus();
+}
+
+absl::StatusOr<uint64_t> PosixDirectory::FreeBytes() {
+  struct statvfs status {};
+  if (fstatvfs(fd_.get(), &status) != 0) return PosixStatus(path_, "fstatvfs", errno);
+  return uint64_t{status.f_bavail} * status.f_frsize;
 }
 
 absl::StatusOr<FileStatus> PosixDirectory::Stat() { return StatDescriptor(fd_.get(), path_); }

@@ -39,6 +39,7 @@ class PosixDirectory final : public Directory {
   absl::Status Remove(absl::string_view name) override;
   absl::Status Sync() override;
   absl::StatusOr<FileStatus> Stat() override;
+  absl::StatusOr<uint64_t> FreeBytes() override;
   absl::StatusOr<std::unique_ptr<Directory>> Subdirectory(absl::string_view name,
                                                           bool create) override;
 

@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <type_traits>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -64,8 +65,10 @@ class CommitLog {
   template <typename Stamper>
   absl::Status Claim(uint32_t bytes, int64_t now_wall, Deadline deadline, Stamper&& stamp,
                      Reservation* reservation);
+  // Who asks for room: what is kept back for the log's own is not for messages.
+  enum class Room : uint8_t { kMessages, kReserve };
   // Waits until there is room for a claim of `bytes`, or says why there will be none.
-  absl::Status MakeRoom(uint32_t bytes, Deadline deadline);
+  absl::Status MakeRoom(uint32_t bytes, Deadline deadline, Room room = Room::kMessages);
   // Makes the sealed record visible with `word`.
   void Publish(const Reservation& reservation, int32_t word) {
     internal::Publish(reservation.bytes, word);
@@ -75,6 +78,12 @@ class CommitLog {
   void Abandon(const Reservation& reservation) {
     SealVoid(reservation.bytes, reservation.position, front_->incarnation());
     Nudge(reservation.end());
+  }
+
+  // What of the prepared segments is kept back from messages: without it the space that they wait
+  // for could not be made, for that takes records too.
+  uint64_t reserve_bytes() const {
+    return options_.retention.NeedsSpace() ? segments_.segment_bytes() : 0;
   }
 
   uint32_t record_bytes_max() const { return record_bytes_max_; }
@@ -145,13 +154,21 @@ class CommitLog {
 
   absl::Duration WriteStep();
   absl::Duration SyncStep();
-  absl::Duration PrepareStep();
+  absl::Duration PrepareStep() { return PrepareFor(Room::kMessages); }
   absl::Duration CallbackStep();
   // Who wakes the workers. Without it whoever waits does the work himself.
   struct Wakeups {
     std::function<void()> writer, syncer, preparer, callbacks;
   };
   void SetWakeups(Wakeups wakeups);
+  // Who drops old segments when there may be no more files. An error: nothing can go, and appends
+  // are refused for it. Called with no lock held, by whoever prepares.
+  // Messages are refused for this reason (kResourceExhausted), whatever room there is, until OK is
+  // said.
+  void Refuse(const absl::Status& why);
+  void SetSpaceMaker(std::function<absl::Status()> make_space) {
+    make_space_ = std::move(make_space);
+  }
 
   Health& health() { return health_; }
   const Health& health() const { return health_; }
@@ -173,7 +190,12 @@ class CommitLog {
   absl::Status Start();
 
   Deadline FiniteDeadlineIn(absl::Duration timeout) const;
-  LogPosition Limit(LogPosition needed, std::atomic<uint64_t>** stall);
+  struct Limits {
+    LogPosition messages;
+    LogPosition reserve;
+    std::atomic<uint64_t>* stall = nullptr;  // of who wanted more
+  };
+  Limits LimitsFor(LogPosition needed, Room room);
   LogPosition NeededEnd(uint32_t bytes) const;
   void AnnounceIncarnation() ABSL_EXCLUSIVE_LOCKS_REQUIRED(room_lock_);
   // What somebody waits for: room; what is there to be written; a sync, of the log up to `end` if
@@ -182,6 +204,7 @@ class CommitLog {
     bool is_sync = false;
     std::optional<LogPosition> end = std::nullopt;
   };
+  absl::Duration PrepareFor(Room room);
   // Does what somebody who waits needs, or sleeps until there is progress. `leads`: this thread
   // may do the work.
   absl::Status HelpOrSleep(const Want& want, bool leads, Deadline deadline);
@@ -215,6 +238,7 @@ class CommitLog {
   RecoveryReport report_;
   std::vector<SeenOffset> left_out_;
   Wakeups wakeups_;
+  std::function<absl::Status()> make_space_;
   bool has_workers_ = false;
 
   // Synchronise themselves.
@@ -257,7 +281,12 @@ absl::Status CommitLog::Claim(uint32_t bytes, int64_t now_wall, Deadline deadlin
   for (;;) {
     if constexpr (requires { stamp.Prepare(); }) stamp.Prepare();
     if (front_->TryClaim(bytes, now_wall, stamp, reservation)) return absl::OkStatus();
-    if (absl::Status status = MakeRoom(bytes, deadline); !status.ok()) return status;
+    constexpr bool uses_reserve = requires { std::remove_cvref_t<Stamper>::kUsesReserve; };
+    if (absl::Status status =
+            MakeRoom(bytes, deadline, uses_reserve ? Room::kReserve : Room::kMessages);
+        !status.ok()) {
+      return status;
+    }
   }
 }
 

@@ -20,24 +20,28 @@ LogPosition CommitLog::NeededEnd(uint32_t bytes) const {
   return (fits ? start : segment_end + kSegmentHeaderBytes) + bytes;
 }
 
-LogPosition CommitLog::Limit(LogPosition needed, std::atomic<uint64_t>** stall) {
+CommitLog::Limits CommitLog::LimitsFor(LogPosition needed, Room room) {
   bool reader_in_the_way = false;
   const LogPosition ring = front_->Reclaim(needed, front_->written_end(), &reader_in_the_way);
   // With nothing unsynced anything goes, or a record larger than the limit would never.
   const LogPosition durable = front_->durable_end();
-  const LogPosition unsynced = front_->claimed_end() == durable
-                                   ? std::max(durable + options_.unsynced_bytes_max, needed)
-                                   : durable + options_.unsynced_bytes_max;
+  LogPosition unsynced = front_->claimed_end() == durable
+                             ? std::max(durable + options_.unsynced_bytes_max, needed)
+                             : durable + options_.unsynced_bytes_max;
+  if (Without(Protection::kUnsyncedMax)) unsynced = LogPosition(~uint64_t{0});
   const LogPosition prepared = segments_.prepared_end();
+  // Never less than what is claimed: limits do not take back.
+  const LogPosition for_messages = prepared - std::min(reserve_bytes(), prepared.value());
+  Limits limits{.messages = std::min({ring, for_messages, unsynced}),
+                .reserve = std::min({ring, prepared, unsynced})};
   if (ring < needed) {
-    *stall = reader_in_the_way ? &counters_.stalls_reader : &counters_.stalls_front_full;
-  } else if (prepared < needed) {
-    *stall = &counters_.stalls_segment;
+    limits.stall = reader_in_the_way ? &counters_.stalls_reader : &counters_.stalls_front_full;
+  } else if ((room == Room::kReserve ? prepared : for_messages) < needed) {
+    limits.stall = &counters_.stalls_segment;
   } else if (unsynced < needed) {
-    *stall = &counters_.stalls_unsynced;
+    limits.stall = &counters_.stalls_unsynced;
   }
-  return Without(Protection::kUnsyncedMax) ? std::min(ring, prepared)
-                                           : std::min({ring, prepared, unsynced});
+  return limits;
 }
 
 void CommitLog::AnnounceIncarnation() {
@@ -53,7 +57,20 @@ void CommitLog::AnnounceIncarnation() {
   }
 }
 
-absl::Status CommitLog::MakeRoom(uint32_t bytes, Deadline deadline) {
+void CommitLog::Refuse(const absl::Status& why) {
+  if (why.ok()) {
+    if (!health_.Has(Condition::kRefused)) return;
+    health_.Clear(Condition::kRefused);
+  } else {
+    health_.Raise(Condition::kRefused, std::string(why.message()));
+    // Whoever has room left would not ask.
+    MutexLock lock(room_lock_);
+    front_->RefuseMessages();
+  }
+  Progressed();
+}
+
+absl::Status CommitLog::MakeRoom(uint32_t bytes, Deadline deadline, Room room) {
   if (bytes > group_bytes_max_) {
     return absl::InvalidArgumentError(
         absl::StrCat("a record of ", bytes, " bytes; at most ", group_bytes_max_, " fit"));
@@ -74,9 +91,14 @@ absl::Status CommitLog::MakeRoom(uint32_t bytes, Deadline deadline) {
       }
       AnnounceIncarnation();
       const LogPosition needed = NeededEnd(bytes);
-      const LogPosition limit = Limit(needed, &stall);
-      front_->set_limit(limit);
-      if (needed <= limit) {
+      Limits limits = LimitsFor(needed, room);
+      stall = limits.stall;
+      if (health_.Has(Condition::kRefused)) limits.messages = LogPosition(0);
+      front_->set_limits(limits.messages, limits.reserve);
+      if (health_.Has(Condition::kRefused) && room == Room::kMessages) {
+        return health_.WhyNoAppend();
+      }
+      if (needed <= (room == Room::kReserve ? limits.reserve : limits.messages)) {
         if (counted) {
           counters_.stall_nanos.Record(
               static_cast<uint64_t>(options_.clock->MonotonicNanos() - stalled_since));
@@ -89,8 +111,8 @@ absl::Status CommitLog::MakeRoom(uint32_t bytes, Deadline deadline) {
       stalled_since = options_.clock->MonotonicNanos();
     }
     const bool needs_segment = stall == &counters_.stalls_segment;
-    if (needs_segment && leads) {
-      PrepareStep();
+    if (needs_segment && (leads || room == Room::kReserve)) {
+      PrepareFor(room);
     } else if (needs_segment) {
       wakeups_.preparer();
     }

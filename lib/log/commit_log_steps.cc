@@ -121,10 +121,20 @@ absl::Duration CommitLog::SyncStep() {
   return health_.Has(Condition::kFailed) ? absl::Seconds(1) : rest;
 }
 
-absl::Duration CommitLog::PrepareStep() {
+absl::Duration CommitLog::PrepareFor(Room room) {
   if (is_stopped() || health_.Has(Condition::kFailed)) return absl::Seconds(1);
   const LogPosition wanted =
-      segments_.BeginOf(front_->claimed_end()) + 3 * segments_.segment_bytes();
+      segments_.BeginOf(front_->claimed_end()) + 3 * segments_.segment_bytes() + reserve_bytes();
+  if (room == Room::kMessages && segments_.prepared_end() < wanted && segments_.IsFull()) {
+    const absl::Status made = make_space_ ? Guarded([&] { return make_space_(); })
+                                          : absl::ResourceExhaustedError("no more files allowed");
+    if (!made.ok()) {
+      health_.Raise(Condition::kNoSpaceAhead, std::string(made.message()));
+      Progressed();
+      return kRetry;
+    }
+    if (segments_.IsFull()) return kRetry;
+  }
   const absl::StatusOr<bool> more = Guarded([&] {
     return segments_.Prepare(wanted, front_->incarnation(),
                              uses_disk_durability_.load(std::memory_order_relaxed));

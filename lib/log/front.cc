@@ -39,9 +39,15 @@ LogPosition Front::limit() const {
   return LogPosition(limit_);
 }
 
-void Front::set_limit(LogPosition limit) {
+void Front::RefuseMessages() {
+  MutexLock lock(append_lock_);
+  limit_ = 0;
+}
+
+void Front::set_limits(LogPosition limit, LogPosition reserve_limit) {
   MutexLock lock(append_lock_);
   limit_ = limit.value();
+  reserve_limit_ = reserve_limit.value();
 }
 
 LogPosition Front::Reclaim(LogPosition wanted, LogPosition keep_from, bool* reader_in_the_way) {

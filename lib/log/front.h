@@ -14,6 +14,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <type_traits>
 #include <utility>
 
 #include "base/mutex.h"
@@ -61,6 +62,20 @@ struct CountedStamp {
 template <typename Stamper>
 CountedStamp(uint64_t, Stamper) -> CountedStamp<Stamper>;
 
+// A stamp of what is no message, and must get on where messages may not: else the space that they
+// wait for could never be made.
+template <typename Stamper>
+struct ReserveStamp {
+  static constexpr bool kUsesReserve = true;
+  Stamper stamp;
+  uint64_t messages() const { return 0; }
+  void operator()(LogPosition position, char* memory, int64_t time) const {
+    stamp(position, memory, time);
+  }
+};
+template <typename Stamper>
+ReserveStamp(Stamper) -> ReserveStamp<Stamper>;
+
 // Where the record behind `end` begins: at a segment's border, behind that segment's header.
 inline LogPosition RecordStart(LogPosition end, uint64_t segment_bytes) {
   return (end.value() & (segment_bytes - 1)) == 0 ? end + kSegmentHeaderBytes : end;
@@ -103,7 +118,11 @@ class Front {
 
   // Appends may claim up to here. Producers that meet it go and ask for more. Zero stops all.
   LogPosition limit() const ABSL_LOCKS_EXCLUDED(append_lock_);
-  void set_limit(LogPosition limit) ABSL_LOCKS_EXCLUDED(append_lock_);
+  void set_limit(LogPosition limit) { set_limits(limit, limit); }
+  // Messages may be claimed no more; the other limit stays.
+  void RefuseMessages() ABSL_LOCKS_EXCLUDED(append_lock_);
+  // The same with another one, no smaller, for stamps that have kUsesReserve.
+  void set_limits(LogPosition limit, LogPosition reserve_limit) ABSL_LOCKS_EXCLUDED(append_lock_);
 
   // Gives room for appends up to `wanted`, as far as bytes below `keep_from` need not be kept.
   // Returns one past the last byte that may be claimed now. `reader_in_the_way` is set if only a
@@ -155,6 +174,10 @@ class Front {
     append_bytes_.store(append_bytes_.load(std::memory_order_relaxed) + bytes,
                         std::memory_order_relaxed);
   }
+  template <typename Stamper>
+  static constexpr bool UsesReserve() {
+    return requires { std::remove_cvref_t<Stamper>::kUsesReserve; };
+  }
   static LogPosition Get(const std::atomic<uint64_t>& end) {
     return LogPosition(end.load(std::memory_order_acquire));
   }
@@ -178,6 +201,7 @@ class Front {
   alignas(64) mutable Mutex append_lock_;
   uint64_t end_ ABSL_GUARDED_BY(append_lock_) = 0;  // claimed_end, without the atomic
   uint64_t limit_ ABSL_GUARDED_BY(append_lock_) = 0;
+  uint64_t reserve_limit_ ABSL_GUARDED_BY(append_lock_) = 0;  // no smaller
   // Written under the append lock with plain cost, read by anybody.
   std::atomic<uint64_t> appends_{0};
   std::atomic<uint64_t> append_bytes_{0};
@@ -196,6 +220,7 @@ bool Front::TryClaim(uint32_t bytes, int64_t now, Stamper&& stamp, Reservation* 
   if constexpr (requires { stamp.Ready(); }) {
     if (!stamp.Ready()) return false;
   }
+  const uint64_t limit = UsesReserve<Stamper>() ? reserve_limit_ : limit_;
   const uint64_t in_segment = end_ & (segment_bytes_ - 1);
   uint64_t start = in_segment == 0 ? end_ + kSegmentHeaderBytes : end_;
   const uint64_t segment_end = end_ - in_segment + segment_bytes_;
@@ -204,13 +229,13 @@ bool Front::TryClaim(uint32_t bytes, int64_t now, Stamper&& stamp, Reservation* 
   // What is left must hold a filler, or be nothing.
   if (start + bytes != segment_end && start + bytes + kRecordHeaderBytes > segment_end) {
     const uint64_t next = segment_end + kSegmentHeaderBytes;
-    if (next + bytes > limit_) return false;
+    if (next + bytes > limit) return false;
     if (start < segment_end) {
       WriteFiller(ring_ + (start & mask_), LogPosition(start),
                   static_cast<uint32_t>(segment_end - start), 0, time, incarnation_);
     }
     start = next;
-  } else if (start + bytes > limit_) {
+  } else if (start + bytes > limit) {
     return false;
   }
   char* const memory = ring_ + (start & mask_);

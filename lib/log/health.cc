@@ -61,7 +61,8 @@ absl::Status Health::WhyNoAppend() const {
   if (raised & Bit(Condition::kFailed)) {
     return absl::FailedPreconditionError(absl::StrCat("read-only: ", reason()));
   }
-  if (raised & (Bit(Condition::kDiskFull) | Bit(Condition::kNoSpaceAhead)))
+  if (raised &
+      (Bit(Condition::kDiskFull) | Bit(Condition::kNoSpaceAhead) | Bit(Condition::kRefused)))
     return absl::ResourceExhaustedError(reason());
   return absl::OkStatus();
 }

@@ -23,10 +23,12 @@ enum class Condition : uint8_t {
   kStaleClaim,    // degraded: a claim is held for long; heals
   kStrayWrite,    // degraded: somebody wrote into the front
   kIndex,         // degraded: an index file cannot be written; heals
+  kRetention,     // degraded: old segments cannot be dropped; heals
+  kRefused,       // degraded: the retention policy lets nothing in; heals
   kFailed,        // read-only: the disk failed in a way that space does not cure
   kClosed,
 };
-inline constexpr size_t kConditions = 9;
+inline constexpr size_t kConditions = 11;
 
 // All functions may be called from any thread.
 class Health {

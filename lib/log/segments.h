@@ -101,6 +101,12 @@ class Segments {
   // Takes segments whose limit is at or below `position` out of the list; their files become
   // spares. The caller made the new log begin durable before.
   void DropBelow(LogPosition position);
+  // At most so many files, of segments and spares together, are made by Prepare(); 0: any number.
+  void set_files_max(uint64_t count) { files_max_.store(count, std::memory_order_release); }
+  // Whether the next one would be more, and there is none to recycle.
+  bool IsFull() const;
+  // Removes spares but the newest `keep`. Files with readers stay for another time.
+  absl::Status RemoveSpares(size_t keep);
   // Makes files that are of no use as they are available for Prepare().
   void AddSpare(const std::string& file_name);
   // Takes entries at or behind `position` out of the list and returns their names.
@@ -142,6 +148,8 @@ class Segments {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(preparing_);
   // A file to recycle; `preferred` if it is one of them.
   std::optional<std::string> TakeSpare(const std::string& preferred);
+  // Files that nobody reads any more are spares.
+  void CollectDropped() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<std::vector<SegmentName>> ListNewestGenerations();
   void UpdateEnds() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CloseIdleFiles() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -157,6 +165,7 @@ class Segments {
   std::atomic<uint64_t> prepared_end_{0};
   std::atomic<uint64_t> prepared_{0};
   std::atomic<uint64_t> recycled_{0};
+  std::atomic<uint64_t> files_max_{0};
 
   // Held by one preparing step; the disk is used under it, never by readers.
   Mutex preparing_ ABSL_ACQUIRED_BEFORE(mutex_);

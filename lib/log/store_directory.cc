@@ -16,6 +16,9 @@
 namespace weir::internal {
 namespace {
 
+// The active one, one that is being sealed, those prepared ahead, and one that goes.
+constexpr uint64_t kSegmentsPerBudgetMin = 6;
+
 bool IsOurName(absl::string_view name) {
   if (IsTemporaryName(name)) name.remove_suffix(kTemporarySuffix.size());
   return name == kLockFileName || ParseSuperblockFileName(name) || ParseSegmentFileName(name) ||
@@ -47,6 +50,11 @@ absl::Status CheckOptions(const StoreOptions& options) {
   }
   if (options.default_queue_count > kMaxQueuesPerTopic) {
     return absl::InvalidArgumentError("default_queue_count is larger than kMaxQueuesPerTopic");
+  }
+  if (options.retention.max_bytes > 0 &&
+      options.retention.max_bytes / kSegmentsPerBudgetMin < options.segment_bytes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("retention.max_bytes is less than ", kSegmentsPerBudgetMin, " segments"));
   }
   if (options.front_directory.size() > kFrontDirectoryBytesMax) {
     return absl::InvalidArgumentError("front_directory is too long");

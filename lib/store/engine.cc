@@ -8,6 +8,7 @@
 #include "base/guarded.h"
 #include "base/mutant.h"
 #include "base/status_macros.h"
+#include "format/file_names.h"
 #include "store/dropped_offsets.h"
 #include "store/message_stamp.h"
 
@@ -40,12 +41,25 @@ Engine::Engine(std::unique_ptr<CommitLog> log)
       ends_(&queues_, &catalogue_, &ends_appender_),
       groups_appender_(log_.get(), GroupOffsets::kName),
       groups_(&log_->segments(), &indexer_, &groups_appender_),
+      time_appender_(log_.get(), RetentionClock::kName),
+      retention_clock_(&log_->clock(), &time_appender_),
       files_(&log_->directory(), &log_->cache()),
       seal_observer_(&totals_),
-      indexer_(&view_, &queues_, &files_, {&catalogue_, &totals_, &ends_, &groups_},
-               &seal_observer_, &log_->health()),
+      indexer_(&view_, &queues_, &files_,
+               {&catalogue_, &totals_, &ends_, &groups_, &retention_clock_}, &seal_observer_,
+               &log_->health()),
       reader_({.log = &view_, .queues = &queues_, .files = &files_, .indexer = &indexer_},
-              &catalogue_) {}
+              &catalogue_),
+      retainer_({.log = log_.get(),
+                 .view = &view_,
+                 .queues = &queues_,
+                 .files = &files_,
+                 .indexer = &indexer_,
+                 .catalogue = &catalogue_,
+                 .ends = &ends_,
+                 .groups = &groups_,
+                 .clock = &retention_clock_,
+                 .carried = {&topics_, &ends_, &groups_, &retention_clock_}}) {}
 
 absl::StatusOr<std::unique_ptr<Engine>> Engine::Open(const StoreOptions& options) {
   const int64_t started = options.clock->MonotonicNanos();
@@ -56,7 +70,18 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Open(const StoreOptions& options
   return engine;
 }
 
+void Engine::RemoveOrphans() {
+  const LogPosition log_begin = log_->superblock().current().log_begin;
+  const auto names = log_->directory().List();
+  if (!names.ok()) return;
+  for (const std::string& name : *names) {
+    const std::optional<LogPosition> begin = ParseIndexFileName(name);
+    if (begin && *begin < log_begin) log_->directory().Remove(name).IgnoreError();
+  }
+}
+
 absl::Status Engine::Start() {
+  RemoveOrphans();
   files_.SetResolver([this](LogPosition begin) { return indexer_.IdentityOf(begin); });
   Indexer::Report report;
   const LogPosition end = Without(Protection::kOffsetsAfterDeath)
@@ -72,6 +97,8 @@ absl::Status Engine::Start() {
     recovery.damage.push_back(std::move(range));
   }
   recovery.dropped_offsets = NameDropped(log_->left_out(), catalogue_);
+  retainer_.Begin();
+  log_->SetSpaceMaker([this] { return retainer_.MakeSpace(); });
   if (!indexer_.unread().ok()) {
     log_->health().Raise(
         Condition::kFailed,
@@ -84,9 +111,35 @@ absl::Status Engine::Start() {
 
 // --- Topics
 
-absl::StatusOr<Topic> Engine::CreateTopic(absl::string_view name, uint32_t queue_count) {
+namespace {
+
+absl::StatusOr<TopicSettings> SettingsOf(const TopicOptions& options) {
+  if (options.max_age <= absl::ZeroDuration()) {
+    return absl::InvalidArgumentError("max_age of a topic is not positive");
+  }
+  // What does not fit is for ever.
+  const bool is_endless = options.max_age >= absl::Hours(24 * 365 * 200);
+  return TopicSettings{.max_age_nanos = is_endless ? 0 : absl::ToInt64Nanoseconds(options.max_age),
+                       .max_bytes = options.max_bytes};
+}
+
+}  // namespace
+
+absl::Status Engine::AlterTopic(const Topic::Entry& topic, const TopicOptions& options) {
+  ASSIGN_OR_RETURN(const TopicSettings settings, SettingsOf(options));
+  return topics_.Alter(topic, settings, kNever);
+}
+
+absl::Status Engine::DeleteTopic(const Topic::Entry& topic) {
+  return topics_.Delete(topic, kNever);
+}
+
+absl::StatusOr<Topic> Engine::CreateTopic(absl::string_view name, const TopicOptions& options) {
+  const uint32_t queue_count = options.queue_count;
   const Deadline never = log_->DeadlineIn(absl::InfiniteDuration());
-  ASSIGN_OR_RETURN(const Topic::Entry* const topic, topics_.Create(name, queue_count, {}, never));
+  ASSIGN_OR_RETURN(const TopicSettings settings, SettingsOf(options));
+  ASSIGN_OR_RETURN(const Topic::Entry* const topic,
+                   topics_.Create(name, queue_count, settings, never));
   if (topic->queue_count != queue_count) {
     return absl::AlreadyExistsError(
         absl::StrCat("topic ", name, " has ", topic->queue_count, " queues"));

@@ -23,6 +23,8 @@
 #include "store/message_planner.h"
 #include "store/message_reader.h"
 #include "store/queue_ends.h"
+#include "store/retainer.h"
+#include "store/retention_clock.h"
 #include "store/seal_observer.h"
 #include "store/state_appender.h"
 #include "store/topic_catalogue.h"
@@ -38,7 +40,9 @@ class Engine {
   static absl::StatusOr<std::unique_ptr<Engine>> Open(const StoreOptions& options);
 
   // The public functions of the same names; see weir/store.h.
-  absl::StatusOr<Topic> CreateTopic(absl::string_view name, uint32_t queue_count);
+  absl::StatusOr<Topic> CreateTopic(absl::string_view name, const TopicOptions& options);
+  absl::Status AlterTopic(const Topic::Entry& topic, const TopicOptions& options);
+  absl::Status DeleteTopic(const Topic::Entry& topic);
   absl::StatusOr<Topic> OpenTopic(absl::string_view name);
   absl::StatusOr<Receipt> Append(const Message& message, const AppendOptions& options);
   absl::StatusOr<std::vector<Receipt>> AppendAll(absl::Span<const Message> messages,
@@ -68,6 +72,8 @@ class Engine {
   OwnLogView& view() { return view_; }
   TopicCatalogue& catalogue() { return catalogue_; }
   GroupOffsets& groups() { return groups_; }
+  QueueEnds& ends() { return ends_; }
+  Retainer& retainer() { return retainer_; }
   ConsumeQueues& queues() { return queues_; }
   IndexFiles& index_files() { return files_; }
   Indexer& indexer() { return indexer_; }
@@ -76,6 +82,8 @@ class Engine {
  private:
   explicit Engine(std::unique_ptr<CommitLog> log);
   absl::Status Start();
+  // Index files of segments that were dropped; who dropped them died before he came to these.
+  void RemoveOrphans();
 
   void RingFor(const MessagePlan& plan);
   // A claim that is given up was counted as a message.
@@ -97,10 +105,13 @@ class Engine {
   QueueEnds ends_;
   StateAppender groups_appender_;
   GroupOffsets groups_;
+  StateAppender time_appender_;
+  RetentionClock retention_clock_;
   IndexFiles files_;
   SealObserver seal_observer_;
   Indexer indexer_;
   MessageReader reader_;
+  Retainer retainer_;
 };
 
 }  // namespace weir::internal

@@ -16,6 +16,7 @@
 #include "store/group_offsets.h"
 #include "store/message_reader.h"
 #include "store/queue_ends.h"
+#include "store/retention_clock.h"
 #include "store/seal_observer.h"
 #include "store/topic_catalogue.h"
 #include "store/topic_totals.h"
@@ -64,6 +65,7 @@ class Follower {
   TopicTotals totals_;
   QueueEnds ends_;
   GroupOffsets groups_;
+  RetentionClock retention_clock_;
   IndexFiles files_;
   SealObserver seal_observer_;
   Indexer indexer_;

@@ -84,11 +84,13 @@ absl::StatusOr<Reservation> GroupOffsets::Commit(absl::string_view group,
   for (;;) {
     {
       MutexLock lock(mutex_);
-      const Queues& known = groups_[name];
+      Queues& known = groups_[name];
       for (const QueueProgress& queue : progress) {
-        const auto found = known.find(queue.number);
-        if (found == known.end() || may_go_back) continue;
-        const uint64_t before = found->second.back().offset;
+        // Behind the record nothing may fail for want of memory.
+        History& history = known[queue.number];
+        history.reserve(history.size() + 1);
+        if (history.empty() || may_go_back) continue;
+        const uint64_t before = history.back().offset;
         if (queue.offset >= before) continue;
         return absl::FailedPreconditionError(absl::StrCat("group ", group, " is at offset ", before,
                                                           " of queue ", queue.number,
@@ -112,27 +114,30 @@ std::optional<uint64_t> GroupOffsets::Find(absl::string_view group, uint32_t num
   const auto queues = groups_.find(group);
   if (queues == groups_.end()) return std::nullopt;
   const auto found = queues->second.find(number);
-  if (found == queues->second.end()) return std::nullopt;
+  if (found == queues->second.end() || found->second.empty()) return std::nullopt;
   return found->second.back().offset;
 }
 
-std::optional<GroupOffsets::Lowest> GroupOffsets::FindLowest(uint32_t number) const {
+std::vector<GroupOffsets::Behind> GroupOffsets::FindBehind(uint32_t number, uint64_t end) const {
   MutexLock lock(mutex_);
-  std::optional<Lowest> lowest;
+  std::vector<Behind> behind;
   for (const auto& [group, queues] : groups_) {
     const auto found = queues.find(number);
-    if (found == queues.end()) continue;
-    const uint64_t offset = found->second.back().offset;
-    if (!lowest || offset < lowest->offset) lowest = Lowest{group, offset};
+    if (found == queues.end() || found->second.empty() || found->second.back().offset >= end) {
+      continue;
+    }
+    behind.push_back({group, found->second.back().offset});
   }
-  return lowest;
+  return behind;
 }
 
 std::vector<std::string> GroupOffsets::Groups() const {
   MutexLock lock(mutex_);
   std::vector<std::string> names;
   for (const auto& [group, queues] : groups_) {
-    if (!queues.empty()) names.push_back(group);
+    const bool has_said = std::any_of(queues.begin(), queues.end(),
+                                      [](const auto& queue) { return !queue.second.empty(); });
+    if (has_said) names.push_back(group);
   }
   return names;
 }
@@ -143,12 +148,13 @@ std::vector<QueueProgress> GroupOffsets::Of(absl::string_view group) const {
   const auto queues = groups_.find(group);
   if (queues == groups_.end()) return all;
   for (const auto& [number, history] : queues->second) {
-    all.push_back({number, history.back().offset});
+    if (!history.empty()) all.push_back({number, history.back().offset});
   }
   return all;
 }
 
-absl::Status GroupOffsets::Carry(LogPosition below) {
+absl::StatusOr<uint64_t> GroupOffsets::Carry(LogPosition below) {
+  uint64_t carried_bytes = 0;
   struct Last {
     std::string group;
     uint32_t number = 0;
@@ -167,22 +173,24 @@ absl::Status GroupOffsets::Carry(LogPosition below) {
         const bool goes_on = last && group->first == last->group;
         auto queue = goes_on ? group->second.upper_bound(last->number) : group->second.begin();
         for (; queue != group->second.end(); ++queue) {
+          if (queue->second.empty() || queue->second.back().position >= below) continue;
           const Said& said = queue->second.back();
-          if (said.position >= below) continue;
           if (entries.size() + EntryBytes(group->first) > bytes_max) {
             more = true;
             break;
           }
+          queue->second.reserve(queue->second.size() + 1);
           carried.emplace_back(&group->first, QueueProgress{queue->first, said.offset});
           AppendEntry(entries, group->first, carried.back().second);
         }
       }
-      if (entries.empty()) return absl::OkStatus();
+      if (entries.empty()) return carried_bytes;
       const absl::StatusOr<Reservation> place = appender_->TryAppend(entries);
       if (place.ok()) {
         for (const auto& [group, progress] : carried) {
           Say(*group, progress.number, {place->position, progress.offset});
         }
+        carried_bytes += place->size;
         last = Last{*carried.back().first, carried.back().second.number};
         continue;
       }
@@ -192,7 +200,7 @@ absl::Status GroupOffsets::Carry(LogPosition below) {
     }
     RETURN_IF_ERROR(appender_->MakeRoom(bytes, kNever));
   }
-  return absl::OkStatus();
+  return carried_bytes;
 }
 
 // --- As an index

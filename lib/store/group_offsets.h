@@ -55,17 +55,17 @@ class GroupOffsets final : public LogIndex, public Carried {
   // nullopt: it never committed any.
   std::optional<uint64_t> Find(absl::string_view group, uint32_t number) const
       ABSL_LOCKS_EXCLUDED(mutex_);
-  // The least of all groups'; nullopt: there is none.
-  struct Lowest {
+  // Groups that have committed in the queue and want messages below `end`.
+  struct Behind {
     std::string group;
     uint64_t offset = 0;
   };
-  std::optional<Lowest> FindLowest(uint32_t number) const ABSL_LOCKS_EXCLUDED(mutex_);
+  std::vector<Behind> FindBehind(uint32_t number, uint64_t end) const ABSL_LOCKS_EXCLUDED(mutex_);
   std::vector<std::string> Groups() const ABSL_LOCKS_EXCLUDED(mutex_);
   // In the order of the queues' numbers.
   std::vector<QueueProgress> Of(absl::string_view group) const ABSL_LOCKS_EXCLUDED(mutex_);
 
-  absl::Status Carry(LogPosition below) override ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<uint64_t> Carry(LogPosition below) override ABSL_LOCKS_EXCLUDED(mutex_);
 
   absl::string_view name() const override { return kName; }
   absl::Status Apply(const ScannedRecord& record) override;
@@ -80,7 +80,7 @@ class GroupOffsets final : public LogIndex, public Carried {
     uint64_t offset = 0;
   };
   // The newest last; of each segment that is not sealed yet at most one, since what is saved with a
-  // segment may not show what was said behind it.
+  // segment may not show what was said behind it. Empty: room for what could not be said.
   using History = absl::InlinedVector<Said, 2>;
   using Queues = std::map<uint32_t, History>;
 

@@ -22,7 +22,21 @@ constexpr size_t kEntriesLookedAtMax = 16384;
 
 }  // namespace
 
+// What was dropped behind the newest saved state is not known of a queue until somebody looks.
+void MessageReader::SettleFirst(uint32_t number) const {
+  const ConsumeQueue& queue = sources_.queues->queue(number);
+  const uint64_t first = queue.first();
+  if (first >= queue.memory_first() || sources_.log->segments().begin() == LogPosition(0)) return;
+  QueueEntry entry;
+  QueueCursor(sources_, number, first).Get(&entry).IgnoreError();
+}
+
 QueueBounds MessageReader::Bounds(uint32_t number) const {
+  SettleFirst(number);
+  return VisibleBounds(number);
+}
+
+QueueBounds MessageReader::VisibleBounds(uint32_t number) const {
   const ConsumeQueue& queue = sources_.queues->queue(number);
   QueueBounds bounds{.first = QueueOffset(queue.first()), .end = QueueOffset(queue.end())};
   // Numbers are given before their messages can be seen. In the order of the log that is a border;
@@ -63,7 +77,7 @@ bool MessageReader::HasMore(uint32_t number, uint64_t offset) const {
 }
 
 absl::Status MessageReader::EndOf(uint32_t number, QueueOffset offset, ReadResult& result) const {
-  const QueueOffset visible = Bounds(number).end;
+  const QueueOffset visible = VisibleBounds(number).end;
   result.outcome_ = offset > visible ? ReadOutcome::kBeyondEnd : ReadOutcome::kAtEnd;
   result.next_offset_ = std::min(offset, visible);
   return absl::OkStatus();

@@ -37,6 +37,9 @@ class MessageReader {
   bool HasMore(uint32_t number, uint64_t offset) const;
 
  private:
+  void SettleFirst(uint32_t number) const;
+  // Its first may be that of messages that were dropped.
+  QueueBounds VisibleBounds(uint32_t number) const;
   // The outcome of a read that found nothing at `offset`, which is no smaller than the first.
   absl::Status EndOf(uint32_t number, QueueOffset offset, ReadResult& result) const;
   // The views lie in `memory`.

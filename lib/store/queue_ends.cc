@@ -24,13 +24,18 @@ void AppendEntry(std::string& to, uint32_t number, uint64_t first, uint64_t end)
 
 }  // namespace
 
+void QueueEnds::Reserve(uint32_t number) {
+  MutexLock lock(mutex_);
+  ends_.try_emplace(number);
+}
+
 void QueueEnds::Remember(uint32_t number, Ends ends, LogPosition position) {
   MutexLock lock(mutex_);
-  const auto [known, is_new] = ends_.try_emplace(number);
-  const bool says_it_again = !is_new && known->second.first == ends.first;
-  ends.since = says_it_again ? known->second.since : position;
+  Ends& known = ends_[number];
+  const bool says_it_again = known.position > LogPosition(0) && known.first == ends.first;
+  ends.since = says_it_again ? known.since : position;
   ends.position = position;
-  known->second = ends;
+  known = ends;
 }
 
 absl::Status QueueEnds::Purge(absl::Span<const QueuePurge> purges, Deadline deadline) {
@@ -44,6 +49,7 @@ absl::Status QueueEnds::Purge(absl::Span<const QueuePurge> purges, Deadline dead
       for (const QueuePurge& purge : batch) {
         const ConsumeQueue& queue = queues_->queue(purge.number);
         const uint64_t end = queue.end();
+        Reserve(purge.number);
         ends.push_back({.first = std::max(queue.first(), std::min(purge.first, end)), .end = end});
         AppendEntry(entries, purge.number, ends.back().first, end);
       }
@@ -74,7 +80,7 @@ std::optional<QueueEnds::Ends> QueueEnds::ToCarry(uint32_t number, LogPosition b
   {
     MutexLock lock(mutex_);
     const auto known = ends_.find(number);
-    if (known != ends_.end()) {
+    if (known != ends_.end() && known->second.position > LogPosition(0)) {
       if (known->second.position >= below) return std::nullopt;
       // Where messages were dropped, those that are left say where the queue begins.
       const bool is_purged = known->second.first == queue.first();
@@ -94,7 +100,8 @@ std::optional<QueueEnds::Ends> QueueEnds::ToCarry(uint32_t number, LogPosition b
   return Ends{.first = queue.first(), .end = queue.end()};
 }
 
-absl::Status QueueEnds::Carry(LogPosition below) {
+absl::StatusOr<uint64_t> QueueEnds::Carry(LogPosition below) {
+  uint64_t carried_bytes = 0;
   const size_t bytes_max = appender_->entries_bytes_max();
   uint32_t next = queues_->Next(0);
   while (next < queues_->end()) {
@@ -109,6 +116,7 @@ absl::Status QueueEnds::Carry(LogPosition below) {
         const std::optional<Ends> ends = ToCarry(number, below);
         if (!ends) continue;
         AppendEntry(entries, number, ends->first, ends->end);
+        Reserve(number);
         carried.emplace_back(number, *ends);
       }
       bytes = entries.size();
@@ -116,6 +124,7 @@ absl::Status QueueEnds::Carry(LogPosition below) {
           entries.empty() ? Reservation{} : appender_->TryAppend(entries);
       if (place.ok()) {
         for (const auto& [of, ends] : carried) Remember(of, ends, place->position);
+        carried_bytes += place->size;
         next = number;
         continue;
       }
@@ -123,7 +132,7 @@ absl::Status QueueEnds::Carry(LogPosition below) {
     }
     RETURN_IF_ERROR(appender_->MakeRoom(bytes, kNever));
   }
-  return absl::OkStatus();
+  return carried_bytes;
 }
 
 // --- As an index
@@ -155,7 +164,7 @@ std::string QueueEnds::SaveChanges(LogPosition from, LogPosition to) const {
   for (const auto& [number, ends] : ends_) {
     // Of a record behind `to` the next file will tell.
     const LogPosition position = ends.position < to ? ends.position : ends.since;
-    if (position < from || position >= to) continue;
+    if (position == LogPosition(0) || position < from || position >= to) continue;
     AppendEntry(bytes, number, ends.first, ends.end);
     AppendValue(bytes, position.value());
   }

@@ -39,7 +39,7 @@ class QueueEnds final : public LogIndex, public Carried {
   absl::Status Purge(absl::Span<const QueuePurge> purges, Deadline deadline)
       ABSL_LOCKS_EXCLUDED(change_lock_);
 
-  absl::Status Carry(LogPosition below) override ABSL_LOCKS_EXCLUDED(change_lock_);
+  absl::StatusOr<uint64_t> Carry(LogPosition below) override ABSL_LOCKS_EXCLUDED(change_lock_);
 
   absl::string_view name() const override { return kName; }
   absl::Status Apply(const ScannedRecord& record) override;
@@ -54,10 +54,12 @@ class QueueEnds final : public LogIndex, public Carried {
     uint64_t first = 0;
     uint64_t end = 0;
     LogPosition since;     // the record that said it first
-    LogPosition position;  // the newest one that says it
+    LogPosition position;  // the newest one that says it; 0: none does
   };
 
   std::optional<Ends> ToCarry(uint32_t number, LogPosition below) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Makes room for what Remember() will be told: behind a record nothing may fail for want of it.
+  void Reserve(uint32_t number) ABSL_LOCKS_EXCLUDED(mutex_);
   void Remember(uint32_t number, Ends ends, LogPosition position) ABSL_LOCKS_EXCLUDED(mutex_);
 
   ConsumeQueues* const queues_;

@@ -15,8 +15,8 @@ size_t StateAppender::entries_bytes_max() const {
 
 absl::StatusOr<Reservation> StateAppender::TryAppend(absl::string_view entries) {
   const uint32_t bytes = StateRecordBytes(name_, entries.size());
-  const CountedStamp stamp{
-      0, [&](LogPosition, char* memory, int64_t time) { StampState(memory, bytes, time); }};
+  const ReserveStamp stamp{
+      [&](LogPosition, char* memory, int64_t time) { StampState(memory, bytes, time); }};
   Reservation place;
   RETURN_IF_ERROR(log_->Claim(bytes, log_->clock().WallNanos(),
                               log_->DeadlineIn(absl::ZeroDuration()), stamp, &place));
@@ -27,7 +27,8 @@ absl::StatusOr<Reservation> StateAppender::TryAppend(absl::string_view entries) 
 }
 
 absl::Status StateAppender::MakeRoom(size_t entries_bytes, Deadline deadline) {
-  return log_->MakeRoom(StateRecordBytes(name_, entries_bytes), deadline);
+  return log_->MakeRoom(StateRecordBytes(name_, entries_bytes), deadline,
+                        CommitLog::Room::kReserve);
 }
 
 absl::Status StateAppender::MakeDurable(const Reservation& place) {

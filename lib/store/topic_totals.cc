@@ -44,6 +44,17 @@ void TopicTotals::Restart() {
   run_.clear();
 }
 
+std::optional<uint64_t> TopicTotals::BytesOf(absl::string_view saved, const Topic::Entry& topic) {
+  ByteReader reader(saved);
+  while (reader.remaining() > 0) {
+    const auto first_queue = reader.Take<uint32_t>();
+    reader.Take<uint64_t>();
+    const auto bytes = reader.Take<uint64_t>();
+    if (reader.ok() && first_queue == topic.first_queue) return bytes;
+  }
+  return std::nullopt;
+}
+
 absl::Status TopicTotals::Load(absl::string_view bytes) {
   ByteReader reader(bytes);
   while (reader.remaining() > 0) {

@@ -4,7 +4,9 @@
 #ifndef WEIR_STORE_TOPIC_TOTALS_H_
 #define WEIR_STORE_TOPIC_TOTALS_H_
 
+#include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "index/log_index.h"
@@ -15,6 +17,8 @@ namespace weir::internal {
 // Only the indexer's step and the open use it.
 class TopicTotals final : public LogIndex {
  public:
+  static constexpr absl::string_view kName = "totals";
+
   explicit TopicTotals(const TopicCatalogue* catalogue) : catalogue_(catalogue) {}
 
   // A queue's messages in the segment that is being sealed; Settle() when it is.
@@ -23,7 +27,10 @@ class TopicTotals final : public LogIndex {
   // The sealing begins anew.
   void Forget() { run_.clear(); }
 
-  absl::string_view name() const override { return "totals"; }
+  // The bytes that a saved state says of the topic; nullopt if it says nothing.
+  static std::optional<uint64_t> BytesOf(absl::string_view saved, const Topic::Entry& topic);
+
+  absl::string_view name() const override { return kName; }
   // The catalogue counts the live numbers.
   absl::Status Apply(const ScannedRecord&) override { return absl::OkStatus(); }
   std::string SaveAll(LogPosition) const override { return Encode(/*changed_only=*/false); }

@@ -11,14 +11,18 @@
 
 namespace weir::internal {
 
-absl::StatusOr<LogPosition> TopicWriter::TryAppend(const TopicRecord& topic) {
+absl::StatusOr<LogPosition> TopicWriter::TryAppend(const TopicRecord& topic, CommitLog::Room room) {
   const std::string body = EncodeTopic(topic);
-  const CountedStamp stamp{0, [&](LogPosition, char* memory, int64_t time) {
-                             StampTopicGroup(memory, topic.name, time);
-                           }};
+  const auto stamp = [&](LogPosition, char* memory, int64_t time) {
+    StampTopicGroup(memory, topic.name, time);
+  };
+  const uint32_t bytes = TopicGroupBytes(topic.name);
+  const int64_t now = log_->clock().WallNanos();
+  const Deadline at_once = log_->DeadlineIn(absl::ZeroDuration());
   Reservation place;
-  RETURN_IF_ERROR(log_->Claim(TopicGroupBytes(topic.name), log_->clock().WallNanos(),
-                              log_->DeadlineIn(absl::ZeroDuration()), stamp, &place));
+  RETURN_IF_ERROR(room == CommitLog::Room::kReserve
+                      ? log_->Claim(bytes, now, at_once, ReserveStamp{stamp}, &place)
+                      : log_->Claim(bytes, now, at_once, CountedStamp{0, stamp}, &place));
   const int32_t word =
       FillTopicGroup(place.bytes, place.position, log_->incarnation(), topic.name, body);
   log_->Publish(place, word);
@@ -63,7 +67,7 @@ absl::StatusOr<const Topic::Entry*> TopicWriter::Create(absl::string_view name,
       }
       // Whatever can fail for want of memory or numbers fails before the record is in the log.
       ASSIGN_OR_RETURN(TopicCatalogue::Prepared prepared, catalogue_->Prepare(topic));
-      const absl::StatusOr<LogPosition> position = TryAppend(topic);
+      const absl::StatusOr<LogPosition> position = TryAppend(topic, CommitLog::Room::kMessages);
       // Entered before anybody can append to it: a message is never without its topic.
       if (position.ok()) return catalogue_->Enter(std::move(prepared), *position);
       if (!absl::IsDeadlineExceeded(position.status())) return position.status();
@@ -82,7 +86,7 @@ absl::Status TopicWriter::Change(const Topic::Entry& topic, const TopicRecord& r
       }
       const absl::StatusOr<LogPosition> position = [&] {
         MutexLock lock(topic_lock_);
-        return TryAppend(record);
+        return TryAppend(record, CommitLog::Room::kReserve);
       }();
       if (position.ok()) {
         const LogPosition group = *position - kRecordHeaderBytes;
@@ -100,7 +104,8 @@ absl::Status TopicWriter::Change(const Topic::Entry& topic, const TopicRecord& r
       }
       if (!absl::IsDeadlineExceeded(position.status())) return position.status();
     }
-    RETURN_IF_ERROR(log_->MakeRoom(TopicGroupBytes(topic.name), deadline));
+    RETURN_IF_ERROR(
+        log_->MakeRoom(TopicGroupBytes(topic.name), deadline, CommitLog::Room::kReserve));
   }
 }
 
@@ -118,27 +123,29 @@ absl::Status TopicWriter::Delete(const Topic::Entry& topic, Deadline deadline) {
   return Change(topic, record, deadline);
 }
 
-absl::Status TopicWriter::Carry(LogPosition below) {
+absl::StatusOr<uint64_t> TopicWriter::Carry(LogPosition below) {
+  uint64_t carried_bytes = 0;
   for (const Topic::Entry* const topic : catalogue_->All()) {
     for (;;) {
-      if (topic->recorded.load(std::memory_order_relaxed) >= below.value()) break;
       {
         MutexLock changing(change_lock_);
         if (topic->recorded.load(std::memory_order_relaxed) >= below.value()) break;
         if (catalogue_->IsReplaced(*topic) && !HasMessages(*topic, below)) break;
         const TopicRecord record = RecordOf(*topic);
         MutexLock lock(topic_lock_);
-        const absl::StatusOr<LogPosition> position = TryAppend(record);
+        const absl::StatusOr<LogPosition> position = TryAppend(record, CommitLog::Room::kReserve);
         if (position.ok()) {
           catalogue_->Change(*topic, record, *position);
+          carried_bytes += TopicGroupBytes(topic->name);
           break;
         }
         if (!absl::IsDeadlineExceeded(position.status())) return position.status();
       }
-      RETURN_IF_ERROR(log_->MakeRoom(TopicGroupBytes(topic->name), kNever));
+      RETURN_IF_ERROR(
+          log_->MakeRoom(TopicGroupBytes(topic->name), kNever, CommitLog::Room::kReserve));
     }
   }
-  return absl::OkStatus();
+  return carried_bytes;
 }
 
 }  // namespace weir::internal

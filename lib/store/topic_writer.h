@@ -32,11 +32,11 @@ class TopicWriter final : public Carried {
   // one of the same name neither.
   absl::Status Delete(const Topic::Entry& topic, Deadline deadline);
 
-  absl::Status Carry(LogPosition below) override;
+  absl::StatusOr<uint64_t> Carry(LogPosition below) override;
 
  private:
   // Now or not at all: kDeadlineExceeded if there is no room. Where the first copy lies.
-  absl::StatusOr<LogPosition> TryAppend(const TopicRecord& topic)
+  absl::StatusOr<LogPosition> TryAppend(const TopicRecord& topic, CommitLog::Room room)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(topic_lock_);
   // Appends a change of the topic and lets it count once it is durable.
   absl::Status Change(const Topic::Entry& topic, const TopicRecord& record, Deadline deadline)

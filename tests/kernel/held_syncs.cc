@@ -52,6 +52,7 @@ class HeldDirectory final : public Directory {
   absl::Status Remove(absl::string_view name) override { return real_->Remove(name); }
   absl::Status Sync() override { return real_->Sync(); }
   absl::StatusOr<FileStatus> Stat() override { return real_->Stat(); }
+  absl::StatusOr<uint64_t> FreeBytes() override { return real_->FreeBytes(); }
   absl::StatusOr<std::unique_ptr<Directory>> Subdirectory(absl::string_view name,
                                                           bool create) override {
     absl::StatusOr<std::unique_ptr<Directory>> directory = real_->Subdirectory(name, create);

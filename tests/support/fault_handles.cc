@@ -245,6 +245,12 @@ absl::Status FaultDirectory::Sync() {
   return absl::OkStatus();
 }
 
+absl::StatusOr<uint64_t> FaultDirectory::FreeBytes() {
+  const FaultWorld::Permit permit = origin_.Enter(OperationKind::kStat);
+  if (!permit.status.ok()) return permit.status;
+  return origin_.world->free_bytes();
+}
+
 absl::StatusOr<FileStatus> FaultDirectory::Stat() {
   const FaultWorld::Permit permit = origin_.Enter(OperationKind::kStat);
   if (!permit.status.ok()) return permit.status;

@@ -1,0 +1,90 @@
+#include "store/retention_clock.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/bytes.h"
+#include "base/status_macros.h"
+#include "format/record.h"
+#include "format/state_record.h"
+
+namespace weir::internal {
+
+int64_t RetentionClock::Now(int64_t newest) {
+  const int64_t wall = clock_->WallNanos();
+  const int64_t monotonic = clock_->MonotonicNanos();
+  MutexLock lock(mutex_);
+  if (!std::exchange(has_begun_, true)) {
+    time_ = was_said_ ? newest_.time : newest == 0 ? wall : std::min(wall, newest);
+  } else {
+    const int64_t passed = std::max<int64_t>(monotonic - looked_, 0);
+    time_ += std::clamp<int64_t>(wall - time_, 0, 2 * passed);
+  }
+  looked_ = monotonic;
+  return time_;
+}
+
+absl::StatusOr<uint64_t> RetentionClock::Carry(LogPosition) {
+  for (;;) {
+    std::string entry;
+    {
+      MutexLock lock(mutex_);
+      if (!has_begun_) return 0;
+      AppendValue(entry, time_);
+      const absl::StatusOr<Reservation> place = appender_->TryAppend(entry);
+      if (place.ok()) {
+        before_ = std::exchange(newest_, Said{time_, place->position});
+        was_said_ = true;
+        return place->size;
+      }
+      if (!absl::IsDeadlineExceeded(place.status())) return place.status();
+    }
+    RETURN_IF_ERROR(appender_->MakeRoom(entry.size(), kNever));
+  }
+}
+
+absl::Status RetentionClock::Apply(const ScannedRecord& record) {
+  if (record.header.type != RecordType::kState) return absl::OkStatus();
+  const std::optional<StateRecord> state = DecodeState(record.bytes);
+  if (!state) return absl::DataLossError("state record: impossible parts");
+  if (state->name != kName) return absl::OkStatus();
+  if (state->entries.size() != sizeof(int64_t)) {
+    return absl::DataLossError("state record of the time: it has another size");
+  }
+  MutexLock lock(mutex_);
+  before_ =
+      std::exchange(newest_, Said{internal::Load<int64_t>(state->entries.data()), record.position});
+  was_said_ = true;
+  return absl::OkStatus();
+}
+
+std::string RetentionClock::SaveChanges(LogPosition from, LogPosition to) const {
+  MutexLock lock(mutex_);
+  std::string bytes;
+  const Said& said = newest_.position < to ? newest_ : before_;
+  if (said.time == 0 || said.position < from || said.position >= to) return bytes;
+  AppendValue(bytes, said.time);
+  AppendValue(bytes, said.position.value());
+  return bytes;
+}
+
+absl::Status RetentionClock::Load(absl::string_view bytes) {
+  ByteReader reader(bytes);
+  while (reader.remaining() > 0) {
+    const auto time = reader.Take<int64_t>();
+    const LogPosition position(reader.Take<uint64_t>());
+    if (!reader.ok()) return absl::DataLossError("saved time: odd size");
+    MutexLock lock(mutex_);
+    newest_ = {time, position};
+    was_said_ = true;
+  }
+  return absl::OkStatus();
+}
+
+void RetentionClock::Restart() {
+  MutexLock lock(mutex_);
+  newest_ = before_ = {};
+  was_said_ = false;
+}
+
+}  // namespace weir::internal
