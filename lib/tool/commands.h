@@ -15,6 +15,7 @@ extern const Command kInfoCommand;
 extern const Command kVerifyCommand;
 extern const Command kDumpCommand;
 extern const Command kRepairCommand;
+extern const Command kRetainCommand;
 
 }  // namespace weir::tool
 

@@ -102,3 +102,7 @@ ABSL_FLAG(weir::tool::Format, format, weir::tool::Format::kBody,
 ABSL_FLAG(bool, json, false, "Prints one JSON object.");
 ABSL_FLAG(bool, dry_run, false, "Changes nothing, and prints what would be done.");
 ABSL_FLAG(std::string, to, "", "Where the copy goes (default: DIR with `.repaired` behind it).");
+ABSL_FLAG(bool, keep_unconsumed, false, "Drops nothing that a consumer group has still to read.");
+ABSL_FLAG(absl::Duration, max_age, absl::InfiniteDuration(),
+          "Drops segments of which every message is older: 72h, 30m.");
+ABSL_FLAG(weir::tool::AnyNumber, max_bytes, {}, "Drops what is more, of all files together.");

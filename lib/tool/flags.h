@@ -12,6 +12,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "weir/message.h"
 
@@ -91,6 +92,9 @@ ABSL_DECLARE_FLAG(bool, follow);
 ABSL_DECLARE_FLAG(weir::tool::Format, format);
 ABSL_DECLARE_FLAG(bool, json);
 ABSL_DECLARE_FLAG(bool, dry_run);
+ABSL_DECLARE_FLAG(bool, keep_unconsumed);
+ABSL_DECLARE_FLAG(absl::Duration, max_age);
+ABSL_DECLARE_FLAG(weir::tool::AnyNumber, max_bytes);
 ABSL_DECLARE_FLAG(std::string, to);
 
 #endif  // WEIR_TOOL_FLAGS_H_

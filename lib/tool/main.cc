@@ -20,7 +20,8 @@ namespace weir::tool {
 namespace {
 
 const Command* const kCommands[] = {&kAppendCommand, &kReadCommand, &kInfoCommand,
-                                    &kVerifyCommand, &kDumpCommand, &kRepairCommand};
+                                    &kVerifyCommand, &kDumpCommand, &kRepairCommand,
+                                    &kRetainCommand};
 
 std::string Overview() {
   std::string text =
