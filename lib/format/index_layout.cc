@@ -13,7 +13,8 @@ namespace {
 
 constexpr uint64_t kMagic = 0x31584449'52494557;          // "WEIRIDX1"
 constexpr uint64_t kMagicReversed = 0x57454952'49445831;  // as a big-endian machine would write it
-constexpr size_t kReservedBytes = 24;
+// Of the flags.
+constexpr uint8_t kIsIncomplete = 1;
 constexpr size_t kChecksumAt = kIndexHeaderBytes - sizeof(uint64_t);
 
 // Where the fields of a run lie.
@@ -57,6 +58,14 @@ absl::string_view FaultOf(const IndexIdentity& identity) {
 absl::string_view FaultOf(const IndexHeader& header) {
   if (const auto fault = FaultOf(header.identity); !fault.empty()) return fault;
   if (header.first_store_time > header.last_store_time) return "store times go backwards";
+  const uint64_t stretches =
+      (header.identity.segment_end - header.identity.segment_begin) / kSampledBytes + 1;
+  if (header.sample_count > stretches) return "more time samples than stretches of the segment";
+  if (header.sample_count == 0 && (header.first_store_time != 0 || header.last_store_time != 0)) {
+    return "store times without a sample";
+  }
+  if (header.sample_count == 0 && header.key_count != 0) return "keys without a message";
+  if (const auto fault = FaultOf(header.filter, header.key_count); !fault.empty()) return fault;
   if (header.entry_count < header.run_count) return "fewer entries than runs";
   if (header.run_count == 0 && header.entry_count != 0) return "entries without a run";
   if (header.run_count == 0 ? header.first_queue != 0 || header.last_queue != 0
@@ -107,7 +116,7 @@ std::string EncodeIndexHeader(const IndexHeader& header) {
   const IndexIdentity& identity = header.identity;
   std::string bytes;
   AppendValue(bytes, kMagic);
-  AppendValue(bytes, kFormatVersion);
+  AppendValue(bytes, kIndexFormatVersion);
   AppendValue(bytes, kIndexBlockBytes);
   bytes.append(reinterpret_cast<const char*>(identity.store.data()), identity.store.size());
   AppendValue(bytes, identity.segment_begin.value());
@@ -124,7 +133,13 @@ std::string EncodeIndexHeader(const IndexHeader& header) {
   AppendValue(bytes, header.first_queue);
   AppendValue(bytes, header.last_queue);
   AppendValue(bytes, header.table_checksum);
-  bytes.append(kReservedBytes, '\0');
+  AppendValue(bytes, header.hash_seed);
+  AppendValue(bytes, header.key_count);
+  AppendValue(bytes, header.sample_count);
+  AppendValue(bytes, header.filter.begins);
+  AppendValue(bytes, header.filter.seed);
+  AppendValue(bytes, header.filter.shift);
+  AppendValue(bytes, header.is_incomplete ? kIsIncomplete : uint8_t{0});
   AppendValue(bytes, IndexChecksum(bytes));
   return bytes;
 }
@@ -141,9 +156,9 @@ absl::StatusOr<IndexHeader> DecodeIndexHeader(absl::string_view bytes) {
     return absl::DataLossError(absl::StrCat("header at +0: checksum ", absl::Hex(computed),
                                             ", stored ", absl::Hex(stored)));
   }
-  if (const auto version = reader.Take<uint32_t>(); version != kFormatVersion) {
+  if (const auto version = reader.Take<uint32_t>(); version != kIndexFormatVersion) {
     return absl::InvalidArgumentError(
-        absl::StrCat("index of format ", version, "; this library knows ", kFormatVersion));
+        absl::StrCat("index of format ", version, "; this library knows ", kIndexFormatVersion));
   }
   const auto block_bytes = reader.Take<uint32_t>();
   IndexHeader header;
@@ -164,8 +179,15 @@ absl::StatusOr<IndexHeader> DecodeIndexHeader(absl::string_view bytes) {
   header.first_queue = reader.Take<uint32_t>();
   header.last_queue = reader.Take<uint32_t>();
   header.table_checksum = reader.Take<uint64_t>();
-  const bool is_zero = IsZero(reader.TakeBytes(kReservedBytes));
-  const absl::string_view fault = !is_zero                          ? "reserved bytes are used"
+  header.hash_seed = reader.Take<uint64_t>();
+  header.key_count = reader.Take<uint32_t>();
+  header.sample_count = reader.Take<uint32_t>();
+  header.filter.begins = reader.Take<uint32_t>();
+  header.filter.seed = reader.Take<uint16_t>();
+  header.filter.shift = reader.Take<uint8_t>();
+  const auto flags = reader.Take<uint8_t>();
+  header.is_incomplete = (flags & kIsIncomplete) != 0;
+  const absl::string_view fault = (flags & ~kIsIncomplete) != 0     ? "unknown flags"
                                   : block_bytes != kIndexBlockBytes ? "unknown size of blocks"
                                                                     : FaultOf(header);
   if (!fault.empty()) return absl::DataLossError(absl::StrCat("header at +0: ", fault));
@@ -186,6 +208,32 @@ absl::string_view FaultOf(const IndexEntry& entry, const IndexIdentity& identity
   if (uint64_t{entry.position_word} * 8 >= identity.records_end - identity.segment_begin) {
     return "entry leads behind the records of the segment";
   }
+  return {};
+}
+
+absl::string_view FaultOf(const TimeSample& sample, const TimeSample* before,
+                          const IndexHeader& header) {
+  const IndexIdentity& identity = header.identity;
+  if (sample.position(identity.segment_begin) >= identity.records_end) {
+    return "time sample leads behind the records of the segment";
+  }
+  if (sample.reserved != 0) return "reserved bytes are used";
+  if (sample.store_time < header.first_store_time || sample.store_time > header.last_store_time) {
+    return "time sample outside the header's bounds";
+  }
+  if (before != nullptr &&
+      (sample.position_word <= before->position_word || sample.store_time < before->store_time)) {
+    return "time samples are not in the log's order";
+  }
+  return {};
+}
+
+absl::string_view FaultOf(KeyEntry entry, const KeyEntry* before, const IndexHeader& header) {
+  const IndexIdentity& identity = header.identity;
+  if (uint64_t{entry.position_word()} * 8 >= identity.records_end - identity.segment_begin) {
+    return "key leads behind the records of the segment";
+  }
+  if (before != nullptr && entry <= *before) return "keys are not in order";
   return {};
 }
 

@@ -1,15 +1,16 @@
-// An index file as bytes: header, checksums of its blocks, runs, entries, saved sections.
-// FORMAT.md has the picture.
+// An index file as bytes: header, checksums of its blocks, runs, time samples, entries, keys, key
+// filter, saved sections. FORMAT.md has the picture.
 //
 //   file  = header, table, body        table = one checksum for each block of the body
-//   body  = runs, entries, saved directory, saved bytes
+//   body  = runs, samples, entries, key table, key filter, saved directory, saved bytes
 //
 // Invariants
 // 1. All counts stand in the header; every place in the file follows from them, none is stored.
 // 2. Runs stand in ascending order of their queues, at most one for a queue; the entries of a run
 //    stand in the order of the log, and the runs' entries back to back in the order of the runs.
 // 3. Links lead to older segments, and depth becomes smaller along every link.
-// 4. Header, runs and entries never cross a border of blocks.
+// 4. Header, runs, samples, entries and keys never cross a border of blocks.
+// 5. Samples stand in the order of the log, whose store times never go back.
 
 #ifndef WEIR_FORMAT_INDEX_LAYOUT_H_
 #define WEIR_FORMAT_INDEX_LAYOUT_H_
@@ -24,14 +25,18 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "format/key_filter.h"
+#include "format/key_table.h"
 #include "format/segment_header.h"
 #include "weir/message.h"
 
 namespace weir::internal {
 
+inline constexpr uint32_t kIndexFormatVersion = 2;
 inline constexpr uint32_t kIndexHeaderBytes = 160;
 inline constexpr uint32_t kIndexBlockBytes = 4096;  // of the body; the last one may be shorter
 inline constexpr uint32_t kQueueRunBytes = 64;
+inline constexpr uint32_t kTimeSampleBytes = 16;
 inline constexpr uint32_t kIndexEntryBytes = 8;
 inline constexpr uint32_t kSavedEntryBytes = 40;
 inline constexpr size_t kSavedNameBytesMax = 24;
@@ -42,6 +47,8 @@ inline constexpr uint64_t kIndexFileBytesMax = uint64_t{1} << 35;
 inline constexpr uint64_t kIndexedSegmentBytesMax = uint64_t{8} * 0xFFFFFFFF;
 
 static_assert(kIndexBlockBytes % kQueueRunBytes == 0 && kIndexBlockBytes % kIndexEntryBytes == 0);
+static_assert(kQueueRunBytes % kTimeSampleBytes == 0 && kTimeSampleBytes % kIndexEntryBytes == 0);
+static_assert(kIndexEntryBytes % kKeyEntryBytes == 0);
 
 // Which bytes of which log a file indexes. Generations of a segment's file hold the same bytes.
 struct IndexIdentity {
@@ -56,7 +63,7 @@ struct IndexIdentity {
 
 struct IndexHeader {
   IndexIdentity identity;
-  int64_t first_store_time = 0;  // nanoseconds; both 0 if there is no record
+  int64_t first_store_time = 0;  // of a message, nanoseconds; both 0 if there is none
   int64_t last_store_time = 0;
   uint32_t run_count = 0;
   uint32_t saved_count = 0;
@@ -65,11 +72,20 @@ struct IndexHeader {
   uint32_t first_queue = 0;  // smallest and largest queue number; both 0 if there is no run
   uint32_t last_queue = 0;
   uint64_t table_checksum = 0;
+  uint64_t hash_seed = 0;  // of the hashes in the key table
+  uint32_t key_count = 0;
+  uint32_t sample_count = 0;  // 0 if there is no message
+  KeyFilterShape filter;
+  // The device did not give all of the segment when keys and times were taken from it.
+  bool is_incomplete = false;
   friend bool operator==(const IndexHeader&, const IndexHeader&) = default;
 
   // Places in the body.
-  uint64_t entries_at() const { return uint64_t{run_count} * kQueueRunBytes; }
-  uint64_t saved_directory_at() const { return entries_at() + entry_count * kIndexEntryBytes; }
+  uint64_t samples_at() const { return uint64_t{run_count} * kQueueRunBytes; }
+  uint64_t entries_at() const { return samples_at() + uint64_t{sample_count} * kTimeSampleBytes; }
+  uint64_t keys_at() const { return entries_at() + entry_count * kIndexEntryBytes; }
+  uint64_t filter_at() const { return keys_at() + uint64_t{key_count} * kKeyEntryBytes; }
+  uint64_t saved_directory_at() const { return filter_at() + filter.bytes(); }
   uint64_t saved_bytes_at() const {
     return saved_directory_at() + uint64_t{saved_count} * kSavedEntryBytes;
   }
@@ -115,6 +131,27 @@ void AppendEntries(std::string& to, absl::Span<const IndexEntry> entries);
 void DecodeEntries(absl::string_view bytes, absl::Span<IndexEntry> out);
 // Why the entry cannot belong to such a segment; empty if it can.
 absl::string_view FaultOf(const IndexEntry& entry, const IndexIdentity& identity);
+
+// When one of the messages was stored, and where it lies. Of each stretch of the segment of
+// kSampledBytes the first message that begins in it.
+struct TimeSample {
+  int64_t store_time = 0;      // nanoseconds
+  uint32_t position_word = 0;  // as in an entry
+  uint32_t reserved = 0;
+
+  LogPosition position(LogPosition segment_begin) const {
+    return segment_begin + uint64_t{position_word} * 8;
+  }
+  friend bool operator==(const TimeSample&, const TimeSample&) = default;
+};
+inline constexpr uint32_t kSampledBytes = uint32_t{32} << 10;
+static_assert(sizeof(TimeSample) == kTimeSampleBytes && std::is_trivially_copyable_v<TimeSample>);
+
+// Why the sample, or the entry of the key table, cannot belong to such a segment behind the one
+// before it; empty if it can.
+absl::string_view FaultOf(const TimeSample& sample, const TimeSample* before,
+                          const IndexHeader& header);
+absl::string_view FaultOf(KeyEntry entry, const KeyEntry* before, const IndexHeader& header);
 
 // A queue's run in an older segment.
 struct RunLink {

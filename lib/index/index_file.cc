@@ -322,6 +322,8 @@ absl::Status IndexFile::VerifyAll() const {
     return absl::DataLossError(absl::StrCat(name_, ": the first queue is ", *first_queue,
                                             ", its header names ", header_.first_queue));
   }
+  RETURN_IF_ERROR(VerifySamples());
+  RETURN_IF_ERROR(VerifyKeys());
   return SavedDirectory().status();
 }
 

@@ -1,4 +1,4 @@
-// One immutable file per sealed segment: queue runs, store times, saved bytes of every index.
+// One immutable file per sealed segment: queue runs, store times, keys, saved bytes of every index.
 //
 // Opening checks header, identity and the table of checksums; every block of the rest is checked
 // when it enters the block cache, and every number in it when it is used. Damage is kDataLoss with
@@ -20,6 +20,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "format/index_layout.h"
+#include "index/segment_queries.h"
 #include "log/block_cache.h"
 #include "weir/file_system.h"
 #include "weir/message.h"
@@ -67,6 +68,14 @@ class IndexFile {
   // In ascending order of the queue numbers, until `visit` returns an error, which is returned.
   absl::Status ForEachRun(absl::FunctionRef<absl::Status(const QueueRun&)> visit) const;
 
+  // Adds the places that are asked for to `words`, in the order that is asked for.
+  absl::Status FindKeys(const KeyQuery& query, std::vector<uint32_t>* words) const;
+  // The slots of the filter whose shape the header has; past the cache.
+  absl::StatusOr<std::string> ReadFilter() const;
+
+  // Where `time` begins, if the first message of the segment is older and its last one is not.
+  absl::StatusOr<TimeStretch> FindTime(int64_t time) const;
+
   // nullopt if nothing was saved under that name.
   absl::StatusOr<std::optional<SavedSection>> Saved(absl::string_view name) const;
 
@@ -98,6 +107,25 @@ class IndexFile {
                                                     uint64_t run_count) const;
   absl::StatusOr<std::vector<SavedEntry>> SavedDirectory() const;
   absl::Status VerifyEntries(const QueueRun& run) const;
+
+  // A value of the body that crosses no border of blocks.
+  template <typename T>
+  absl::StatusOr<T> ReadValue(uint64_t at) const;
+  struct KeyBlock {
+    std::shared_ptr<const Block> block;
+    const char* entries = nullptr;
+    uint64_t first = 0;
+    uint64_t count = 0;
+    uint64_t end() const { return first + count; }
+    KeyEntry At(uint64_t index) const;
+  };
+  absl::StatusOr<KeyBlock> ReadKeyBlock(uint64_t index) const;
+  absl::StatusOr<uint64_t> LowerBound(KeyEntry wanted, KeyBlock* keys) const;
+  absl::Status KeyFault(uint64_t index, absl::string_view fault) const;
+  absl::Status VerifyKeys() const;
+  absl::StatusOr<TimeSample> ReadSample(uint32_t index) const;
+  absl::Status SampleFault(uint32_t index, absl::string_view fault) const;
+  absl::Status VerifySamples() const;
   // Names the file in an error.
   absl::Status InFile(const absl::Status& status) const;
 

@@ -1,6 +1,7 @@
 #include "index/index_file_writer.h"
 
 #include <memory>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/bytes.h"
@@ -13,6 +14,12 @@ namespace {
 
 constexpr uint64_t kPieceBytes = uint64_t{1} << 20;  // of one call to the file system
 
+// Samples and keys in memory are those on the disk: bytes.h asserts the byte order.
+template <typename T>
+absl::string_view BytesOf(const std::vector<T>& values) {
+  return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T)};
+}
+
 absl::Status RemoveIfThere(Directory& directory, const std::string& name) {
   absl::Status removed = directory.Remove(name);
   return absl::IsNotFound(removed) ? absl::OkStatus() : removed;
@@ -20,9 +27,35 @@ absl::Status RemoveIfThere(Directory& directory, const std::string& name) {
 
 }  // namespace
 
-void IndexFileWriter::SetStoreTimes(int64_t first, int64_t last) {
+absl::Status IndexFileWriter::AddTimes(int64_t first, int64_t last,
+                                       absl::Span<const TimeSample> samples) {
   header_.first_store_time = first;
   header_.last_store_time = last;
+  for (size_t i = 0; i < samples.size(); ++i) {
+    const auto fault = FaultOf(samples[i], i == 0 ? nullptr : &samples[i - 1], header_);
+    if (!fault.empty()) return absl::InternalError(fault);
+  }
+  samples_.assign(samples.begin(), samples.end());
+  header_.sample_count = static_cast<uint32_t>(samples.size());
+  return absl::OkStatus();
+}
+
+absl::Status IndexFileWriter::AddKeys(uint64_t hash_seed, std::vector<KeyEntry> keys) {
+  ENSURE(keys.size() <= 0xFFFFFFFF);
+  std::vector<uint32_t> hashes;
+  hashes.reserve(keys.size());
+  for (size_t i = 0; i < keys.size(); ++i) {
+    const auto fault = FaultOf(keys[i], i == 0 ? nullptr : &keys[i - 1], header_);
+    if (!fault.empty()) return absl::InternalError(fault);
+    if (hashes.empty() || hashes.back() != keys[i].hash()) hashes.push_back(keys[i].hash());
+  }
+  KeyFilter filter = BuildKeyFilter(hashes);
+  header_.hash_seed = hash_seed;
+  header_.key_count = static_cast<uint32_t>(keys.size());
+  header_.filter = filter.shape;
+  keys_ = std::move(keys);
+  filter_ = std::move(filter.slots);
+  return absl::OkStatus();
 }
 
 absl::Status IndexFileWriter::AddRun(uint32_t queue_number, QueueOffset first,
@@ -56,8 +89,9 @@ absl::Status IndexFileWriter::AddSaved(absl::string_view name, SavedKind kind,
   return DecodeSavedDirectory(saved_directory_, header_).status();
 }
 
-std::array<absl::string_view, 4> IndexFileWriter::Body() const {
-  return {runs_, entries_, saved_directory_, saved_bytes_};
+std::array<absl::string_view, 7> IndexFileWriter::Body() const {
+  return {runs_,   BytesOf(samples_), entries_,    BytesOf(keys_),
+          filter_, saved_directory_,  saved_bytes_};
 }
 
 IndexFileWriter::Pieces IndexFileWriter::Cut(absl::Span<const absl::string_view> sections,
@@ -101,17 +135,17 @@ absl::StatusOr<std::string> IndexFileWriter::Header(absl::string_view table) con
 absl::StatusOr<std::string> IndexFileWriter::Contents() const {
   const std::string table = Table();
   ASSIGN_OR_RETURN(std::string contents, Header(table));
-  absl::StrAppend(&contents, table, runs_, entries_, saved_directory_);
-  absl::StrAppend(&contents, saved_bytes_);
+  absl::StrAppend(&contents, table);
+  for (const absl::string_view section : Body()) absl::StrAppend(&contents, section);
   return contents;
 }
 
 absl::Status IndexFileWriter::WriteFile(Directory& directory, const std::string& name) const {
   const std::string table = Table();
   ASSIGN_OR_RETURN(const std::string header, Header(table));
+  Pieces sections = {header, table};
   const auto body = Body();
-  const std::array<absl::string_view, 6> sections = {header,  table,   body[0],
-                                                     body[1], body[2], body[3]};
+  sections.insert(sections.end(), body.begin(), body.end());
   ASSIGN_OR_RETURN(const std::unique_ptr<File> file, directory.Open(name, OpenMode::kCreate));
   for (uint64_t at = 0; at < header_.file_bytes(); at += kPieceBytes) {
     RETURN_IF_ERROR(file->Write(at, Cut(sections, at, kPieceBytes)));

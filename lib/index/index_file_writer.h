@@ -15,6 +15,7 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/container/inlined_vector.h"
 #include "absl/status/status.h"
@@ -27,13 +28,18 @@
 
 namespace weir::internal {
 
-// For one thread. After an error of AddRun() or AddSaved() it is of no further use.
+// For one thread. After an error of a function that adds something it is of no further use.
 class IndexFileWriter {
  public:
   explicit IndexFileWriter(const IndexIdentity& identity) { header_.identity = identity; }
 
-  // Of the first and the last record; without it both are 0.
-  void SetStoreTimes(int64_t first, int64_t last);
+  // Store times of the first and the last message, and samples of those between, in the order of
+  // the log. Not called if there is no message.
+  absl::Status AddTimes(int64_t first, int64_t last, absl::Span<const TimeSample> samples);
+  // All keys, in order; and computes their filter.
+  absl::Status AddKeys(uint64_t hash_seed, std::vector<KeyEntry> keys);
+  // The device did not give everything that times and keys were to be taken from.
+  void SetIncomplete() { header_.is_incomplete = true; }
 
   // In ascending order of the queue numbers; at least one entry, in the order of the log.
   absl::Status AddRun(uint32_t queue_number, QueueOffset first, const RunLinks& links,
@@ -53,18 +59,21 @@ class IndexFileWriter {
   absl::Status WriteTo(Directory& directory, const std::string& name) const;
 
  private:
-  using Pieces = absl::InlinedVector<absl::string_view, 6>;
+  using Pieces = absl::InlinedVector<absl::string_view, 9>;
 
   // The part [begin, begin + size) of `sections` taken as back to back.
   static Pieces Cut(absl::Span<const absl::string_view> sections, uint64_t begin, uint64_t size);
-  std::array<absl::string_view, 4> Body() const;
+  std::array<absl::string_view, 7> Body() const;
   std::string Table() const;
   absl::StatusOr<std::string> Header(absl::string_view table) const;
   absl::Status WriteFile(Directory& directory, const std::string& name) const;
 
   IndexHeader header_;
   std::string runs_;
+  std::vector<TimeSample> samples_;
   std::string entries_;
+  std::vector<KeyEntry> keys_;
+  std::string filter_;
   std::string saved_directory_;
   std::string saved_bytes_;
 };

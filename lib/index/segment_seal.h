@@ -40,9 +40,7 @@ class SegmentSeal {
         voids_(*voids),
         observer_(*observer),
         linker_(std::move(linker)),
-        writer_(identity) {
-    writer_.SetStoreTimes(0, 0);
-  }
+        writer_(identity) {}
 
   // A step. True: call again.
   absl::StatusOr<bool> Collect();

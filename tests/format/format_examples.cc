@@ -1,5 +1,6 @@
 #include "format/format_examples.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <memory>
@@ -238,6 +239,14 @@ std::string IndexFileExample() {
   header.saved_bytes = 4;
   header.first_queue = 3;
   header.last_queue = 9;
+  header.hash_seed = 0x5EED;
+  header.key_count = 2;
+  header.sample_count = 1;
+  std::vector<KeyEntry> keys = {KeyEntry::Of(KeyHash(header.hash_seed, 3, "A-1"), 1024 / 8),
+                                KeyEntry::Of(KeyHash(header.hash_seed, 9, "A-1"), 1136 / 8)};
+  std::sort(keys.begin(), keys.end());
+  const KeyFilter filter = BuildKeyFilter(std::vector<uint32_t>{keys[0].hash(), keys[1].hash()});
+  header.filter = filter.shape;
 
   std::string body;
   const RunLink previous{LogPosition(4096), QueueOffset(4)};
@@ -247,8 +256,11 @@ std::string IndexFileExample() {
                    .links = {.depth = 2, .previous = previous, .jump = previous}});
   AppendRun(body, {.queue_number = 9, .count = 1, .entries_begin = 2});
   const LogPosition begin = header.identity.segment_begin;
+  AppendValue(body, TimeSample{.store_time = kTime, .position_word = 1024 / 8});
   AppendEntries(body, {IndexEntry::At(begin, LogPosition(9216), 0x00C0FFEE), IndexEntry{},
                        IndexEntry::At(begin, LogPosition(9328), 0)});
+  for (const KeyEntry entry : keys) AppendValue(body, entry);
+  body += filter.slots;
   AppendSavedEntry(body, {.name = "queues", .kind = SavedKind::kChange, .bytes = 4});
   body += "q3q9";
   std::string table;

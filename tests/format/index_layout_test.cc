@@ -27,6 +27,10 @@ IndexHeader SampleHeader() {
   header.first_queue = 3;
   header.last_queue = 9;
   header.table_checksum = 13;
+  header.hash_seed = 14;
+  header.key_count = 5;
+  header.sample_count = 1;
+  header.filter = {.begins = 1, .seed = 2, .shift = 3};
   return header;
 }
 
@@ -55,12 +59,15 @@ TEST_CASE("an index header comes back as it was and every place follows from its
   REQUIRE(bytes.size() == kIndexHeaderBytes);
   REQUIRE(decoded.ok());
   CHECK(*decoded == header);
-  CHECK(decoded->entries_at() == 128);
-  CHECK(decoded->saved_directory_at() == 128 + 4800);
-  CHECK(decoded->saved_bytes_at() == 128 + 4800 + 40);
-  CHECK(decoded->body_bytes() == 128 + 4800 + 40 + 100);
+  CHECK(decoded->samples_at() == 128);
+  CHECK(decoded->entries_at() == 128 + 16);
+  CHECK(decoded->keys_at() == 144 + 4800);
+  CHECK(decoded->filter_at() == 144 + 4800 + 40);
+  CHECK(decoded->saved_directory_at() == 144 + 4800 + 40 + 24);
+  CHECK(decoded->saved_bytes_at() == 144 + 4800 + 40 + 24 + 40);
+  CHECK(decoded->body_bytes() == 144 + 4800 + 40 + 24 + 40 + 100);
   CHECK(decoded->block_count() == 2);
-  CHECK(decoded->file_bytes() == 160 + 16 + 5068);
+  CHECK(decoded->file_bytes() == 160 + 16 + 5148);
 }
 
 TEST_CASE("no flipped bit and no cut of an index header goes unseen") {
@@ -78,7 +85,7 @@ TEST_CASE("no flipped bit and no cut of an index header goes unseen") {
 
 TEST_CASE("an index of a newer format is told from a damaged one") {
   std::string bytes = EncodeIndexHeader(SampleHeader());
-  Store(bytes.data() + 8, kFormatVersion + 1);
+  Store(bytes.data() + 8, kIndexFormatVersion + 1);
   CHECK(absl::IsDataLoss(DecodeIndexHeader(bytes).status()));
 
   Store(bytes.data() + bytes.size() - 8, IndexChecksum(bytes.substr(0, bytes.size() - 8)));
@@ -114,6 +121,22 @@ TEST_CASE("an index header with a good checksum and bad intentions is refused") 
   CHECK(refused([](Header& h) { h.saved_count = kSavedSectionsMax + 1; }));
   CHECK(refused([&](Header& h) { h.saved_bytes = all; }));
   CHECK(refused([](Header& h) { h.saved_bytes = kIndexFileBytesMax; }));
+  CHECK(refused([](Header& h) { h.sample_count = 2; }));  // the segment has one stretch
+  CHECK(refused([](Header& h) { h.sample_count = 0; }));  // of a message, but it has times
+  CHECK(refused([](Header& h) {
+    h.sample_count = 0;
+    h.first_store_time = 0;
+    h.last_store_time = 0;  // but it has keys
+  }));
+  CHECK(refused([](Header& h) { h.key_count = 0; }));  // but it has a filter
+  CHECK(refused([](Header& h) { h.filter.begins = 0; }));
+  CHECK(refused([](Header& h) { h.filter.begins = 100; }));
+  CHECK(refused([&](Header& h) { h.filter.begins = static_cast<uint32_t>(all); }));
+  CHECK(refused([](Header& h) { h.filter.shift = 1; }));
+  CHECK(refused([](Header& h) { h.filter.shift = 19; }));
+  CHECK(refused([](Header& h) { h.filter.shift = 255; }));
+  CHECK_FALSE(refused([](Header& h) { h.filter = {}; }));
+  CHECK_FALSE(refused([](Header& h) { h.is_incomplete = true; }));
 }
 
 TEST_CASE("a run comes back as it was") {

@@ -72,8 +72,43 @@ void CheckRun(const IndexFile& index, const QueueRun& run) {
   Require(last == entries.back(), "the last entry is the last one");
 }
 
+void AskForKeysAndTimes(const IndexFile& index) {
+  const IndexHeader& header = index.header();
+  const auto slots = index.ReadFilter();
+  Require(!slots.ok() || slots->size() == header.filter.bytes(), "all slots of the filter");
+  const bool is_sound = index.VerifyAll().ok();
+  const uint32_t of_example = KeyHash(header.hash_seed, 3, "A-1");
+  for (const uint32_t hash : {uint32_t{0}, of_example, ~uint32_t{0}}) {
+    const bool may_hold =
+        !slots.ok() || slots->empty() || MayHold(header.filter, slots->data(), hash);
+    for (const bool newest_first : {false, true}) {
+      std::vector<uint32_t> words;
+      const absl::Status found = index.FindKeys(
+          {.hash = hash, .end_word = ~uint32_t{0}, .newest_first = newest_first, .max = 20},
+          &words);
+      Require(words.size() <= 20, "no more than was asked for");
+      for (const uint32_t word : words) {
+        Require(uint64_t{word} * 8 < header.identity.records_end - header.identity.segment_begin,
+                "a key leads to a record");
+      }
+      if (!is_sound) continue;
+      RequireOk(found, "what verifies can be asked");
+      Require(words.empty() || may_hold, "what is in the table is in the filter");
+      Require(newest_first ? std::is_sorted(words.rbegin(), words.rend())
+                           : std::is_sorted(words.begin(), words.end()),
+              "in the order that was asked for");
+    }
+  }
+  for (const int64_t time : {int64_t{0}, header.first_store_time, header.last_store_time}) {
+    const auto stretch = index.FindTime(time);
+    Require(!stretch.ok() || stretch->begin <= stretch->end, "a stretch has a begin and an end");
+    Require(!is_sound || stretch.ok(), "what verifies can be asked");
+  }
+}
+
 void AskEverything(const IndexFile& index) {
   const IndexHeader& header = index.header();
+  AskForKeysAndTimes(index);
   std::vector<QueueRun> runs;
   const absl::Status walk = index.ForEachRun([&](const QueueRun& run) {
     runs.push_back(run);

@@ -17,13 +17,21 @@ void SealIndexFile(std::string& bytes, const IndexIdentity& identity) {
   constexpr size_t kEntries = 96;
   constexpr size_t kSavedBytes = 104;
   constexpr size_t kTableChecksum = 120;
+  constexpr size_t kKeys = 136;
+  constexpr size_t kSamples = 140;
+  constexpr size_t kFilterBegins = 144;
+  constexpr size_t kFilterShift = 150;
   constexpr size_t kChecksum = 152;
   if (bytes.size() < kIndexHeaderBytes) return;
 
   IndexHeader header{.identity = identity,
                      .run_count = Load<uint32_t>(&bytes[kRuns]),
                      .saved_count = Load<uint32_t>(&bytes[kSaved]),
-                     .entry_count = Load<uint64_t>(&bytes[kEntries])};
+                     .entry_count = Load<uint64_t>(&bytes[kEntries]),
+                     .key_count = Load<uint32_t>(&bytes[kKeys]),
+                     .sample_count = Load<uint32_t>(&bytes[kSamples])};
+  header.filter.shift = Load<uint8_t>(&bytes[kFilterShift]) % 32;
+  header.filter.begins = Load<uint32_t>(&bytes[kFilterBegins]);
   bytes.replace(0, kIdentityEnd, EncodeIndexHeader(header), 0, kIdentityEnd);
 
   const uint64_t rest = bytes.size() - kIndexHeaderBytes;

@@ -10,6 +10,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "base/bytes.h"
 #include "index/sample_index.h"
 
@@ -20,17 +21,17 @@ const std::string kName = "00000000000000008192.index";
 
 // What FORMAT.md shows.
 constexpr absl::string_view kSampleDump = R"(
-0000  57 45 49 52 49 44 58 31 01 00 00 00 00 10 00 00
+0000  57 45 49 52 49 44 58 31 02 00 00 00 00 10 00 00
 0010  a0 a1 a2 a3 a4 a5 a6 a7 a8 a9 aa ab ac ad ae af
 0020  00 20 00 00 00 00 00 00 00 30 00 00 00 00 00 00
 0030  a0 2f 00 00 00 00 00 00 11 11 11 11 11 11 11 11
 0040  22 22 22 22 22 22 22 22 00 00 2a 36 fe 9c 97 17
 0050  01 00 2a 36 fe 9c 97 17 02 00 00 00 01 00 00 00
 0060  03 00 00 00 00 00 00 00 04 00 00 00 00 00 00 00
-0070  03 00 00 00 09 00 00 00 ea 5d e3 cf 34 05 de 5a
-0080  00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00
-0090  00 00 00 00 00 00 00 00 54 b1 d6 f7 1c ad 1c 04
-00a0  01 f8 59 8b 0a 79 6e c8 03 00 00 00 02 00 00 00
+0070  03 00 00 00 09 00 00 00 53 61 86 9d 96 47 40 54
+0080  ed 5e 00 00 00 00 00 00 02 00 00 00 01 00 00 00
+0090  01 00 00 00 00 00 02 00 c3 f7 2a eb f5 88 fa b3
+00a0  1c 5f eb 7e b4 69 79 e5 03 00 00 00 02 00 00 00
 00b0  05 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00
 00c0  02 00 00 00 00 00 00 00 00 10 00 00 00 00 00 00
 00d0  04 00 00 00 00 00 00 00 00 10 00 00 00 00 00 00
@@ -38,11 +39,14 @@ constexpr absl::string_view kSampleDump = R"(
 00f0  00 00 00 00 00 00 00 00 02 00 00 00 00 00 00 00
 0100  00 00 00 00 00 00 00 00 ff ff ff ff ff ff ff ff
 0110  00 00 00 00 00 00 00 00 ff ff ff ff ff ff ff ff
-0120  00 00 00 00 00 00 00 00 80 00 00 00 ee ff c0 00
-0130  ff ff ff ff 00 00 00 00 8e 00 00 00 00 00 00 00
-0140  71 75 65 75 65 73 00 00 00 00 00 00 00 00 00 00
-0150  00 00 00 00 00 00 00 00 04 00 00 00 00 00 00 00
-0160  02 00 00 00 00 00 00 00 71 33 71 39
+0120  00 00 00 00 00 00 00 00 00 00 2a 36 fe 9c 97 17
+0130  80 00 00 00 00 00 00 00 80 00 00 00 ee ff c0 00
+0140  ff ff ff ff 00 00 00 00 8e 00 00 00 00 00 00 00
+0150  80 00 00 00 08 58 1c c4 8e 00 00 00 c0 cc e4 ec
+0160  00 00 00 00 00 00 00 00 00 00 8b c8 71 75 65 75
+0170  65 73 00 00 00 00 00 00 00 00 00 00 00 00 00 00
+0180  00 00 00 00 04 00 00 00 00 00 00 00 02 00 00 00
+0190  00 00 00 00 71 33 71 39
 )";
 
 std::string Dump(absl::string_view bytes) {
@@ -80,6 +84,24 @@ absl::StatusOr<std::string> Everything(const absl::StatusOr<std::shared_ptr<Inde
     const auto saved = index.Saved(name);
     if (!saved.ok()) return saved.status();
     if (saved->has_value()) absl::StrAppend(&text, name, "=", (*saved)->bytes, " ");
+  }
+  const auto slots = index.ReadFilter();
+  if (!slots.ok()) return slots.status();
+  for (const uint32_t queue : {3u, 9u}) {
+    const uint32_t hash = KeyHash(kSampleSeed, queue, "A-1");
+    std::vector<uint32_t> words;
+    const absl::Status found =
+        index.FindKeys({.hash = hash, .end_word = ~uint32_t{0}, .max = 10}, &words);
+    if (!found.ok()) return found;
+    absl::StrAppend(&text, "A-1 of ", queue, " at ", absl::StrJoin(words, "+"), ", ");
+    const KeyFilterShape& shape = index.header().filter;
+    if (shape.begins == 0 || !MayHold(shape, slots->data(), hash)) absl::StrAppend(&text, "not ");
+    absl::StrAppend(&text, "in the filter ");
+  }
+  for (const int64_t time : {kSampleTime, kSampleTime + 1}) {
+    const auto stretch = index.FindTime(time);
+    if (!stretch.ok()) return stretch.status();
+    absl::StrAppend(&text, stretch->begin.value(), "-", stretch->end.value(), " ");
   }
   return text;
 }
@@ -130,7 +152,9 @@ TEST_CASE("what was written is found again") {
   CHECK(file_system.ReadFile("/store/" + kName).size() == writer.file_bytes());
   CHECK(*Everything(index) ==
         "1700000000000000000 1700000000000000001 queue 3 from 5 depth 2 after 4: "
-        "128/12648430 4294967295/0 queue 9 from 0 depth 0 after 0: 142/0 queues=q3q9 ");
+        "128/12648430 4294967295/0 queue 9 from 0 depth 0 after 0: 142/0 queues=q3q9 "
+        "A-1 of 3 at 128, in the filter A-1 of 9 at 142, in the filter "
+        "9216-9216 9216-12288 ");
   CHECK((*(*index)->Saved("queues"))->kind == SavedKind::kChange);
   CHECK((*index)->VerifyAll().ok());
   IndexEntry second;
@@ -201,7 +225,7 @@ TEST_CASE("whatever a sealed index file says, reading it ends and stays inside")
 
   // Every byte of the counts and of the whole body, each to a few values, with good checksums.
   for (size_t at = 40; at < bytes.size(); ++at) {
-    if (at >= 120 && at < kIndexHeaderBytes + 8) continue;
+    if ((at >= 120 && at < 128) || (at >= 152 && at < kIndexHeaderBytes + 8)) continue;
     for (const int value : {0x00, 0x01, 0x7F, 0x80, 0xFF, bytes[at] ^ 1, bytes[at] + 1}) {
       std::string hostile = bytes;
       hostile[at] = static_cast<char>(value);
@@ -217,6 +241,10 @@ TEST_CASE("whatever a sealed index file says, reading it ends and stays inside")
 TEST_CASE("verify finds what no checksum tells") {
   const std::string bytes = BytesOf(SampleWriter());
   const size_t runs = kIndexHeaderBytes + 8;
+  const size_t sample = runs + 128;
+  const size_t entries = sample + 16;
+  const size_t keys = entries + 24;
+  const size_t filter = keys + 16;
   const auto finds = [&](auto change) {
     std::string hostile = bytes;
     change(hostile);
@@ -244,13 +272,26 @@ TEST_CASE("verify finds what no checksum tells") {
     CHECK(finds([&](std::string& b) { b[runs + 4] = 1; }));
   }
   SECTION("an entry behind the records") {
-    CHECK(finds([&](std::string& b) { b[runs + 128 + 1] = 2; }));
+    CHECK(finds([&](std::string& b) { b[entries + 1] = 2; }));
   }
   SECTION("entries out of the log's order") {
-    CHECK(finds([&](std::string& b) { Store(b.data() + runs + 128 + 8, uint32_t{127}); }));
+    CHECK(finds([&](std::string& b) { Store(b.data() + entries + 8, uint32_t{127}); }));
+  }
+  SECTION("a sample behind the records, or older or newer than the header says") {
+    CHECK(finds([&](std::string& b) { b[sample + 9] = 2; }));
+    CHECK(finds([&](std::string& b) { --b[74]; }));
+    CHECK(finds([&](std::string& b) { ++b[sample]; }));
+    CHECK(finds([&](std::string& b) { b[sample] = static_cast<char>(b[sample] + 2); }));
+    CHECK(finds([&](std::string& b) { b[sample + 12] = 1; }));
+  }
+  SECTION("keys out of order, behind the records, or not in the filter") {
+    CHECK(finds([&](std::string& b) { std::swap(b[keys + 7], b[keys + 15]); }));
+    CHECK(finds([&](std::string& b) { b.replace(keys + 8, 8, b, keys, 8); }));
+    CHECK(finds([&](std::string& b) { b[keys + 1] = 2; }));
+    CHECK(finds([&](std::string& b) { b.replace(filter, 12, 12, '\x55'); }));
   }
   SECTION("a saved section of no kind") {
-    CHECK(finds([&](std::string& b) { b[runs + 128 + 24 + 32] = 9; }));
+    CHECK(finds([&](std::string& b) { b[filter + 12 + 32] = 9; }));
   }
 }
 
@@ -347,6 +388,17 @@ TEST_CASE("a writer refuses what no reader would accept") {
   SECTION("a name twice") {
     REQUIRE(writer.AddSaved("totals", SavedKind::kFull, "a").ok());
     CHECK_FALSE(writer.AddSaved("totals", SavedKind::kFull, "b").ok());
+  }
+  SECTION("times and samples that go back") {
+    const std::vector<TimeSample> samples = {{.store_time = 3, .position_word = 128},
+                                             {.store_time = 2, .position_word = 200}};
+    CHECK_FALSE(writer.AddTimes(2, 3, samples).ok());
+    CHECK_FALSE(writer.AddTimes(4, 5, {samples.data(), 1}).ok());
+  }
+  SECTION("keys out of order, twice, or behind the records") {
+    CHECK_FALSE(writer.AddKeys(1, {KeyEntry::Of(2, 5), KeyEntry::Of(1, 5)}).ok());
+    CHECK_FALSE(writer.AddKeys(1, {KeyEntry::Of(1, 5), KeyEntry::Of(1, 5)}).ok());
+    CHECK_FALSE(writer.AddKeys(1, {KeyEntry::Of(1, 4000 / 8)}).ok());
   }
   SECTION("no name") { CHECK_FALSE(writer.AddSaved("", SavedKind::kFull, "a").ok()); }
   SECTION("too long a name") {

@@ -3,6 +3,7 @@
 #ifndef WEIR_TESTS_INDEX_SAMPLE_INDEX_H_
 #define WEIR_TESTS_INDEX_SAMPLE_INDEX_H_
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstdint>
 #include <memory>
@@ -20,6 +21,8 @@ namespace weir::testing {
 using namespace weir::internal;
 
 inline constexpr uint64_t kSegmentBytes = 4096;
+inline constexpr int64_t kSampleTime = 1'700'000'000'000'000'000;
+inline constexpr uint64_t kSampleSeed = 0x5EED;
 
 inline IndexIdentity SampleIdentity(uint64_t segment) {
   IndexIdentity identity;
@@ -35,11 +38,17 @@ inline IndexIdentity SampleIdentity(uint64_t segment) {
 }
 
 // The sample of FORMAT.md: segment 2 of a store with segments of 4 KiB. Queue 3 has the offsets
-// 5 and 6, the second of them lost; queue 9 has offset 0 and a run for the first time.
+// 5 and 6, the second of them lost; queue 9 has offset 0 and a run for the first time. Both
+// messages have the key "A-1", in the topics whose first queues are 3 and 9.
 inline IndexFileWriter SampleWriter() {
   const IndexIdentity identity = SampleIdentity(2);
   IndexFileWriter writer(identity);
-  writer.SetStoreTimes(1'700'000'000'000'000'000, 1'700'000'000'000'000'001);
+  const TimeSample sample{.store_time = kSampleTime, .position_word = 1024 / 8};
+  REQUIRE(writer.AddTimes(kSampleTime, kSampleTime + 1, {&sample, 1}).ok());
+  std::vector<KeyEntry> keys = {KeyEntry::Of(KeyHash(kSampleSeed, 3, "A-1"), 1024 / 8),
+                                KeyEntry::Of(KeyHash(kSampleSeed, 9, "A-1"), 1136 / 8)};
+  std::sort(keys.begin(), keys.end());
+  REQUIRE(writer.AddKeys(kSampleSeed, keys).ok());
   const RunLinks links{.depth = 2,
                        .previous = {LogPosition(4096), QueueOffset(4)},
                        .jump = {LogPosition(4096), QueueOffset(4)}};
