@@ -108,12 +108,10 @@ class IndexFile {
   absl::StatusOr<std::vector<SavedEntry>> SavedDirectory() const;
   absl::Status VerifyEntries(const QueueRun& run) const;
 
-  // A value of the body that crosses no border of blocks.
-  template <typename T>
-  absl::StatusOr<T> ReadValue(uint64_t at) const;
+  // The keys of one block.
   struct KeyBlock {
     std::shared_ptr<const Block> block;
-    const char* entries = nullptr;
+    const char* entries = nullptr;  // those of keys [first, first + count)
     uint64_t first = 0;
     uint64_t count = 0;
     uint64_t end() const { return first + count; }

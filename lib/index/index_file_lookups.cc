@@ -8,11 +8,6 @@
 #include "index/index_file.h"
 
 namespace weir::internal {
-template <typename T>
-absl::StatusOr<T> IndexFile::ReadValue(uint64_t at) const {
-  ASSIGN_OR_RETURN(const std::shared_ptr<const Block> block, GetBlock(at / kIndexBlockBytes));
-  return Load<T>(block->bytes.get() + at % kIndexBlockBytes);
-}
 
 // --- Keys
 
@@ -144,7 +139,8 @@ absl::StatusOr<TimeStretch> IndexFile::FindTime(int64_t time) const {
 
 absl::StatusOr<TimeSample> IndexFile::ReadSample(uint32_t index) const {
   const uint64_t at = header_.samples_at() + uint64_t{index} * kTimeSampleBytes;
-  ASSIGN_OR_RETURN(const TimeSample sample, ReadValue<TimeSample>(at));
+  ASSIGN_OR_RETURN(const std::shared_ptr<const Block> block, GetBlock(at / kIndexBlockBytes));
+  const auto sample = Load<TimeSample>(block->bytes.get() + at % kIndexBlockBytes);
   const absl::string_view fault = FaultOf(sample, nullptr, header_);
   if (!fault.empty()) return SampleFault(index, fault);
   return sample;

@@ -1,6 +1,7 @@
 #include "index/indexer.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -48,6 +49,7 @@ absl::Status Indexer::Feed(const ScannedRecord& record, LeftOut& left_out) {
   }
   const absl::Status entered = queues_->Apply(record);
   if (!entered.ok() && first_trouble.ok()) first_trouble = entered;
+  Digest(record);
   // A record that verifies and makes no sense: it and nothing else is left out, loudly.
   if (absl::IsDataLoss(first_trouble)) {
     left_out.Add(record, first_trouble.message());
@@ -130,6 +132,7 @@ absl::Status Indexer::Restore(LogPosition end, const RecoveryReport& opened, Rep
   const LogPosition from = loaded.is_loaded ? loaded.end : has_segments ? log_begin : end;
   sealed_end_.store(from.value(), std::memory_order_release);
   fed_end_.store(from.value(), std::memory_order_release);
+  digested_end_.store(from.value(), std::memory_order_release);
   if (!loaded.is_loaded && from > LogPosition(0)) RETURN_IF_ERROR(FeedTopics(end, report));
   RETURN_IF_ERROR(CatchUp(end, report, &unread_));
   // What was told when the log was opened is not told again.
@@ -163,23 +166,65 @@ absl::Status Indexer::CatchUp(LogPosition end, Report* report) {
 }
 
 absl::Status Indexer::CatchUp(LogPosition end, Report* report, absl::Status* unread) {
-  LogScanner scanner(*log_, fed_end(), end);
+  MutexLock lock(digesting_);
+  const auto feed = [this](const ScannedRecord& record, LeftOut& left_out) {
+    return Feed(record, left_out);
+  };
+  ASSIGN_OR_RETURN(const LogPosition fed,
+                   Walk(fed_end(), end, std::numeric_limits<size_t>::max(), feed, report, unread));
+  fed_end_.store(fed.value(), std::memory_order_release);
+  digested_end_.store(fed.value(), std::memory_order_release);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<LogPosition> Indexer::Walk(LogPosition from, LogPosition to, size_t records_max,
+                                          Visit visit, Report* report, absl::Status* unread) {
+  LogScanner scanner(*log_, from, to);
   LeftOut left_out(&report->damage);
-  for (;;) {
+  bool is_at_end = from >= to;
+  for (size_t records = 0; records < records_max && !is_at_end;) {
     ScannedRecord record;
     DamagedRange damage;
     ASSIGN_OR_RETURN(const LogScanner::Step step, scanner.Next(&record, &damage));
-    if (step == LogScanner::Step::kEnd) break;
-    if (step == LogScanner::Step::kDamage) {
-      report->damage.push_back(std::move(damage));
-      left_out.EndRange();
+    is_at_end = step == LogScanner::Step::kEnd;
+    if (is_at_end) break;
+    if (step == LogScanner::Step::kRecord) {
+      RETURN_IF_ERROR(visit(record, left_out));
+      ++records;
       continue;
     }
-    RETURN_IF_ERROR(Feed(record, left_out));
+    // What stands there may be read some day, and then it counts.
+    if (!scanner.unread().ok()) digests_->MarkIncomplete(log_->segments().BeginOf(damage.begin));
+    report->damage.push_back(std::move(damage));
+    left_out.EndRange();
   }
   report->bytes_read += scanner.bytes_read();
   if (!scanner.unread().ok()) *unread = scanner.unread();
-  fed_end_.store(std::max(fed_end(), end).value(), std::memory_order_release);
+  // A log that was cut ends before `to`.
+  return is_at_end ? std::max(from, to) : scanner.position();
+}
+
+absl::StatusOr<bool> Indexer::DigestSome(LogPosition end) {
+  MutexLock lock(digesting_);
+  const LogPosition from = digested_end();
+  if (from >= end) return false;
+  Report report;
+  absl::Status unread;
+  const auto digest = [this](const ScannedRecord& record, LeftOut&) {
+    Digest(record);
+    return absl::OkStatus();
+  };
+  ASSIGN_OR_RETURN(const LogPosition digested,
+                   Walk(from, end, kRecordsPerStep, digest, &report, &unread));
+  for (const DamagedRange& range : report.damage) {
+    health_->Raise(Condition::kDamage, range.reason);
+  }
+  digested_end_.store(digested.value(), std::memory_order_release);
+  return digested < end;
+}
+
+absl::Status Indexer::DigestTo(LogPosition end) {
+  while (digested_end() < end) RETURN_IF_ERROR(DigestSome(end).status());
   return absl::OkStatus();
 }
 
@@ -199,6 +244,7 @@ absl::Status Indexer::ForgetSealed() {
       return absl::OkStatus();
     }));
     sealed_end_.store(entry->limit.value(), std::memory_order_release);
+    digests_->ForgetBelow(entry->limit);
   }
   queues_->Reuse();
   return absl::OkStatus();
@@ -233,10 +279,15 @@ absl::StatusOr<bool> Indexer::BeginSeal(LogPosition durable_end) {
   if (Without(Protection::kSealedWhenDurable)) durable_end = log_->written_end();
   // A cut segment is whole below its cut; the next one's begin is durable then.
   if (!entry || entry->limit > durable_end) return false;
+  if (digested_end() < entry->limit) {
+    ASSIGN_OR_RETURN(const bool more, DigestSome(entry->limit));
+    if (more) return true;
+  }
   const absl::StatusOr<IndexIdentity> identity = IdentityOf(entry->begin());
   if (absl::IsOutOfRange(identity.status())) {
     // Nothing of the segment can be read: its offsets are holes of the next run.
     sealed_end_.store(entry->limit.value(), std::memory_order_release);
+    digests_->ForgetBelow(entry->limit);
     return true;
   }
   if (!identity.ok()) return identity.status();
@@ -256,7 +307,9 @@ absl::Status Indexer::FinishSeal(SegmentSeal& seal) {
   for (const SealedRun& run : seal.runs()) {
     queues_->ForgetBelow(run.number, run.end, run.link);
   }
+  // Who looks for keys takes the digests first and then asks what is sealed.
   sealed_end_.store(seal.segment().limit.value(), std::memory_order_release);
+  digests_->ForgetBelow(seal.segment().limit);
   voids_.ForgetBelow(seal.segment().limit);
   return absl::OkStatus();
 }
@@ -274,6 +327,10 @@ absl::StatusOr<bool> Indexer::SealSome(LogPosition durable_end) {
     ASSIGN_OR_RETURN(const bool has_begun, BeginSeal(durable_end));
     if (!has_begun) return false;
     if (!seal_) return true;
+  }
+  if (!seal_->has_digest()) {
+    RETURN_IF_ERROR(
+        seal_->AddDigest(digests_->Find(seal_->segment().begin()).get(), digests_->hash_seed()));
   }
   // What a failed allocation leaves half done stays so: the next open knows what the files have.
   is_sealing_ = true;
@@ -321,17 +378,21 @@ absl::Status Indexer::RebuildLocked(LogPosition segment_begin) {
     return absl::NotFoundError("the segment is not sealed");
   }
   SegmentRuns runs(segment_begin, queues_, &search_);
+  SegmentDigest digest = digests_->New(segment_begin);
   LogScanner scanner(*log_, entry->begin(), entry->end());
   for (;;) {
     ScannedRecord record;
     DamagedRange damage;
     ASSIGN_OR_RETURN(const LogScanner::Step step, scanner.Next(&record, &damage));
     if (step == LogScanner::Step::kEnd) break;
-    if (step == LogScanner::Step::kRecord) RETURN_IF_ERROR(runs.Apply(record));
+    if (step != LogScanner::Step::kRecord) continue;
+    RETURN_IF_ERROR(runs.Apply(record));
+    digest.Apply(record);
   }
   // A file without what could not be read today would be believed tomorrow.
   RETURN_IF_ERROR(scanner.unread());
   IndexFileWriter writer(identity);
+  RETURN_IF_ERROR(digest.AddTo(writer));
   RETURN_IF_ERROR(runs.AddTo(writer, *files_, log_->segments().begin()));
   const std::string name = IndexFileName(segment_begin);
   if (observer_ == nullptr) {

@@ -1,5 +1,8 @@
 // Feeds every index in the order of the log when a store is opened, and seals: once a segment is
 // durable as a whole its queues' entries move from memory into its index file.
+//
+// At run time queues get their entries from who appends. Keys and store times are taken from the
+// log, behind him, by a step that anybody may run who needs them.
 
 #ifndef WEIR_INDEX_INDEXER_H_
 #define WEIR_INDEX_INDEXER_H_
@@ -12,10 +15,12 @@
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/mutex.h"
 #include "index/consume_queues.h"
+#include "index/digests.h"
 #include "index/index_files.h"
 #include "index/left_out.h"
 #include "index/log_index.h"
@@ -33,10 +38,11 @@ class Indexer {
  public:
   // Nothing is owned. `indexes` in the order in which they are to be fed and loaded. Without an
   // observer nothing is sealed, and nothing is written: the log is another process's.
-  Indexer(LogView* log, ConsumeQueues* queues, IndexFiles* files, std::vector<LogIndex*> indexes,
-          RunObserver* observer, Health* health)
+  Indexer(LogView* log, ConsumeQueues* queues, Digests* digests, IndexFiles* files,
+          std::vector<LogIndex*> indexes, RunObserver* observer, Health* health)
       : log_(log),
         queues_(queues),
+        digests_(digests),
         files_(files),
         indexes_(std::move(indexes)),
         observer_(observer),
@@ -61,6 +67,16 @@ class Indexer {
   absl::Status CatchUp(LogPosition end, Report* report);
 
   LogPosition fed_end() const { return LogPosition(fed_end_.load(std::memory_order_acquire)); }
+
+  // A step: takes keys and store times of up to kRecordsPerStep more records below `end`, which is
+  // visible as a whole. True: call again.
+  static constexpr size_t kRecordsPerStep = 4096;
+  absl::StatusOr<bool> DigestSome(LogPosition end) ABSL_LOCKS_EXCLUDED(digesting_);
+  // All of them.
+  absl::Status DigestTo(LogPosition end) ABSL_LOCKS_EXCLUDED(digesting_);
+  LogPosition digested_end() const {
+    return LogPosition(digested_end_.load(std::memory_order_acquire));
+  }
   // In reading processes: entries that the writer sealed meanwhile go from memory.
   absl::Status ForgetSealed();
 
@@ -106,8 +122,17 @@ class Indexer {
 
  private:
   absl::Status FeedTopics(LogPosition end, Report* report);
-  absl::Status CatchUp(LogPosition end, Report* report, absl::Status* unread);
+  absl::Status CatchUp(LogPosition end, Report* report, absl::Status* unread)
+      ABSL_LOCKS_EXCLUDED(digesting_);
+  // Shows `visit` the records of [from, to), but no more than `records_max`. Returns where it
+  // stopped.
+  using Visit = absl::FunctionRef<absl::Status(const ScannedRecord&, LeftOut&)>;
+  absl::StatusOr<LogPosition> Walk(LogPosition from, LogPosition to, size_t records_max,
+                                   Visit visit, Report* report, absl::Status* unread);
   absl::Status Feed(const ScannedRecord& record, LeftOut& left_out);
+  void Digest(const ScannedRecord& record) {
+    digests_->Apply(log_->segments().BeginOf(record.position), record);
+  }
   // The segments below `end` that an index file is named after; which of them are missing.
   absl::StatusOr<std::vector<LogPosition>> ListFiles(LogPosition end);
   void TellMissing(const std::vector<LogPosition>& named, LogPosition end, bool was_clean,
@@ -121,6 +146,7 @@ class Indexer {
 
   LogView* const log_;
   ConsumeQueues* const queues_;
+  Digests* const digests_;
   IndexFiles* const files_;
   const std::vector<LogIndex*> indexes_;
   RunObserver* const observer_;
@@ -130,13 +156,15 @@ class Indexer {
   absl::Status unread_;  // constant after Restore()
 
   std::atomic<uint64_t> fed_end_{0};
+  std::atomic<uint64_t> digested_end_{0};
   std::atomic<uint64_t> sealed_end_{0};
   std::atomic<uint64_t> once_sealed_end_{0};
   std::atomic<uint64_t> rebuilt_{0};
   // The log's begin at the open if what lies before it was not dropped but is missing; else 0.
   std::atomic<uint64_t> lost_below_{0};
 
-  Mutex step_ ABSL_ACQUIRED_BEFORE(rebuilding_);
+  Mutex digesting_;  // one thread at a time goes on from digested_end_
+  Mutex step_ ABSL_ACQUIRED_BEFORE(rebuilding_, digesting_);
   std::optional<SegmentSeal> seal_ ABSL_GUARDED_BY(step_);
   bool is_sealing_ ABSL_GUARDED_BY(step_) = false;  // or was when memory ran out
   Snapshots snapshots_;                             // the open and the sealing step use it

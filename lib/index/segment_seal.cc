@@ -54,6 +54,12 @@ absl::Status SegmentSeal::AddRun(const ConsumeQueue& queue) {
   return absl::OkStatus();
 }
 
+absl::Status SegmentSeal::AddDigest(const SegmentDigest* digest, uint64_t hash_seed) {
+  RETURN_IF_ERROR(digest != nullptr ? digest->AddTo(writer_) : writer_.AddKeys(hash_seed, {}));
+  has_digest_ = true;
+  return absl::OkStatus();
+}
+
 absl::StatusOr<bool> SegmentSeal::Collect() {
   size_t budget = kEntriesPerStep;
   const uint32_t end = queues_.end();

@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "index/consume_queues.h"
 #include "index/index_file_writer.h"
+#include "index/segment_digest.h"
 #include "index/void_positions.h"
 #include "log/segments.h"
 
@@ -42,6 +43,10 @@ class SegmentSeal {
         linker_(std::move(linker)),
         writer_(identity) {}
 
+  // A step, the first one: keys and times. Null: the segment has no messages. After an error, or if
+  // it throws, call again.
+  absl::Status AddDigest(const SegmentDigest* digest, uint64_t hash_seed);
+  bool has_digest() const { return has_digest_; }
   // A step. True: call again.
   absl::StatusOr<bool> Collect();
 
@@ -70,6 +75,7 @@ class SegmentSeal {
   RunObserver& observer_;
   const Linker linker_;
   IndexFileWriter writer_;
+  bool has_digest_ = false;
   std::vector<SealedRun> runs_;
   uint32_t next_queue_ = 0;
   bool is_inside_ = false;  // of next_queue_: part_ is its

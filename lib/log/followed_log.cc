@@ -113,6 +113,7 @@ absl::StatusOr<std::unique_ptr<FollowedLog>> FollowedLog::Open(const StoreOption
   log->segments_ =
       std::make_unique<Segments>(log->directory_.get(), OpenMode::kRead, superblock.store,
                                  superblock.segment_bytes, &log->cache_);
+  log->hash_seed_ = superblock.hash_seed;
   log->report_.last_sync =
       superblock.last_sync == 0 ? absl::InfinitePast() : absl::FromUnixNanos(superblock.last_sync);
   log->report_.was_clean = superblock.is_clean;

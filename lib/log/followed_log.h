@@ -85,6 +85,8 @@ class FollowedLog final : public LogView {
   LogPosition written_end() const override;
   bool front_is_shared() const { return front() != nullptr; }
   bool has_writer() const { return has_writer_.load(std::memory_order_acquire); }
+  // Of the store; constant.
+  uint64_t hash_seed() const { return hash_seed_; }
   Directory& directory() { return *directory_; }
   BlockCache& cache() { return cache_; }
   ReaderSlots& reader_slots() { return reader_slots_; }
@@ -123,6 +125,7 @@ class FollowedLog final : public LogView {
   const StoreOptions options_;
   const std::unique_ptr<Directory> directory_;
   std::optional<Superblock> at_rest_;  // constant after Open()
+  uint64_t hash_seed_ = 0;             // likewise
   BlockCache cache_;
   Health health_;
   ReaderSlots reader_slots_;

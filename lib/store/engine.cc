@@ -43,9 +43,10 @@ Engine::Engine(std::unique_ptr<CommitLog> log)
       groups_(&log_->segments(), &indexer_, &groups_appender_),
       time_appender_(log_.get(), RetentionClock::kName),
       retention_clock_(&log_->clock(), &time_appender_),
+      digests_(log_->superblock().current().hash_seed, catalogue_.Queues()),
       files_(&log_->directory(), &log_->cache()),
       seal_observer_(&totals_),
-      indexer_(&view_, &queues_, &files_,
+      indexer_(&view_, &queues_, &digests_, &files_,
                {&catalogue_, &totals_, &ends_, &groups_, &retention_clock_}, &seal_observer_,
                &log_->health()),
       reader_({.log = &view_, .queues = &queues_, .files = &files_, .indexer = &indexer_},
@@ -384,8 +385,12 @@ void Engine::CountVoid(Claimed& claimed) {
 
 absl::Duration Engine::SealStep() {
   if (log_->is_stopped()) return absl::Seconds(1);
-  const absl::StatusOr<bool> more =
-      Guarded([&] { return indexer_.SealSome(log_->front().durable_end()); });
+  const absl::StatusOr<bool> more = Guarded([&]() -> absl::StatusOr<bool> {
+    // Behind who appends, not far: what is in the front need not be read from a file.
+    ASSIGN_OR_RETURN(const bool digests, indexer_.DigestSome(log_->ContiguousVisibleEnd()));
+    ASSIGN_OR_RETURN(const bool seals, indexer_.SealSome(log_->front().durable_end()));
+    return digests || seals;
+  });
   if (!more.ok()) return absl::Milliseconds(50);
   return *more ? absl::ZeroDuration() : absl::Milliseconds(100);
 }

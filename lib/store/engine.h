@@ -14,6 +14,7 @@
 #include "absl/types/span.h"
 #include "base/mutex.h"
 #include "index/consume_queues.h"
+#include "index/digests.h"
 #include "index/index_files.h"
 #include "index/indexer.h"
 #include "log/commit_log.h"
@@ -61,7 +62,7 @@ class Engine {
   absl::StatusOr<Receipt> Commit(Claimed& claimed, size_t bytes, const AppendOptions& options);
   void Abandon(Claimed& claimed);
 
-  // A step: seals segments.
+  // A step: takes keys and times from the log, and seals segments.
   absl::Duration SealStep();
   // Makes durable and seals what can be, for Close(): the next open need not read it again. What
   // fails here stays as it is after a crash.
@@ -75,6 +76,7 @@ class Engine {
   QueueEnds& ends() { return ends_; }
   Retainer& retainer() { return retainer_; }
   ConsumeQueues& queues() { return queues_; }
+  Digests& digests() { return digests_; }
   IndexFiles& index_files() { return files_; }
   Indexer& indexer() { return indexer_; }
   MessageReader& reader() { return reader_; }
@@ -107,6 +109,7 @@ class Engine {
   GroupOffsets groups_;
   StateAppender time_appender_;
   RetentionClock retention_clock_;
+  Digests digests_;
   IndexFiles files_;
   SealObserver seal_observer_;
   Indexer indexer_;

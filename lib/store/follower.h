@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "base/mutex.h"
 #include "index/consume_queues.h"
+#include "index/digests.h"
 #include "index/index_files.h"
 #include "index/indexer.h"
 #include "log/followed_log.h"
@@ -46,6 +47,7 @@ class Follower {
   TopicCatalogue& catalogue() { return catalogue_; }
   GroupOffsets& groups() { return groups_; }
   ConsumeQueues& queues() { return queues_; }
+  Digests& digests() { return digests_; }
   IndexFiles& index_files() { return files_; }
   Indexer& indexer() { return indexer_; }
   MessageReader& reader() { return reader_; }
@@ -66,6 +68,7 @@ class Follower {
   QueueEnds ends_;
   GroupOffsets groups_;
   RetentionClock retention_clock_;
+  Digests digests_;
   IndexFiles files_;
   SealObserver seal_observer_;
   Indexer indexer_;

@@ -18,6 +18,7 @@
 #include "base/mutex.h"
 #include "index/consume_queues.h"
 #include "index/log_index.h"
+#include "index/segment_digest.h"
 #include "store/topic_record.h"
 #include "weir/message.h"
 
@@ -80,6 +81,13 @@ class TopicCatalogue final : public LogIndex {
   const Topic::Entry* OfQueue(uint32_t number) const;
   // Deleted ones too.
   std::vector<const Topic::Entry*> All() const;
+  // For those who ask for the queues of a topic and nothing else.
+  TopicQueues Queues() const {
+    return [this](uint32_t number) {
+      const Topic::Entry* const topic = OfQueue(number);
+      return topic == nullptr ? QueueRange{} : QueueRange{topic->first_queue, topic->queue_count};
+    };
+  }
 
   // The next free queue number: no message of the log has it, whether or not its topic is known.
   // The caller creates one topic at a time.

@@ -50,7 +50,7 @@ TEST_CASE("a filter says yes to every hash that it was built of") {
 }
 
 TEST_CASE("a filter says yes to at most one in 200 of the others, and takes 12 bits for a hash") {
-  for (const size_t count : {2'048, 10'000, 100'000, 700'000}) {
+  for (const size_t count : {size_t{2'048}, size_t{10'000}, size_t{100'000}, size_t{700'000}}) {
     const std::vector<uint32_t> hashes = Hashes(count, 7);
     const KeyFilter filter = BuildKeyFilter(hashes);
     CAPTURE(count, filter.shape.begins, filter.shape.shift);

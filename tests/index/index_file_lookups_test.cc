@@ -115,7 +115,7 @@ TEST_CASE("of a hash just the places in the window are given, in either order an
     keys.push_back(KeyEntry::Of(1'000'001, 130 + i));
   }
   std::sort(keys.begin(), keys.end());
-  const size_t entries_before = GENERATE(1, 2, 500);
+  const size_t entries_before = GENERATE(size_t{1}, 2, 500);
   LargeIndex index(keys, {}, entries_before);
 
   Random random(9);
@@ -159,7 +159,7 @@ TEST_CASE("a time lies between the last sample that is older and the first that 
     samples.push_back(
         {.store_time = int64_t{i / 3} * 10 - 700, .position_word = i * 4096 + i % 100});
   }
-  const size_t entries_before = GENERATE(1, 3);
+  const size_t entries_before = GENERATE(size_t{1}, 3);
   LargeIndex index({}, samples, entries_before);
   const auto expected = [&](int64_t time) {
     const auto at = std::lower_bound(

@@ -129,8 +129,8 @@ TEST_CASE("a process that only reads keeps what it computed in memory, and write
   sealed.disk.RemoveFile(IndexPath(1));
   sealed.disk.WriteFile(IndexPath(2), "nothing of an index");
   IndexFiles files(&sealed.store.log->directory(), &sealed.store.log->cache());
-  Indexer reader(&sealed.store.view, &sealed.store.queues, &files, {&sealed.store.words},
-                 /*observer=*/nullptr, &sealed.store.log->health());
+  Indexer reader(&sealed.store.view, &sealed.store.queues, &sealed.store.digests, &files,
+                 {&sealed.store.words}, /*observer=*/nullptr, &sealed.store.log->health());
   files.SetResolver([&](LogPosition begin) { return reader.IdentityOf(begin); });
   Indexer::Report report;
   REQUIRE(reader.Restore(sealed.store.log->front().durable_end(), {}, &report).ok());

@@ -72,14 +72,20 @@ struct SealCounter final : RunObserver {
 
 class Indexed {
  public:
+  static constexpr uint64_t kHashSeed = 0x5EED;
+
   Indexed(FaultFileSystem& disk, ManualClock& clock, uint32_t queue_count = 4)
       : Indexed(SmallLog(disk, clock), queue_count) {}
   Indexed(const StoreOptions& options, uint32_t queue_count)
       : log(OpenLog(options)),
         view(log.get(), /*has_workers=*/false),
         queues(&log->front().reader_slots(), &log->front().append_lock()),
+        digests(kHashSeed,
+                [](uint32_t number) {
+                  return QueueRange{number, 1};
+                }),
         files(&log->directory(), &log->cache()),
-        indexer(&view, &queues, &files, {&words}, &counter, &log->health()) {
+        indexer(&view, &queues, &digests, &files, {&words}, &counter, &log->health()) {
     REQUIRE(queues.Add(0, queue_count).ok());
     files.SetResolver([this](LogPosition begin) { return indexer.IdentityOf(begin); });
     const absl::Status restored =
@@ -90,8 +96,9 @@ class Indexed {
 
   // To `queue` and each of `further`, which are in ascending order. Returns where.
   LogPosition Append(uint32_t queue, absl::string_view body,
-                     const std::vector<uint32_t>& further = {}) {
-    MessageParts parts;
+                     const std::vector<uint32_t>& further = {},
+                     const std::vector<absl::string_view>& keys = {}) {
+    MessageParts parts{.keys = keys};
     parts.further_queues = static_cast<uint32_t>(further.size());
     const auto bytes = static_cast<uint32_t>(RecordBytes(EncodedPartsBytes(parts), body.size()));
     struct Stamper {
@@ -194,6 +201,38 @@ class Indexed {
     return runs;
   }
   Run InFile(uint64_t segment, uint32_t queue) { return InFile(segment)[queue]; }
+  // Where a key of a topic is in the index file of segment number `segment`, oldest first.
+  std::vector<uint64_t> InFile(uint64_t segment, uint32_t first_queue, absl::string_view key) {
+    const LogPosition begin(segment * kSegment);
+    const auto file = files.Get(begin);
+    INFO(file.status());
+    REQUIRE(file.ok());
+    std::vector<uint32_t> words;
+    const KeyQuery query{.hash = KeyHash((*file)->header().hash_seed, first_queue, key),
+                         .end_word = ~uint32_t{0},
+                         .newest_first = false,
+                         .max = 1'000'000};
+    REQUIRE((*file)->FindKeys(query, &words).ok());
+    return Positions(begin, words);
+  }
+  // The same of a segment that is not sealed.
+  std::vector<uint64_t> InMemory(uint64_t segment, uint32_t first_queue, absl::string_view key) {
+    const LogPosition begin(segment * kSegment);
+    const auto digest = digests.Find(begin);
+    if (digest == nullptr) return {};
+    std::vector<uint32_t> words;
+    digest->keys().Find({.hash = KeyHash(kHashSeed, first_queue, key),
+                         .end_word = ~uint32_t{0},
+                         .newest_first = false,
+                         .max = 1'000'000},
+                        &words);
+    return Positions(begin, words);
+  }
+  static std::vector<uint64_t> Positions(LogPosition begin, const std::vector<uint32_t>& words) {
+    std::vector<uint64_t> positions;
+    for (const uint32_t word : words) positions.push_back(begin.value() + uint64_t{word} * 8);
+    return positions;
+  }
   // All of a queue, from files and memory; a hole is 0.
   std::vector<uint64_t> AllPositions(uint32_t queue) {
     std::vector<uint64_t> positions;
@@ -213,6 +252,7 @@ class Indexed {
   std::unique_ptr<CommitLog> log;
   OwnLogView view;
   ConsumeQueues queues;
+  Digests digests;
   IndexFiles files;
   WordsIndex words;
   SealCounter counter;
