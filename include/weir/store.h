@@ -44,6 +44,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "weir/find.h"
 #include "weir/hooks.h"
 #include "weir/message.h"
 #include "weir/options.h"
@@ -85,10 +86,12 @@ struct StoreStats {
   uint64_t unsynced_bytes = 0;     // now: reserved and not yet durable
   uint64_t index_probes = 0;       // run look-ups in index files
   uint64_t index_files_rebuilt = 0;
-  uint64_t index_memory_bytes = 0;  // now: entries and queues in memory
-  uint64_t cache_hits = 0;          // blocks that reads below the front found in memory
-  uint64_t cache_misses = 0;        // ... and had to read
-  uint64_t doorbell_rings = 0;      // wake-ups of readers that slept
+  uint64_t index_memory_bytes = 0;   // now: entries and queues in memory
+  uint64_t key_memory_bytes = 0;     // now: keys and times of what is not sealed
+  uint64_t filter_memory_bytes = 0;  // now: filters of the keys of sealed segments; at most 64 MiB
+  uint64_t cache_hits = 0;           // blocks that reads below the front found in memory
+  uint64_t cache_misses = 0;         // ... and had to read
+  uint64_t doorbell_rings = 0;       // wake-ups of readers that slept
 
   Distribution appends_per_sync;  // how many one sync made durable
   Distribution sync_nanos;        // how long it took
@@ -380,6 +383,46 @@ class MessageStore final {
   // stands: what is dropped is what a host asked for. `dry_run`: only says what would go. Errors as
   // Flush(), and what the file system says.
   absl::StatusOr<RetentionReport> Retain(const Retention& policy, bool dry_run = false);
+
+  // --- Find
+
+  // Messages of a topic that have this key among theirs, by its bytes, in the order of the log or
+  // backwards, a page at a time: no page leaves one out or gives one twice, whatever is appended
+  // meanwhile. Complete up to the visible end at the call, for the log as a whole: behind an append
+  // that is unfinished nothing is found yet. After a crash everything is found that can be read.
+  // Memory: 8 bytes for each key of a segment that is not sealed (16 at times), and up to 64 MiB
+  // for filters, 9 to 12 bits a key; StoreStats has both. The first search reads them from the
+  // index files. Errors: kInvalidArgument (an empty key, or one that no message can have; options;
+  // a handle of another store), kNotFound (topic), kFailedPrecondition (closed), and what the file
+  // system says that may pass. Damage is in the result.
+  absl::StatusOr<FindResult> FindByKey(TopicRef topic, absl::string_view key,
+                                       const FindOptions& options = {});
+
+  // The id of the message whose record begins at `position`, that of a receipt or of a message that
+  // was read; it need not be visible yet. kNotFound if none begins there, kOutOfRange if it was
+  // dropped.
+  absl::StatusOr<MessageId> IdOf(LogPosition position);
+
+  // The message with this id, wherever the store keeps it; one look-up of its place. As ReadAt():
+  // next_offset() is that behind it in its first queue. kDataLoss: a power loss took it, or it is
+  // damaged, as the text says. kOutOfRange: it was dropped, or is not visible yet. kNotFound: it
+  // was given up, or no message ever had this id. kInvalidArgument: the id is of another store.
+  absl::StatusOr<ReadResult> FindById(const MessageId& id);
+
+  // The offset of a queue that belongs to a time; see Boundary. Exact, also among messages of one
+  // time: their order is that of the log, whose times never go back. In [first, end] of Bounds().
+  // Reads index files and at most some 64 KiB of the log, however long the queue is. kNotFound for
+  // an unknown topic or queue id; kDataLoss if an index file is damaged and its segment is, too.
+  absl::StatusOr<QueueOffset> OffsetForTime(TopicRef topic, uint32_t queue_id, absl::Time time,
+                                            Boundary boundary);
+  // The position of the log's first message that is not older: ReadTopic() reads from there. The
+  // end of what is visible if all are older. Errors as above.
+  absl::StatusOr<LogPosition> PositionForTime(absl::Time time);
+
+  // Store times of the first and the last message of a queue, or of the store. kNotFound if there
+  // is no message, too.
+  absl::StatusOr<TimeBounds> BoundsInTime(TopicRef topic, uint32_t queue_id);
+  absl::StatusOr<TimeBounds> BoundsInTime();
 
   // --- Work and state
 

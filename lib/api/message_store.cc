@@ -9,9 +9,6 @@
 #include "api/verification.h"
 #include "base/guarded.h"
 #include "base/status_macros.h"
-#include "io/fork_guard.h"
-#include "store/engine.h"
-#include "store/follower.h"
 #include "weir/store.h"
 
 namespace weir {

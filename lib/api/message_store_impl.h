@@ -1,14 +1,17 @@
-// What a public store is made of, for the files that make up its functions.
+// What a store object holds: the engine of a writer or the follower of a reader, and what its
+// public functions ask first.
 
 #ifndef WEIR_API_MESSAGE_STORE_IMPL_H_
 #define WEIR_API_MESSAGE_STORE_IMPL_H_
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "api/background.h"
 #include "base/status_macros.h"
 #include "io/fork_guard.h"
@@ -50,6 +53,9 @@ struct MessageStore::Impl {
   internal::MessageReader& reader() const {
     return engine != nullptr ? engine->reader() : follower->reader();
   }
+  internal::MessageFinder& finder() const {
+    return engine != nullptr ? engine->finder() : follower->finder();
+  }
   // A reading process looks for what is new first.
   absl::Status Refresh() const {
     return follower != nullptr ? follower->CatchUp() : absl::OkStatus();
@@ -66,15 +72,15 @@ struct MessageStore::Impl {
     return catalogue().Find(ref.name());
   }
   // kNotFound if there is none.
-  absl::StatusOr<const Topic::Entry*> Get(const TopicRef& ref) const {
+  absl::StatusOr<const Topic::Entry*> FindTopic(const TopicRef& ref) const {
     ASSIGN_OR_RETURN(const Topic::Entry* const entry, Find(ref));
     if (entry != nullptr) return entry;
     return absl::NotFoundError(absl::StrCat("there is no topic ", ref.name()));
   }
-  // The number of one of its queues.
-  absl::StatusOr<uint32_t> GetQueue(const TopicRef& ref, uint32_t queue_id) const {
-    ASSIGN_OR_RETURN(const Topic::Entry* const entry, Get(ref));
-    if (queue_id < entry->queue_count) return entry->first_queue + queue_id;
+  // The topic of a queue; kNotFound if there is none such.
+  absl::StatusOr<const Topic::Entry*> FindQueue(const TopicRef& ref, uint32_t queue_id) const {
+    ASSIGN_OR_RETURN(const Topic::Entry* const entry, FindTopic(ref));
+    if (queue_id < entry->queue_count) return entry;
     return absl::NotFoundError(absl::StrCat("topic ", entry->name, " has no queue ", queue_id));
   }
   template <typename ReadSome>

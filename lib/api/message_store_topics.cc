@@ -26,7 +26,7 @@ absl::StatusOr<Topic> MessageStore::CreateTopic(absl::string_view name,
 absl::Status MessageStore::AlterTopic(TopicRef topic, const TopicOptions& options) {
   return internal::Guarded([&]() -> absl::Status {
     RETURN_IF_ERROR(impl_->CheckWriter());
-    ASSIGN_OR_RETURN(const Topic::Entry* const entry, impl_->Get(topic));
+    ASSIGN_OR_RETURN(const Topic::Entry* const entry, impl_->FindTopic(topic));
     return impl_->engine->AlterTopic(*entry, options);
   });
 }
@@ -34,7 +34,7 @@ absl::Status MessageStore::AlterTopic(TopicRef topic, const TopicOptions& option
 absl::Status MessageStore::DeleteTopic(TopicRef topic) {
   return internal::Guarded([&]() -> absl::Status {
     RETURN_IF_ERROR(impl_->CheckWriter());
-    ASSIGN_OR_RETURN(const Topic::Entry* const entry, impl_->Get(topic));
+    ASSIGN_OR_RETURN(const Topic::Entry* const entry, impl_->FindTopic(topic));
     return impl_->engine->DeleteTopic(*entry);
   });
 }
@@ -42,7 +42,8 @@ absl::Status MessageStore::DeleteTopic(TopicRef topic) {
 absl::Status MessageStore::PurgeQueue(TopicRef topic, uint32_t queue_id, QueueOffset first) {
   return internal::Guarded([&]() -> absl::Status {
     RETURN_IF_ERROR(impl_->CheckWriter());
-    ASSIGN_OR_RETURN(const uint32_t number, impl_->GetQueue(topic, queue_id));
+    ASSIGN_OR_RETURN(const Topic::Entry* const entry, impl_->FindQueue(topic, queue_id));
+    const uint32_t number = entry->first_queue + queue_id;
     return impl_->engine->ends().Purge({{number, first.value()}}, internal::kNever);
   });
 }
@@ -50,7 +51,7 @@ absl::Status MessageStore::PurgeQueue(TopicRef topic, uint32_t queue_id, QueueOf
 absl::Status MessageStore::PurgeTopic(TopicRef topic) {
   return internal::Guarded([&]() -> absl::Status {
     RETURN_IF_ERROR(impl_->CheckWriter());
-    ASSIGN_OR_RETURN(const Topic::Entry* const entry, impl_->Get(topic));
+    ASSIGN_OR_RETURN(const Topic::Entry* const entry, impl_->FindTopic(topic));
     std::vector<internal::QueuePurge> purges;
     for (uint32_t i = 0; i < entry->queue_count; ++i) {
       purges.push_back({entry->first_queue + i, ~uint64_t{0}});
@@ -80,7 +81,8 @@ absl::StatusOr<QueueBounds> MessageStore::Bounds(TopicRef topic, uint32_t queue_
   return internal::Guarded([&]() -> absl::StatusOr<QueueBounds> {
     RETURN_IF_ERROR(impl_->Check());
     RETURN_IF_ERROR(impl_->Refresh());
-    ASSIGN_OR_RETURN(const uint32_t number, impl_->GetQueue(topic, queue_id));
+    ASSIGN_OR_RETURN(const Topic::Entry* const entry, impl_->FindQueue(topic, queue_id));
+    const uint32_t number = entry->first_queue + queue_id;
     return impl_->reader().Bounds(number);
   });
 }
@@ -92,7 +94,8 @@ absl::StatusOr<Durability> MessageStore::CommitOffset(absl::string_view group, T
                                                       const CommitOptions& options) {
   return internal::Guarded([&]() -> absl::StatusOr<Durability> {
     RETURN_IF_ERROR(impl_->CheckWriter());
-    ASSIGN_OR_RETURN(const uint32_t number, impl_->GetQueue(topic, queue_id));
+    ASSIGN_OR_RETURN(const Topic::Entry* const entry, impl_->FindQueue(topic, queue_id));
+    const uint32_t number = entry->first_queue + queue_id;
     const QueueOffset end = impl_->reader().Bounds(number).end;
     if (offset > end) {
       return absl::OutOfRangeError(absl::StrCat("group ", group, ": offset ", offset.value(),
@@ -113,7 +116,8 @@ absl::StatusOr<QueueOffset> MessageStore::CommittedOffset(absl::string_view grou
   return internal::Guarded([&]() -> absl::StatusOr<QueueOffset> {
     RETURN_IF_ERROR(impl_->Check());
     RETURN_IF_ERROR(impl_->Refresh());
-    ASSIGN_OR_RETURN(const uint32_t number, impl_->GetQueue(topic, queue_id));
+    ASSIGN_OR_RETURN(const Topic::Entry* const entry, impl_->FindQueue(topic, queue_id));
+    const uint32_t number = entry->first_queue + queue_id;
     const internal::GroupOffsets& groups =
         impl_->engine != nullptr ? impl_->engine->groups() : impl_->follower->groups();
     if (const std::optional<uint64_t> offset = groups.Find(group, number)) {

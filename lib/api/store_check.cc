@@ -124,6 +124,8 @@ StoreStats StatsOf(Engine& engine) {
   stats.index_probes = engine.index_files().probes();
   stats.index_files_rebuilt = engine.indexer().rebuilt();
   stats.index_memory_bytes = engine.queues().memory_bytes();
+  stats.key_memory_bytes = engine.digests().memory_bytes();
+  stats.filter_memory_bytes = engine.finder().filter_bytes();
   stats.cache_hits = engine.log().cache().hits();
   stats.cache_misses = engine.log().cache().misses();
   stats.doorbell_rings = engine.log().doorbell().rings();
@@ -134,6 +136,8 @@ StoreStats StatsOf(Follower& follower) {
   StoreStats stats;
   stats.index_probes = follower.index_files().probes();
   stats.index_memory_bytes = follower.queues().memory_bytes();
+  stats.key_memory_bytes = follower.digests().memory_bytes();
+  stats.filter_memory_bytes = follower.finder().filter_bytes();
   stats.cache_hits = follower.log().cache().hits();
   stats.cache_misses = follower.log().cache().misses();
   return stats;

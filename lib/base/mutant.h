@@ -57,6 +57,8 @@ namespace weir::internal {
   X(VisibleEnd, "store/message_fetch.cc", "a message is handed out beyond the visible end")      \
   X(UnsyncedMax, "log/commit_log_room.cc", "more than unsynced_bytes_max is unsynced")           \
   X(SealedWhenDurable, "index/indexer.cc", "an index file of a segment that is not durable")     \
+  X(KeysSealed, "index/indexer.cc", "a segment is sealed before all its keys were taken")        \
+  X(KeyCompared, "store/message_finder.cc", "a key is believed by its hash")                     \
   /* checksums, and what is in their seeds */                                                    \
   X(FileChecksum, "log/record_reader.cc", "a record from a file is not verified")                \
   X(FrontChecksum, "log/record_reader.cc", "a record from the front is not verified")            \

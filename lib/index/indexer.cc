@@ -228,6 +228,14 @@ absl::Status Indexer::DigestTo(LogPosition end) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<LogPosition> Indexer::DigestVisible() {
+  // Who only reads is fed topics and queues by the same walk: without a topic there is no key.
+  const LogPosition visible = log_->ContiguousVisibleEnd();
+  const LogPosition end = observer_ == nullptr ? std::min(visible, fed_end()) : visible;
+  RETURN_IF_ERROR(DigestTo(end));
+  return end;
+}
+
 absl::Status Indexer::ForgetSealed() {
   while (const std::optional<LogPosition> next = log_->segments().GoOn(sealed_end())) {
     const std::optional<SegmentEntry> entry = log_->segments().EntryAt(*next);
@@ -279,7 +287,7 @@ absl::StatusOr<bool> Indexer::BeginSeal(LogPosition durable_end) {
   if (Without(Protection::kSealedWhenDurable)) durable_end = log_->written_end();
   // A cut segment is whole below its cut; the next one's begin is durable then.
   if (!entry || entry->limit > durable_end) return false;
-  if (digested_end() < entry->limit) {
+  if (digested_end() < entry->limit && !Without(Protection::kKeysSealed)) {
     ASSIGN_OR_RETURN(const bool more, DigestSome(entry->limit));
     if (more) return true;
   }

@@ -74,6 +74,9 @@ class Indexer {
   absl::StatusOr<bool> DigestSome(LogPosition end) ABSL_LOCKS_EXCLUDED(digesting_);
   // All of them.
   absl::Status DigestTo(LogPosition end) ABSL_LOCKS_EXCLUDED(digesting_);
+  // Of everything that is visible now; of a process that only reads, of what it was fed. Returns
+  // how far that is.
+  absl::StatusOr<LogPosition> DigestVisible() ABSL_LOCKS_EXCLUDED(digesting_);
   LogPosition digested_end() const {
     return LogPosition(digested_end_.load(std::memory_order_acquire));
   }

@@ -60,7 +60,9 @@ Engine::Engine(std::unique_ptr<CommitLog> log)
                  .ends = &ends_,
                  .groups = &groups_,
                  .clock = &retention_clock_,
-                 .carried = {&topics_, &ends_, &groups_, &retention_clock_}}) {}
+                 .carried = {&topics_, &ends_, &groups_, &retention_clock_}}),
+      finder_({.log = &view_, .queues = &queues_, .files = &files_, .indexer = &indexer_},
+              &digests_, &reader_) {}
 
 absl::StatusOr<std::unique_ptr<Engine>> Engine::Open(const StoreOptions& options) {
   const int64_t started = options.clock->MonotonicNanos();

@@ -20,6 +20,7 @@
 #include "log/commit_log.h"
 #include "log/own_log_view.h"
 #include "store/group_offsets.h"
+#include "store/message_finder.h"
 #include "store/message_plan.h"
 #include "store/message_planner.h"
 #include "store/message_reader.h"
@@ -80,6 +81,7 @@ class Engine {
   IndexFiles& index_files() { return files_; }
   Indexer& indexer() { return indexer_; }
   MessageReader& reader() { return reader_; }
+  MessageFinder& finder() { return finder_; }
 
  private:
   explicit Engine(std::unique_ptr<CommitLog> log);
@@ -115,6 +117,7 @@ class Engine {
   Indexer indexer_;
   MessageReader reader_;
   Retainer retainer_;
+  MessageFinder finder_;
 };
 
 }  // namespace weir::internal

@@ -30,6 +30,8 @@ Follower::Follower(std::unique_ptr<FollowedLog> log, bool may_write)
                may_write ? &seal_observer_ : nullptr, &log_->health()),
       reader_({.log = log_.get(), .queues = &queues_, .files = &files_, .indexer = &indexer_},
               &catalogue_),
+      finder_({.log = log_.get(), .queues = &queues_, .files = &files_, .indexer = &indexer_},
+              &digests_, &reader_),
       clock_(log_->clock()) {}
 
 absl::StatusOr<std::unique_ptr<Follower>> Follower::Open(const StoreOptions& options) {

@@ -15,6 +15,7 @@
 #include "index/indexer.h"
 #include "log/followed_log.h"
 #include "store/group_offsets.h"
+#include "store/message_finder.h"
 #include "store/message_reader.h"
 #include "store/queue_ends.h"
 #include "store/retention_clock.h"
@@ -51,6 +52,7 @@ class Follower {
   IndexFiles& index_files() { return files_; }
   Indexer& indexer() { return indexer_; }
   MessageReader& reader() { return reader_; }
+  MessageFinder& finder() { return finder_; }
   Health& health() { return log_->health(); }
   const Health& health() const { return log_->health(); }
   RecoveryReport& report() { return log_->report(); }
@@ -73,6 +75,7 @@ class Follower {
   SealObserver seal_observer_;
   Indexer indexer_;
   MessageReader reader_;
+  MessageFinder finder_;
 
   Mutex catch_up_lock_;
   int64_t refreshed_ ABSL_GUARDED_BY(catch_up_lock_) = 0;

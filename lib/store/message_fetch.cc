@@ -45,19 +45,13 @@ absl::StatusOr<MessageFetch::Got> MessageFetch::Get(const QueueEntry& entry,
                             ", offset ", offset, ": its record could not be found in the log")};
     return Got::kDamaged;
   }
-  if (entry.position >= visible_end_ && !Without(Protection::kVisibleEnd)) return Got::kNotYet;
-  if (!tags_.MayMatch(entry.filter)) return IsThere(entry.position) ? Got::kSkip : Got::kNotYet;
-  const char* record = nullptr;
-  ASSIGN_OR_RETURN(Found found, records_.Read(entry.position, &record));
-  for (SecondLook second_look(log_); found == Found::kDamaged;) {
-    ASSIGN_OR_RETURN(const bool has_looked, second_look.At(entry.position));
-    if (!has_looked) break;
-    records_.Forget();
-    ASSIGN_OR_RETURN(found, records_.Read(entry.position, &record));
+  const bool is_visible = entry.position < visible_end_ || Without(Protection::kVisibleEnd);
+  if (is_visible && !tags_.MayMatch(entry.filter)) {
+    return IsThere(entry.position) ? Got::kSkip : Got::kNotYet;
   }
-  if (found == Found::kUnpublished) return Got::kNotYet;
-  if (found == Found::kDropped) return Got::kRemoved;
-  if (found != Found::kRecord) return Damaged(entry.position, records_.why());
+  const char* record = nullptr;
+  ASSIGN_OR_RETURN(const Got got, Load(entry.position, &record));
+  if (got != Got::kMessage) return got;
   const RecordHeader header = LoadHeader(record);
   if (IsPlain(header) && IsOf(header, number, offset)) {
     if (!tags_.Matches({})) return Got::kSkip;
@@ -74,6 +68,36 @@ absl::StatusOr<MessageFetch::Got> MessageFetch::Get(const QueueEntry& entry,
   if (!tags_.Matches(parts->tag)) return Got::kSkip;
   record_ = record;
   bytes_ = header.bytes();
+  return Got::kMessage;
+}
+
+absl::StatusOr<MessageFetch::Got> MessageFetch::GetAt(LogPosition position) {
+  const char* record = nullptr;
+  ASSIGN_OR_RETURN(const Got got, Load(position, &record));
+  if (got != Got::kMessage) return got;
+  const RecordHeader header = LoadHeader(record);
+  if (header.type == RecordType::kVoid) return Got::kSkip;
+  if (header.type != RecordType::kMessage || !DecodeParts(record)) {
+    return Damaged(position, absl::StrCat("the record at ", position.value(),
+                                          " is not the message that should be there"));
+  }
+  record_ = record;
+  bytes_ = header.bytes();
+  return Got::kMessage;
+}
+
+absl::StatusOr<MessageFetch::Got> MessageFetch::Load(LogPosition position, const char** record) {
+  if (position >= visible_end_ && !Without(Protection::kVisibleEnd)) return Got::kNotYet;
+  ASSIGN_OR_RETURN(Found found, records_.Read(position, record));
+  for (SecondLook second_look(log_); found == Found::kDamaged;) {
+    ASSIGN_OR_RETURN(const bool has_looked, second_look.At(position));
+    if (!has_looked) break;
+    records_.Forget();
+    ASSIGN_OR_RETURN(found, records_.Read(position, record));
+  }
+  if (found == Found::kUnpublished) return Got::kNotYet;
+  if (found == Found::kDropped) return Got::kRemoved;
+  if (found != Found::kRecord) return Damaged(position, records_.why());
   return Got::kMessage;
 }
 

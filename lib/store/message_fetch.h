@@ -1,5 +1,5 @@
-// One read's way to its records: from the entry of a queue to a verified message, or to the reason
-// why there is none.
+// One read's way to its records: from the entry of a queue, or a place, to a verified message, or
+// to the reason why there is none.
 
 #ifndef WEIR_STORE_MESSAGE_FETCH_H_
 #define WEIR_STORE_MESSAGE_FETCH_H_
@@ -30,6 +30,9 @@ class MessageFetch {
   // The record of the queue's entry at `offset`: verified, and checked to be what the entry says.
   absl::StatusOr<Got> Get(const QueueEntry& entry, const Topic::Entry& topic, uint32_t number,
                           uint64_t offset);
+  // The message whose record begins at `position`, whatever its queues and tag. A void is skipped;
+  // what is neither is damage.
+  absl::StatusOr<Got> GetAt(LogPosition position);
 
   // Of the last kMessage.
   const char* record() const { return record_; }
@@ -41,6 +44,8 @@ class MessageFetch {
 
  private:
   bool IsThere(LogPosition position);
+  // The verified record at `position`; kMessage whatever it is.
+  absl::StatusOr<Got> Load(LogPosition position, const char** record);
   absl::StatusOr<Got> Damaged(LogPosition position, absl::string_view why);
 
   LogView& log_;

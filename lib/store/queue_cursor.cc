@@ -109,6 +109,16 @@ absl::StatusOr<uint64_t> QueueCursor::SeekPosition(LogPosition position) {
   const ConsumeQueue& queue = sources_.queues->queue(number_);
   uint64_t low = queue.first();
   uint64_t high = queue.end();
+  // The segment's own run, if there is one, holds the offset or ends before it. What is wrong with
+  // the file is for who reads on.
+  const LogPosition segment_begin = sources_.log->segments().BeginOf(position);
+  if (segment_begin < sources_.indexer->sealed_end()) {
+    const auto found = sources_.files->FindRun(segment_begin, number_);
+    if (found.ok() && found->has_value() && (*found)->run.end().value() <= high) {
+      low = std::max(low, (*found)->run.first.value());
+      high = std::max(low, (*found)->run.end().value());
+    }
+  }
   // Entries are in the order of the log. Holes have no position; they go with what is behind them.
   while (low < high) {
     const uint64_t middle = low + (high - low) / 2;

@@ -142,6 +142,11 @@ std::vector<Hunted> AllHunted(uint64_t seed) {
        {Test("never more than unsynced_bytes_max is unsynced: then an append waits for a sync")}},
       {Protection::kSealedWhenDurable,
        {Test("nothing is sealed before the whole segment is durable")}},
+      {Protection::kKeysSealed,
+       {Test("a segment is sealed with all its keys, whether or not anybody looked for them "
+             "before")}},
+      {Protection::kKeyCompared,
+       {Test("keys of one hash never give each other's messages, and take no place in the limit")}},
 
       {Protection::kFileChecksum,
        {Test("a flipped bit in an old segment costs the record that it is in, which is named")}},
