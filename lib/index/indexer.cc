@@ -353,7 +353,7 @@ absl::StatusOr<bool> Indexer::SealSome(LogPosition durable_end) {
   is_sealing_ = false;
   if (!status.ok()) {
     snapshots_.RequestFull();  // nobody has what this file was to hold
-    health_->Raise(Condition::kIndex, std::string(status.message()));
+    health_->Raise(Condition::kIndex, status.message());
     return status;
   }
   health_->Clear(Condition::kIndex);

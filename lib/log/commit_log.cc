@@ -93,7 +93,7 @@ absl::Status CommitLog::Start() {
     while (segments_.prepared_end() < front_->claimed_end()) {
       const auto more = segments_.Prepare(front_->claimed_end(), front_->incarnation(), false);
       if (!more.ok()) {
-        health_.Raise(Condition::kNoSpaceAhead, std::string(more.status().message()));
+        health_.Raise(Condition::kNoSpaceAhead, more.status().message());
         break;
       }
     }

@@ -142,8 +142,7 @@ absl::Duration CommitLog::PrepareFor(Room room) {
   if (!more.ok()) {
     const bool heals =
         absl::IsResourceExhausted(more.status()) || absl::IsUnavailable(more.status());
-    health_.Raise(heals ? Condition::kNoSpaceAhead : Condition::kFailed,
-                  std::string(more.status().message()));
+    health_.Raise(heals ? Condition::kNoSpaceAhead : Condition::kFailed, more.status().message());
     Progressed();
     return kRetry;
   }

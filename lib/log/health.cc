@@ -1,5 +1,7 @@
 #include "log/health.h"
 
+#include <new>
+
 #include "absl/strings/str_cat.h"
 
 namespace weir {
@@ -26,11 +28,15 @@ StoreState Health::StateOf(uint32_t raised) {
   return raised != 0 ? StoreState::kDegraded : StoreState::kHealthy;
 }
 
-void Health::Raise(Condition condition, const std::string& reason) {
+void Health::Raise(Condition condition, absl::string_view reason) {
   MutexLock lock(mutex_);
   std::string& stored = reasons_[static_cast<size_t>(condition)];
   if (Has(condition) && stored == reason) return;
-  stored = reason;
+  try {
+    stored.assign(reason.data(), reason.size());
+  } catch (const std::bad_alloc&) {
+    stored = "out of memory";  // short enough for a string to take no memory for it
+  }
   raised_.fetch_or(Bit(condition), std::memory_order_release);
   changed_.store(true, std::memory_order_release);
 }
@@ -73,19 +79,31 @@ void Health::TellListener() {
   while (changed_.load(std::memory_order_seq_cst) &&
          !telling_.exchange(true, std::memory_order_seq_cst)) {
     changed_.store(false, std::memory_order_seq_cst);
-    const StoreState now = state();
-    const std::string why = reason();
-    if (now != told_ || why != told_reason_) {
-      told_ = now;
-      told_reason_ = why;
-      try {
-        listener_->OnState(now, why);
-      } catch (...) {
-        // The host's exception must not unwind through our steps; hooks.h says so.
-      }
-    }
+    const bool is_told = TellNow();
+    if (!is_told) changed_.store(true, std::memory_order_seq_cst);
     telling_.store(false, std::memory_order_seq_cst);
+    if (!is_told) return;
   }
+}
+
+// False: there was no memory for the reason, and nothing is told.
+bool Health::TellNow() {
+  const StoreState now = state();
+  std::string why;
+  try {
+    why = reason();
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+  if (now == told_ && why == told_reason_) return true;
+  told_ = now;
+  told_reason_.swap(why);
+  try {
+    listener_->OnState(told_, told_reason_);
+  } catch (...) {
+    // The host's exception must not unwind through our steps; hooks.h says so.
+  }
+  return true;
 }
 
 }  // namespace internal

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "base/mutex.h"
 #include "weir/hooks.h"
 
@@ -35,7 +36,8 @@ class Health {
  public:
   explicit Health(StateListener* listener) : listener_(listener) {}
 
-  void Raise(Condition condition, const std::string& reason);
+  // Takes place also if there is no memory for the reason; then "out of memory" is all it says.
+  void Raise(Condition condition, absl::string_view reason);
   void Clear(Condition condition);
   bool Has(Condition condition) const {
     return (raised_.load(std::memory_order_acquire) & Bit(condition)) != 0;
@@ -46,12 +48,14 @@ class Health {
   // Why an append is refused now: OK, kResourceExhausted or kFailedPrecondition.
   absl::Status WhyNoAppend() const;
 
-  // Tells the listener of changes since the last call. The caller holds no lock.
+  // Tells the listener of changes since the last call, those included that there was no memory to
+  // tell then. The caller holds no lock.
   void TellListener();
 
  private:
   static uint32_t Bit(Condition condition) { return 1u << static_cast<uint32_t>(condition); }
   static StoreState StateOf(uint32_t raised);
+  bool TellNow();
 
   StateListener* const listener_;
   std::atomic<uint32_t> raised_{0};

@@ -14,9 +14,9 @@ namespace weir::internal {
 
 absl::Status LogSyncer::Judge(const absl::Status& status) {
   if (absl::IsResourceExhausted(status) || absl::IsUnavailable(status)) {
-    health_->Raise(Condition::kDiskFull, std::string(status.message()));
+    health_->Raise(Condition::kDiskFull, status.message());
   } else if (!status.ok()) {
-    health_->Raise(Condition::kFailed, std::string(status.message()));
+    health_->Raise(Condition::kFailed, status.message());
   }
   return status;
 }

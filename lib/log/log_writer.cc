@@ -84,7 +84,7 @@ absl::Status LogWriter::WriteSome(bool* progressed) {
   const absl::Status status = file.Write(start, {piece});
   if (!status.ok()) {
     if (absl::IsResourceExhausted(status)) {
-      health_->Raise(Condition::kDiskFull, std::string(status.message()));
+      health_->Raise(Condition::kDiskFull, status.message());
     } else if (!Without(Protection::kPoisonedWrite)) {
       file.is_poisoned.store(true, std::memory_order_release);
     }

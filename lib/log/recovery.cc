@@ -283,7 +283,7 @@ void Recoverer::PrepareActive(LogPosition end) {
   // Close() cut the file off behind its last record.
   const absl::Status allocated = file->Allocate(file->limit());
   if (absl::IsResourceExhausted(allocated) || absl::IsUnavailable(allocated)) {
-    context_.health.Raise(Condition::kDiskFull, std::string(allocated.message()));
+    context_.health.Raise(Condition::kDiskFull, allocated.message());
   } else if (!allocated.ok()) {
     // Nothing was lost. The next sync puts another file into its place, or says that it cannot.
     file->is_poisoned.store(true, std::memory_order_release);

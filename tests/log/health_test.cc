@@ -8,13 +8,17 @@
 #include <utility>
 #include <vector>
 
+#include "support/failing_memory.h"
+
 namespace weir::internal {
 namespace {
 
+using testing::FailingMemory;
 using Told = std::vector<std::pair<StoreState, std::string>>;
 
 struct Listener final : StateListener {
   void OnState(StoreState state, const std::string& reason) override {
+    const FailingMemory::Aside of_the_host;
     told.emplace_back(state, reason);
     if (throws) throw std::runtime_error("host");
   }
@@ -134,6 +138,39 @@ TEST_CASE("a listener that throws is asked again at the next change") {
 
   CHECK(listener.told.size() == 2);
   CHECK(health.state() == StoreState::kHealthy);
+}
+
+TEST_CASE("a condition stands although there was no memory for its reason, and heals") {
+  const std::string reason(100, 'x');
+  Health health(nullptr);
+  FailingMemory::Fail({.nth = 0, .is_for_ever = true});
+  {
+    const FailingMemory::Watch watch;
+    health.Raise(Condition::kFailed, reason);
+  }
+  FailingMemory::BringBack();
+  CHECK(FailingMemory::failures() > 0);
+  CHECK(health.state() == StoreState::kReadOnly);
+  CHECK(health.reason() == "out of memory");
+  health.Raise(Condition::kFailed, reason);
+  CHECK(health.reason() == reason);
+}
+
+TEST_CASE("what there was no memory to tell the listener is told the next time") {
+  const std::string reason(100, 'x');
+  for (uint64_t nth = 0; nth < 4; ++nth) {
+    Listener listener;
+    Health health(&listener);
+    health.Raise(Condition::kDiskFull, reason);
+    FailingMemory::Fail({.nth = nth});
+    CHECK_NOTHROW([&] {
+      const FailingMemory::Watch watch;
+      health.TellListener();
+    }());
+    FailingMemory::BringBack();
+    health.TellListener();
+    CHECK(listener.told == Told{{StoreState::kDegraded, reason}});
+  }
 }
 
 TEST_CASE("a listener may ask for the state and its reason") {
