@@ -134,7 +134,7 @@ void ConsumeQueues::ReuseLists() {
 
 void ConsumeQueues::ForgetBelow(uint32_t number, uint64_t offset, RunLink tail) {
   ConsumeQueue& queue = this->queue(number);
-  ConsumeQueue::ChunkList* list = nullptr;
+  std::unique_ptr<ConsumeQueue::ChunkList> list;
   ConsumeQueue::ChunkList* old = nullptr;
   std::vector<EntryChunk*> retired;
   for (;;) {
@@ -149,19 +149,16 @@ void ConsumeQueues::ForgetBelow(uint32_t number, uint64_t offset, RunLink tail) 
       capacity = queue.list_capacity();
       const bool has_list = kept == 0 || (list != nullptr && list->capacity >= kept);
       if (has_list && retired.capacity() >= count - kept) {
-        old = queue.ForgetBelow(offset, tail, kept == 0 ? nullptr : list,
+        old = queue.ForgetBelow(offset, tail, kept == 0 ? nullptr : list.release(),
                                 [&](EntryChunk* chunk) { retired.push_back(chunk); });
-        if (kept > 0) list = nullptr;
         break;
       }
     }
     retired.reserve(count);
     if (kept == 0 || (list != nullptr && list->capacity >= kept)) continue;
-    delete list;
     // As large as it was: a busy queue grows to the same size again before the next seal.
-    list = ConsumeQueue::NewList(std::max<uint32_t>({kept * 2, 4, capacity}));
+    list.reset(ConsumeQueue::NewList(std::max<uint32_t>({kept * 2, 4, capacity})));
   }
-  delete list;
   RetireList(old);
   for (EntryChunk* chunk : retired) chunks_.Retire(chunk);
 }

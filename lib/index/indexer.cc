@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/guarded.h"
 #include "base/mutant.h"
 #include "base/status_macros.h"
 #include "format/file_names.h"
@@ -306,60 +307,70 @@ absl::StatusOr<bool> Indexer::BeginSeal(LogPosition durable_end) {
   return true;
 }
 
-absl::Status Indexer::FinishSeal(SegmentSeal& seal) {
+absl::Status Indexer::WriteSeal(SegmentSeal& seal) {
   const LogPosition begin = seal.segment().begin();
   RETURN_IF_ERROR(snapshots_.AddTo(seal));
   RETURN_IF_ERROR(seal.writer().WriteTo(log_->segments().directory(), IndexFileName(begin)));
   ASSIGN_OR_RETURN(const IndexIdentity identity, IdentityOf(begin));
   files_->Register(begin, identity);
-  for (const SealedRun& run : seal.runs()) {
-    queues_->ForgetBelow(run.number, run.end, run.link);
-  }
-  // Who looks for keys takes the digests first and then asks what is sealed.
-  sealed_end_.store(seal.segment().limit.value(), std::memory_order_release);
-  digests_->ForgetBelow(seal.segment().limit);
-  voids_.ForgetBelow(seal.segment().limit);
+  seal.set_written();
   return absl::OkStatus();
 }
 
-absl::StatusOr<bool> Indexer::SealSome(LogPosition durable_end) {
-  MutexLock lock(step_);
-  queues_->Reuse();
-  if (!unread_.ok()) return false;
-  if (is_sealing_) {
-    health_->Raise(Condition::kIndex,
-                   "there was no memory inside a seal: none goes on until the next open");
-    return false;
+// What this takes out of memory no second seal of the segment would find: from the first queue on
+// it is gone on with, also when there was no memory in its middle. A queue may be done twice.
+void Indexer::FinishSeal() {
+  for (const SealedRun& run : seal_->runs()) {
+    queues_->ForgetBelow(run.number, run.end, run.link);
   }
+  const LogPosition limit = seal_->segment().limit;
+  // Who looks for keys takes the digests first and then asks what is sealed.
+  sealed_end_.store(limit.value(), std::memory_order_release);
+  digests_->ForgetBelow(limit);
+  voids_.ForgetBelow(limit);
+  EndSeal(/*succeeded=*/true);
+}
+
+void Indexer::EndSeal(bool succeeded) {
+  observer_->OnSealed(succeeded);
+  seal_.reset();
+  if (!succeeded) snapshots_.RequestFull();  // nobody has what this file was to hold
+}
+
+absl::StatusOr<bool> Indexer::SealNext(LogPosition durable_end) {
+  queues_->Reuse();
   if (!seal_) {
     ASSIGN_OR_RETURN(const bool has_begun, BeginSeal(durable_end));
-    if (!has_begun) return false;
-    if (!seal_) return true;
+    if (!seal_) return has_begun;
   }
   if (!seal_->has_digest()) {
     RETURN_IF_ERROR(
         seal_->AddDigest(digests_->Find(seal_->segment().begin()).get(), digests_->hash_seed()));
   }
-  // What a failed allocation leaves half done stays so: the next open knows what the files have.
-  is_sealing_ = true;
-  const absl::StatusOr<bool> more = seal_->Collect();
-  if (more.ok() && *more) {
-    is_sealing_ = false;
-    return true;
+  if (!seal_->is_written()) {
+    ASSIGN_OR_RETURN(const bool more, seal_->Collect());
+    if (more) return true;
+    RETURN_IF_ERROR(WriteSeal(*seal_));
   }
-  const absl::Status status = more.ok() ? FinishSeal(*seal_) : more.status();
-  observer_->OnSealed(status.ok());
-  seal_.reset();
-  is_sealing_ = false;
-  if (!status.ok()) {
-    snapshots_.RequestFull();  // nobody has what this file was to hold
-    health_->Raise(Condition::kIndex, status.message());
-    return status;
-  }
-  health_->Clear(Condition::kIndex);
+  FinishSeal();
   queues_->Reuse();
   queues_->chunks().Replenish();
   return true;
+}
+
+absl::StatusOr<bool> Indexer::SealSome(LogPosition durable_end) {
+  MutexLock lock(step_);
+  if (!unread_.ok()) return false;
+  absl::StatusOr<bool> more =
+      Guarded([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return SealNext(durable_end); });
+  if (more.ok()) {
+    if (!seal_) health_->Clear(Condition::kIndex);
+    return more;
+  }
+  // All that was collected is collected again.
+  if (seal_ && !seal_->is_written()) EndSeal(/*succeeded=*/false);
+  health_->Raise(Condition::kIndex, more.status().message());
+  return more;
 }
 
 // --- Rebuilding

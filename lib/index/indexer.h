@@ -84,7 +84,8 @@ class Indexer {
   absl::Status ForgetSealed();
 
   // A step: seals the next segment that ends at or below `durable_end`, a bounded piece at a time.
-  // True: call again.
+  // True: call again. An error, also that there was no memory: the store is degraded until a later
+  // call gets on, and has lost nothing.
   absl::StatusOr<bool> SealSome(LogPosition durable_end);
 
   // The record at `position`, which queues know as a message, is given up. Before it is published.
@@ -141,8 +142,11 @@ class Indexer {
   void TellMissing(const std::vector<LogPosition>& named, LogPosition end, bool was_clean,
                    Report* report);
 
+  absl::StatusOr<bool> SealNext(LogPosition durable_end) ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_);
   absl::StatusOr<bool> BeginSeal(LogPosition durable_end) ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_);
-  absl::Status FinishSeal(SegmentSeal& seal) ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_);
+  absl::Status WriteSeal(SegmentSeal& seal) ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_);
+  void FinishSeal() ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_);
+  void EndSeal(bool succeeded) ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_);
   absl::StatusOr<RunLinks> LinksFor(uint32_t number, RunLink tail, LogPosition segment_begin);
   absl::Status Repair(LogPosition segment_begin) ABSL_LOCKS_EXCLUDED(rebuilding_);
   absl::Status RebuildLocked(LogPosition segment_begin) ABSL_EXCLUSIVE_LOCKS_REQUIRED(rebuilding_);
@@ -169,8 +173,7 @@ class Indexer {
   Mutex digesting_;  // one thread at a time goes on from digested_end_
   Mutex step_ ABSL_ACQUIRED_BEFORE(rebuilding_, digesting_);
   std::optional<SegmentSeal> seal_ ABSL_GUARDED_BY(step_);
-  bool is_sealing_ ABSL_GUARDED_BY(step_) = false;  // or was when memory ran out
-  Snapshots snapshots_;                             // the open and the sealing step use it
+  Snapshots snapshots_;  // the open and the sealing step use it
   // Readers rebuild as well, and two of them would write the same file.
   Mutex rebuilding_;
 };

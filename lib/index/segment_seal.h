@@ -24,10 +24,12 @@ class RunObserver {
  public:
   virtual ~RunObserver() = default;
   virtual void OnRun(uint32_t queue_number, uint64_t messages, uint64_t record_bytes) = 0;
+  // Takes no memory: a seal that succeeded cannot fail any more.
   virtual void OnSealed(bool succeeded) = 0;
 };
 
-// For one thread. After an error of Collect() it is of no further use.
+// For one thread. After an error of Collect() it is of no further use, and so it is if there was no
+// memory in it.
 class SegmentSeal {
  public:
   // Links for the next run of a queue with this tail.
@@ -52,6 +54,9 @@ class SegmentSeal {
 
   const SegmentEntry& segment() const { return segment_; }
   IndexFileWriter& writer() { return writer_; }
+  // The file is there, whole and under its name.
+  void set_written() { is_written_ = true; }
+  bool is_written() const { return is_written_; }
   // What is in the writer, in the order of the queues' numbers.
   const std::vector<SealedRun>& runs() const { return runs_; }
 
@@ -79,6 +84,7 @@ class SegmentSeal {
   std::vector<SealedRun> runs_;
   uint32_t next_queue_ = 0;
   bool is_inside_ = false;  // of next_queue_: part_ is its
+  bool is_written_ = false;
   Part part_;
 };
 

@@ -14,9 +14,13 @@ void TopicTotals::CountRun(uint32_t number, uint64_t messages, uint64_t record_b
 }
 
 void TopicTotals::Settle() {
+  // Those of topics that were not there yet move, and what stays behind has a place: it takes no
+  // memory.
+  sealed_.merge(run_);
   for (const auto& [first_queue, total] : run_) {
-    sealed_[first_queue].messages += total.messages;
-    sealed_[first_queue].bytes += total.bytes;
+    Total& sealed = sealed_.find(first_queue)->second;
+    sealed.messages += total.messages;
+    sealed.bytes += total.bytes;
   }
   run_.clear();
 }

@@ -63,9 +63,14 @@ class WordsIndex final : public LogIndex {
 
 // Counts what sealing tells.
 struct SealCounter final : RunObserver {
-  void OnRun(uint32_t, uint64_t messages, uint64_t) override { in_runs += messages; }
-  void OnSealed(bool succeeded) override { succeeded ? ++sealed : ++failed; }
-  uint64_t in_runs = 0;
+  void OnRun(uint32_t, uint64_t messages, uint64_t) override { in_seal += messages; }
+  void OnSealed(bool succeeded) override {
+    succeeded ? ++sealed : ++failed;
+    const uint64_t counted = std::exchange(in_seal, 0);
+    if (succeeded) in_runs += counted;
+  }
+  uint64_t in_runs = 0;  // of seals that succeeded
+  uint64_t in_seal = 0;
   int sealed = 0;
   int failed = 0;
 };
