@@ -21,6 +21,12 @@ absl::string_view StoreStateName(StoreState state) {
 }
 
 namespace internal {
+namespace {
+
+// Of a reason that there was no memory for. Short enough for a string to take none for it.
+constexpr char kNoMemory[] = "out of memory";
+
+}  // namespace
 
 StoreState Health::StateOf(uint32_t raised) {
   if (raised & Bit(Condition::kClosed)) return StoreState::kClosed;
@@ -35,7 +41,7 @@ void Health::Raise(Condition condition, absl::string_view reason) {
   try {
     stored.assign(reason.data(), reason.size());
   } catch (const std::bad_alloc&) {
-    stored = "out of memory";  // short enough for a string to take no memory for it
+    stored = kNoMemory;
   }
   raised_.fetch_or(Bit(condition), std::memory_order_release);
   changed_.store(true, std::memory_order_release);
@@ -79,23 +85,25 @@ void Health::TellListener() {
   while (changed_.load(std::memory_order_seq_cst) &&
          !telling_.exchange(true, std::memory_order_seq_cst)) {
     changed_.store(false, std::memory_order_seq_cst);
-    const bool is_told = TellNow();
-    if (!is_told) changed_.store(true, std::memory_order_seq_cst);
+    const bool is_whole = TellNow();
+    if (!is_whole) changed_.store(true, std::memory_order_seq_cst);
     telling_.store(false, std::memory_order_seq_cst);
-    if (!is_told) return;
+    if (!is_whole) return;
   }
 }
 
-// False: there was no memory for the reason, and nothing is told.
+// False: there was no memory for the reason, which is told another time.
 bool Health::TellNow() {
   const StoreState now = state();
   std::string why;
+  bool is_whole = true;
   try {
     why = reason();
   } catch (const std::bad_alloc&) {
-    return false;
+    why = kNoMemory;
+    is_whole = false;
   }
-  if (now == told_ && why == told_reason_) return true;
+  if (now == told_ && why == told_reason_) return is_whole;
   told_ = now;
   told_reason_.swap(why);
   try {
@@ -103,7 +111,7 @@ bool Health::TellNow() {
   } catch (...) {
     // The host's exception must not unwind through our steps; hooks.h says so.
   }
-  return true;
+  return is_whole;
 }
 
 }  // namespace internal

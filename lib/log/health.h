@@ -48,8 +48,8 @@ class Health {
   // Why an append is refused now: OK, kResourceExhausted or kFailedPrecondition.
   absl::Status WhyNoAppend() const;
 
-  // Tells the listener of changes since the last call, those included that there was no memory to
-  // tell then. The caller holds no lock.
+  // Tells the listener of changes since the last call. Where there is no memory for a reason it
+  // hears of the state, and of the reason another time. The caller holds no lock.
   void TellListener();
 
  private:
