@@ -201,6 +201,8 @@ class MessageView {
   // Empty if the message has none.
   absl::string_view tag() const;
   absl::string_view ordering_key() const;
+  // These two lists are the caller's: more than two entries take memory, and are std::bad_alloc if
+  // there is none.
   absl::InlinedVector<absl::string_view, 2> keys() const;
   // In the order in which they were given.
   absl::InlinedVector<Property, 2> properties() const;

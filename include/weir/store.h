@@ -11,7 +11,8 @@
 //  * One writer process per store, any number of reading processes of the same user. A second
 //    writer is refused at once and told who holds the store.
 //  * The library never aborts, exits, throws out of its API, installs a signal handler, logs, or
-//    opens a socket. A store is always in one of the four states of weir::StoreState.
+//    opens a socket. A store is always in one of the four states of weir::StoreState. An allocation
+//    that fails is kUnavailable from the call, and the store goes on.
 //  * Every read verifies the checksum of what it returns.
 //  * A forked child gets kFailedPrecondition from every call of the parent's store, or what is
 //    empty from those that return no status; it may destroy the object.
@@ -23,7 +24,8 @@
 //   kDeadlineExceeded    the timeout passed before anything was written
 //   kResourceExhausted   no space on disk; nothing was written; service returns when space does
 //   kFailedPrecondition  closed, read-only, forked child, or called where it could never return
-//   kUnavailable         another process has the store; or the machine is out of descriptors
+//   kUnavailable         another process has the store; or the machine is out of descriptors or of
+//                        memory, and nothing was written
 //   kOutOfRange          a position was dropped by retention
 //   kDataLoss            damage, or an append that may be in the log but was never confirmed
 //   kInternal            a promise of the library's own code was broken; the store is read-only
@@ -283,9 +285,9 @@ class MessageStore final {
   // `reached`; WaitFor() goes on waiting. Errors before it has a place, when nothing was written:
   // kInvalidArgument (a limit, a queue named twice, a handle of another store), kNotFound (queue;
   // topic, if none may be created), kDeadlineExceeded, kResourceExhausted (the disk is full),
-  // kFailedPrecondition. After it: kDataLoss (a write or sync failed for good: the message may be
-  // in the log and will never be confirmed), kFailedPrecondition (closed while waiting; this thread
-  // holds a claim).
+  // kUnavailable (no memory), kFailedPrecondition. After it: kDataLoss (a write or sync failed for
+  // good: the message may be in the log and will never be confirmed), kFailedPrecondition (closed
+  // while waiting; this thread holds a claim).
   absl::StatusOr<Receipt> Append(const Message& message, const AppendOptions& options = {});
 
   // Appends all or, whatever happens, none of the messages, over any mix of topics and queues. At
@@ -437,7 +439,7 @@ class MessageStore final {
   // The counters now; after Close(), as they were then.
   StoreStats Stats() const;
   // A description of the store as it is now, its directory read for it: not for hot paths. After
-  // Close(), what is known.
+  // Close(), what is known. Lists and texts that there is no memory for are empty, or short.
   StoreInfo Info() const;
   // What Open() found. Never changes in a writer; in a store that is open for reading it is written
   // anew when a writer dies or appears, so look at it before other threads read. Lives as long as

@@ -42,6 +42,11 @@ struct CommitLog::Impl {
     return absl::OkStatus();
   }
 
+  // As Check(), for who gives no status.
+  bool is_open() const {
+    return !fork_guard.forked() && !is_closed.load(std::memory_order_acquire);
+  }
+
   // The stamp of a record without a queue.
   static void Stamp(char* memory, uint32_t bytes, int64_t time, uint32_t distance) {
     internal::WriteStamp(memory, {.bytes = bytes,
@@ -267,12 +272,12 @@ LogPosition CommitLog::durable_end() const {
 }
 
 absl::Duration CommitLog::RunOnce() {
-  if (!impl_->Check().ok()) return absl::InfiniteDuration();
+  if (!impl_->is_open()) return absl::InfiniteDuration();
   return impl_->background->RunOnce();
 }
 
 StoreState CommitLog::state() const {
-  return impl_->Check().ok() ? impl_->log->health().state() : StoreState::kClosed;
+  return impl_->is_open() ? impl_->log->health().state() : StoreState::kClosed;
 }
 StoreStats CommitLog::Stats() const {
   return impl_->fork_guard.forked() ? StoreStats{} : internal::StatsOf(*impl_->log);

@@ -300,16 +300,17 @@ absl::StatusOr<ReadResult> MessageStore::ReadAt(LogPosition position) {
 }
 
 absl::Duration MessageStore::RunOnce() {
-  if (!impl_->Check().ok()) return absl::InfiniteDuration();
+  if (!impl_->is_open()) return absl::InfiniteDuration();
   if (impl_->follower != nullptr) {
-    impl_->follower->CatchUp().IgnoreError();  // the next read says what is wrong
+    // The next read says what is wrong.
+    internal::Guarded([&] { return impl_->follower->CatchUp(); }).IgnoreError();
     return absl::Seconds(1);
   }
   return impl_->background->RunOnce();
 }
 
 StoreState MessageStore::state() const {
-  if (!impl_->Check().ok()) return StoreState::kClosed;
+  if (!impl_->is_open()) return StoreState::kClosed;
   return impl_->engine != nullptr ? impl_->engine->log().health().state()
                                   : impl_->follower->health().state();
 }
@@ -328,9 +329,17 @@ StoreStats MessageStore::Stats() const {
 
 StoreInfo MessageStore::Info() const {
   if (impl_->fork_guard.forked()) return {};
-  impl_->Refresh().IgnoreError();  // what is known is told
-  StoreInfo info = impl_->engine != nullptr ? internal::InfoOf(*impl_->engine)
-                                            : internal::InfoOf(*impl_->follower);
+  StoreInfo info;
+  // What is known is told, and as much as there is memory for.
+  internal::Guarded([&] { return impl_->Refresh(); }).IgnoreError();
+  internal::Guarded([&] {
+    if (impl_->engine != nullptr) {
+      internal::Describe(*impl_->engine, &info);
+    } else {
+      internal::Describe(*impl_->follower, &info);
+    }
+    return absl::OkStatus();
+  }).IgnoreError();
   info.state = state();
   return info;
 }

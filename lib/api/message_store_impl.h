@@ -38,6 +38,10 @@ struct MessageStore::Impl {
     if (is_closed.load(std::memory_order_acquire)) return absl::FailedPreconditionError("closed");
     return absl::OkStatus();
   }
+  // As Check(), for who gives no status.
+  bool is_open() const {
+    return !fork_guard.forked() && !is_closed.load(std::memory_order_acquire);
+  }
   absl::Status CheckWriter() const {
     RETURN_IF_ERROR(Check());
     if (engine == nullptr) return absl::FailedPreconditionError("the store is open for reading");

@@ -17,12 +17,10 @@ uint64_t Get(const std::atomic<uint64_t>& counter) {
   return counter.load(std::memory_order_relaxed);
 }
 
-// What the writer's and the reader's description have in common.
-void Describe(LogView& log, TopicCatalogue& catalogue, Directory& directory, Health& health,
-              StoreInfo* info) {
+// What the writer's and the reader's description have in common, and what takes memory.
+void DescribeParts(LogView& log, TopicCatalogue& catalogue, Directory& directory, Health& health,
+                   StoreInfo* info) {
   info->reason = health.reason();
-  info->begin = log.segments().begin();
-  info->end = log.claimed_end();
   const absl::StatusOr<std::vector<std::string>> files = directory.List();
   for (const SegmentEntry& entry : log.segments().entries()) {
     const bool has_index = files.ok() && std::find(files->begin(), files->end(),
@@ -143,25 +141,25 @@ StoreStats StatsOf(Follower& follower) {
   return stats;
 }
 
-StoreInfo InfoOf(Engine& engine) {
-  StoreInfo info;
+void Describe(Engine& engine, StoreInfo* info) {
   CommitLog& log = engine.log();
   // Ends only grow: the lowest is looked at first, so that none passes the next.
-  info.durable = log.front().durable_end();
-  info.written = log.front().written_end();
-  Describe(engine.view(), engine.catalogue(), log.directory(), log.health(), &info);
-  info.front_is_shared = log.front().is_shared();
-  return info;
+  info->begin = log.segments().begin();
+  info->durable = log.front().durable_end();
+  info->written = log.front().written_end();
+  info->end = log.front().claimed_end();
+  info->front_is_shared = log.front().is_shared();
+  DescribeParts(engine.view(), engine.catalogue(), log.directory(), log.health(), info);
 }
 
-StoreInfo InfoOf(Follower& follower) {
-  StoreInfo info;
+void Describe(Follower& follower, StoreInfo* info) {
   FollowedLog& log = follower.log();
-  Describe(log, follower.catalogue(), log.directory(), log.health(), &info);
-  info.written = log.written_end();
-  info.durable = std::min(log.durable_end(), info.end);
-  info.front_is_shared = log.front_is_shared();
-  return info;
+  info->begin = log.segments().begin();
+  info->end = log.claimed_end();
+  info->written = log.written_end();
+  info->durable = std::min(log.durable_end(), info->end);
+  info->front_is_shared = log.front_is_shared();
+  DescribeParts(log, follower.catalogue(), log.directory(), log.health(), info);
 }
 
 absl::StatusOr<std::vector<RecordInfo>> DumpRecords(LogView& log, TopicCatalogue& catalogue,

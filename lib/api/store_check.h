@@ -16,8 +16,9 @@ StoreStats StatsOf(const CommitLog& log);
 StoreStats StatsOf(Engine& engine);
 StoreStats StatsOf(Follower& follower);
 
-StoreInfo InfoOf(Engine& engine);
-StoreInfo InfoOf(Follower& follower);
+// First what takes no memory. Where it throws, the rest is missing.
+void Describe(Engine& engine, StoreInfo* info);
+void Describe(Follower& follower, StoreInfo* info);
 
 // Damage is shown where it lies.
 absl::StatusOr<std::vector<RecordInfo>> DumpRecords(LogView& log, TopicCatalogue& catalogue,

@@ -1,0 +1,124 @@
+// What a host gets from calls inside of which there is no memory.
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "api/small_store.h"
+#include "support/failing_memory.h"
+#include "weir/commit_log.h"
+
+namespace weir::testing {
+namespace {
+
+uint64_t most_allocations = 0;  // that a watched call of this trial made
+
+// Runs `trial` without a failure, and then for each allocation of it with that one failing, and
+// with all from there on. `trial` begins anew each time and watches what it wants to fail. Returns
+// how many allocations there were.
+template <typename Trial>
+uint64_t FailEach(const Trial& trial) {
+  most_allocations = 0;
+  trial(MemoryFailure{});
+  const uint64_t allocations = most_allocations;
+  for (uint64_t nth = 0; nth < allocations; ++nth) {
+    for (const bool is_for_ever : {false, true}) {
+      INFO("allocation " << nth << (is_for_ever ? " and all behind it" : ""));
+      trial(MemoryFailure{.nth = nth, .is_for_ever = is_for_ever});
+    }
+  }
+  return allocations;
+}
+
+// Watches `call`, in which allocations fail so; false if it throws.
+template <typename Call>
+bool IsQuiet(MemoryFailure failure, Call&& call) {
+  FailingMemory::Fail(failure);
+  bool is_quiet = true;
+  try {
+    const FailingMemory::Watch watch;
+    call();
+  } catch (const std::bad_alloc&) {
+    is_quiet = false;
+  }
+  FailingMemory::BringBack();
+  most_allocations = std::max(most_allocations, FailingMemory::allocations());
+  return is_quiet;
+}
+
+// Sealed segments, an unsealed one, and a full queue of the health's listener.
+void Fill(MessageStore& store, ManualClock& clock) {
+  for (const std::string topic : {"orders", "a topic with a name that takes memory"}) {
+    for (size_t i = 0; i < 20; ++i)
+      Append(store, {.topic = topic, .queue_id = 0, .body = Numbered(i, 300)});
+  }
+  Flush(store);
+  RunUntilIdle(store, clock);
+  Append(store, {.topic = "orders", .queue_id = 1, .body = "in the front"});
+}
+
+TEST_CASE("what gives no status throws nothing: what there is no memory for is left out") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  auto store = OpenStore(SmallOptions(disk, clock));
+  Fill(*store, clock);
+  const std::unique_ptr<FaultFileSystem> beside = disk.AnotherProcess();
+  StoreOptions options = SmallOptions(*beside, clock);
+  options.read_only = true;
+  auto reader = OpenStore(options);
+
+  for (MessageStore* const looked_at : {store.get(), reader.get()}) {
+    const StoreInfo whole = store->Info();
+    REQUIRE(whole.topics.size() == 2);
+    const uint64_t in_info = FailEach([&](MemoryFailure failure) {
+      std::optional<StoreInfo> info;
+      CHECK(IsQuiet(failure, [&] { info = looked_at->Info(); }));
+      REQUIRE(info.has_value());
+      CHECK(info->state == StoreState::kHealthy);
+      CHECK(info->end == whole.end);
+      CHECK(info->durable == whole.durable);
+      CHECK(info->topics.size() <= whole.topics.size());
+      CHECK(looked_at->Info().topics.size() == whole.topics.size());
+    });
+    CHECK(in_info > 10);
+    const uint64_t in_run = FailEach([&](MemoryFailure failure) {
+      // For the reader there is news.
+      Append(*store, {.topic = "orders", .queue_id = 1, .body = "more"});
+      clock.Advance(absl::Seconds(1));
+      CHECK(IsQuiet(failure, [&] { looked_at->RunOnce(); }));
+      CHECK(IsQuiet(failure, [&] { looked_at->Stats(); }));
+      CHECK(AllOf(*looked_at, "orders", 1) == AllOf(*store, "orders", 1));
+    });
+    CHECK((looked_at == store.get() || in_run > 0));
+  }
+  Close(*store);
+  CHECK(IsQuiet({.nth = 0, .is_for_ever = true}, [&] {
+    store->state();
+    store->RunOnce();
+    store->Info();
+    store->Stats();
+  }));
+  CHECK(store->state() == StoreState::kClosed);
+}
+
+TEST_CASE("a journal that is closed says so without memory") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  auto journal = *CommitLog::Open(SmallOptions(disk, clock));
+  REQUIRE(journal->Append("one").ok());
+  REQUIRE(journal->Close().ok());
+  std::optional<StoreState> state;
+  CHECK(IsQuiet({.nth = 0, .is_for_ever = true}, [&] {
+    state = journal->state();
+    journal->RunOnce();
+    journal->Stats();
+  }));
+  CHECK(state == StoreState::kClosed);
+}
+
+}  // namespace
+}  // namespace weir::testing
