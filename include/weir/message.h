@@ -286,8 +286,9 @@ struct QueueBounds {
 };
 
 // Called when an asynchronous append has reached its durability, or never will: then with the
-// reason (kDataLoss; kFailedPrecondition if the store was closed first), and Receipt::reached tells
-// how far it came. Must be callable. An exception that it throws is caught and forgotten.
+// reason (kDataLoss; kFailedPrecondition if the store was closed first; kUnavailable if it was, and
+// there is no memory to say more), and Receipt::reached tells how far it came. Must be callable. An
+// exception that it throws is caught and forgotten.
 using AppendCallback = std::function<void(const absl::Status&, const Receipt&)>;
 
 }  // namespace weir

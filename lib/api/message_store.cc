@@ -110,8 +110,11 @@ absl::Status MessageStore::Close() {
     CommitLog& log = impl_->engine->log();
     log.Stop();
     impl_->background->Stop();
-    impl_->engine->SealAll();
-    const absl::Status status = internal::Guarded([&] { return log.Close(); });
+    internal::Guarded([&] {
+      impl_->engine->SealAll();
+      return absl::OkStatus();
+    }).IgnoreError();
+    const absl::Status status = log.Close();
     // What waited asynchronously hears how it ended.
     while (log.CallbackStep() == absl::ZeroDuration()) {
     }

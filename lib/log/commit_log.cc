@@ -125,6 +125,14 @@ void CommitLog::Stop() {
 
 absl::Status CommitLog::Close() {
   Stop();
+  const absl::Status status = Guarded([&] { return WriteAndClose(); });
+  doorbell_->RingAll();
+  health_.Raise(Condition::kClosed, "closed");
+  health_.TellListener();
+  return status;
+}
+
+absl::Status CommitLog::WriteAndClose() {
   absl::Status status;
   {
     MutexLock lock(syncer_->step());
@@ -149,29 +157,28 @@ absl::Status CommitLog::Close() {
       block.last_store_time = front_->last_store_time();
     });
   }
-  if (status.ok()) {
-    // From here on nothing can be lost any more; a short run shall leave a short directory.
-    const std::shared_ptr<SegmentFile> active = segments_.FindOpen(end);
-    if (active != nullptr && end > active->begin()) active->Truncate(end).IgnoreError();
-    segments_.RemovePrepared(end).IgnoreError();
-    directory_->Sync().IgnoreError();
-    front_->set_closed();
-    if (front_->is_shared()) {
-      FileSystem& file_system = *options_.file_system;
-      const uint64_t incarnation = front_->incarnation();
-      file_system.RemoveShared(front_directory_, FrontName(incarnation)).IgnoreError();
-      file_system.RemoveShared(front_directory_, DoorbellName(incarnation)).IgnoreError();
-    }
-  }
-  doorbell_->RingAll();
-  // Others may open now. After a failed close the front is still ours until this object goes.
-  if (status.ok()) {
-    superblock_->Release();
-    lock_.reset();
-  }
-  health_.Raise(Condition::kClosed, "closed");
-  health_.TellListener();
-  return status;
+  // After a failed close the front is still ours until this object goes.
+  if (!status.ok()) return status;
+  // From here on nothing can be lost any more.
+  Guarded([&] { return TidyUp(end); }).IgnoreError();
+  // Others may open now.
+  superblock_->Release();
+  lock_.reset();
+  return absl::OkStatus();
+}
+
+// A short run shall leave a short directory; what cannot be removed now the next open removes.
+absl::Status CommitLog::TidyUp(LogPosition end) {
+  front_->set_closed();
+  const std::shared_ptr<SegmentFile> active = segments_.FindOpen(end);
+  if (active != nullptr && end > active->begin()) active->Truncate(end).IgnoreError();
+  segments_.RemovePrepared(end).IgnoreError();
+  directory_->Sync().IgnoreError();
+  if (!front_->is_shared()) return absl::OkStatus();
+  FileSystem& file_system = *options_.file_system;
+  const uint64_t incarnation = front_->incarnation();
+  file_system.RemoveShared(front_directory_, FrontName(incarnation)).IgnoreError();
+  return file_system.RemoveShared(front_directory_, DoorbellName(incarnation));
 }
 
 // Whether a step that a waiting thread did itself brought anything: then the others are told. A

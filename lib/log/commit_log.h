@@ -188,6 +188,8 @@ class CommitLog {
   CommitLog(const StoreOptions& options, std::unique_ptr<Directory> directory,
             std::unique_ptr<DirectoryLock> lock, std::unique_ptr<SuperblockFile> superblock);
   absl::Status Start();
+  absl::Status WriteAndClose();
+  absl::Status TidyUp(LogPosition end);
 
   Deadline FiniteDeadlineIn(absl::Duration timeout) const;
   struct Limits {
@@ -223,6 +225,8 @@ class CommitLog {
   // changed for those who wait.
   absl::Duration SyncIfDue(bool* tells);
   void CheckClaims(int64_t now);
+  // Whether it is decided what became of an asynchronous append.
+  bool Decide(const Completion& completion, absl::Status* status, Durability* reached);
   void CheckFrontIsLinked(int64_t now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(sync_step_lock_);
 
   // Constant after Open.

@@ -151,40 +151,50 @@ absl::Duration CommitLog::PrepareFor(Room room) {
   return *more ? absl::ZeroDuration() : absl::Seconds(1);
 }
 
+bool CommitLog::Decide(const Completion& completion, absl::Status* status, Durability* reached) {
+  // Its word is negative until it is published, and what is below the begin was published.
+  *reached = Reached(completion.receipt.end);
+  if (const auto range = lost_.Touching(completion.receipt.position, completion.receipt.end)) {
+    *status = absl::DataLossError(range->reason);
+    return true;
+  }
+  if (*reached >= completion.durability) {
+    if (completion.receipt.end <= front_->written_end() ||
+        front_->PublishedEnd() >= completion.receipt.end) {
+      if (completion.durability == Durability::kDisk) Count(counters_.sync_waiters);
+      return true;
+    }
+    return false;
+  }
+  if (health_.Has(Condition::kFailed)) {
+    *status = absl::DataLossError(
+        absl::StrCat("it may be in the log and will never be confirmed: ", health_.reason()));
+    return true;
+  }
+  // While the log is being closed there is still a sync to come.
+  if (health_.Has(Condition::kClosed)) {
+    *status = absl::FailedPreconditionError("closed while waiting");
+    return true;
+  }
+  if (has_workers_ && completion.durability == Durability::kDisk &&
+      !wants_sync_.exchange(true, std::memory_order_acq_rel)) {
+    wakeups_.syncer();
+  }
+  if (!has_workers_) wants_sync_.store(true, std::memory_order_release);
+  return false;
+}
+
 absl::Duration CommitLog::CallbackStep() {
   constexpr size_t kCallbacksPerStep = 4096;
   const auto decide = [this](const Completion& completion, absl::Status* status,
                              Durability* reached) {
-    // Its word is negative until it is published, and what is below the begin was published.
-    *reached = Reached(completion.receipt.end);
-    if (const auto range = lost_.Touching(completion.receipt.position, completion.receipt.end)) {
-      *status = absl::DataLossError(range->reason);
-      return true;
-    }
-    if (*reached >= completion.durability) {
-      if (completion.receipt.end <= front_->written_end() ||
-          front_->PublishedEnd() >= completion.receipt.end) {
-        if (completion.durability == Durability::kDisk) Count(counters_.sync_waiters);
-        return true;
-      }
-      return false;
-    }
-    if (health_.Has(Condition::kFailed)) {
-      *status = absl::DataLossError(
-          absl::StrCat("it may be in the log and will never be confirmed: ", health_.reason()));
-      return true;
-    }
-    // While the log is being closed there is still a sync to come.
-    if (health_.Has(Condition::kClosed)) {
-      *status = absl::FailedPreconditionError("closed while waiting");
-      return true;
-    }
-    if (has_workers_ && completion.durability == Durability::kDisk &&
-        !wants_sync_.exchange(true, std::memory_order_acq_rel)) {
-      wakeups_.syncer();
-    }
-    if (!has_workers_) wants_sync_.store(true, std::memory_order_release);
-    return false;
+    const absl::StatusOr<bool> decided =
+        Guarded([&]() -> absl::StatusOr<bool> { return Decide(completion, status, reached); });
+    if (decided.ok()) return *decided;
+    // There is another time, but for who is closed.
+    if (!health_.Has(Condition::kClosed)) return false;
+    *status = decided.status();
+    return true;
   };
   const size_t called = completions_.RunReady(front_->append_lock(), decide, kCallbacksPerStep);
   return called == kCallbacksPerStep ? absl::ZeroDuration() : absl::Seconds(1);

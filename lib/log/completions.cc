@@ -2,9 +2,6 @@
 
 #include <utility>
 
-#include "absl/status/statusor.h"
-#include "base/guarded.h"
-
 namespace weir::internal {
 namespace {
 
@@ -33,10 +30,7 @@ size_t Completions::RunReady(Mutex& append_lock, const Decide& decide, size_t ma
     }
     absl::Status status;
     Completion& first = *waiting_;
-    // What gets no memory to be decided is decided another time.
-    const absl::StatusOr<bool> decided = Guarded(
-        [&]() -> absl::StatusOr<bool> { return decide(first, &status, &first.receipt.reached); });
-    if (!decided.value_or(false)) break;
+    if (!decide(first, &status, &first.receipt.reached)) break;
     in_callback = true;
     try {
       first.done(status, first.receipt);

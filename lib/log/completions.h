@@ -26,7 +26,7 @@ struct Completion {
 
 class Completions {
  public:
-  // What became of an append: nullopt while it is undecided.
+  // What became of an append; false while it is undecided. Does not throw.
   using Decide = std::function<bool(const Completion&, absl::Status*, Durability*)>;
 
   Completions() = default;

@@ -120,5 +120,42 @@ TEST_CASE("a journal that is closed says so without memory") {
   CHECK(state == StoreState::kClosed);
 }
 
+// The last state that was told.
+struct Listener final : StateListener {
+  void OnState(StoreState state, const std::string&) override { last = state; }
+  StoreState last = StoreState::kHealthy;
+};
+
+TEST_CASE("a close without memory ends all that waits, and the next open has everything") {
+  const uint64_t allocations = FailEach([](MemoryFailure failure) {
+    FaultFileSystem disk;
+    ManualClock clock;
+    Listener listener;
+    StoreOptions options = SmallOptions(disk, clock);
+    options.state_listener = &listener;
+    auto store = OpenStore(options);
+    Fill(*store, clock);
+    int called = 0;
+    for (int i = 0; i < 3; ++i) {
+      const absl::Status status = store->AppendAsync(
+          {.topic = "orders", .queue_id = 1, .body = "later"}, {.durability = Durability::kDisk},
+          [&](const absl::Status&, const Receipt&) { ++called; });
+      REQUIRE(status.ok());
+    }
+    absl::Status closed;
+    CHECK(IsQuiet(failure, [&] { closed = store->Close(); }));
+    CHECK((closed.ok() || absl::IsUnavailable(closed)));
+    CHECK(called == 3);
+    CHECK(listener.last == StoreState::kClosed);
+    CHECK(IsQuiet(failure, [&] { store.reset(); }));
+    CHECK(disk.open_handles() == 0);
+
+    store = OpenStore(options);
+    CHECK(store->recovery().damage.empty());
+    CHECK(AllOf(*store, "orders", 1) == Words{"in the front", "later", "later", "later"});
+  });
+  CHECK(allocations > 10);
+}
+
 }  // namespace
 }  // namespace weir::testing
