@@ -77,11 +77,12 @@ struct RepairReport {
 
 // Looks at everything in options.directory and repairs it. Works on a store that does not open:
 // with a superblock that is damaged or missing, with segments that are missing or have no header.
-// Errors: kUnavailable (a process writes the store: the text names it), kNotFound (no store there),
-// kAlreadyExists (something is in new_directory), kInvalidArgument (another format, a directory
-// that is not a store), kDataLoss (nothing says what the store was: superblock and every header are
-// gone), kResourceExhausted, and what the file system says. After an error the damaged store is as
-// it was, but for index files, and new_directory holds no store.
+// Errors: kUnavailable (a process writes the store: the text names it; no memory), kNotFound (no
+// store there), kAlreadyExists (something is in new_directory), kInvalidArgument (another format, a
+// directory that is not a store), kDataLoss (nothing says what the store was: superblock and every
+// header are gone), kResourceExhausted, and what the file system says. After an error the damaged
+// store is as it was, but for index files, and new_directory holds no store, unless what failed
+// keeps even its superblock from being removed.
 absl::StatusOr<RepairReport> RepairStore(const RepairOptions& options);
 
 }  // namespace weir

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "api/verification.h"
 #include "base/bytes.h"
+#include "base/guarded.h"
 #include "base/status_macros.h"
 #include "format/file_names.h"
 #include "log/directory_lock.h"
@@ -254,6 +255,17 @@ void Repair::TellQueues(const SalvagedQueues& queues) {
   }
 }
 
+// The next try says what is in its way.
+void RemoveAll(Directory& directory) {
+  internal::Guarded([&]() -> absl::Status {
+    // Without a superblock it is no store, whatever else stays.
+    directory.Remove(internal::kSuperblockFileName).IgnoreError();
+    ASSIGN_OR_RETURN(const std::vector<std::string> names, directory.List());
+    for (const std::string& name : names) directory.Remove(name).IgnoreError();
+    return absl::OkStatus();
+  }).IgnoreError();
+}
+
 absl::Status Repair::MakeCopy(LogSalvage& salvage, std::list<StandIn> stand_ins) {
   if (absl::StartsWith(options_.new_directory, absl::StrCat(options_.directory, "/"))) {
     return absl::InvalidArgumentError(
@@ -266,13 +278,12 @@ absl::Status Repair::MakeCopy(LogSalvage& salvage, std::list<StandIn> stand_ins)
     return absl::AlreadyExistsError(
         absl::StrCat(options_.new_directory, " is not empty: it has ", taken.front()));
   }
-  absl::Status status = WriteCopy(*target, salvage, &stand_ins);
-  if (status.ok()) status = CheckCopy();
+  const absl::Status status = internal::Guarded([&]() -> absl::Status {
+    RETURN_IF_ERROR(WriteCopy(*target, salvage, &stand_ins));
+    return CheckCopy();
+  });
   if (!status.ok()) {
-    const absl::StatusOr<std::vector<std::string>> made = target->List();
-    for (const std::string& name : made.ok() ? *made : std::vector<std::string>()) {
-      target->Remove(name).IgnoreError();  // the next try says if it is in its way
-    }
+    RemoveAll(*target);
     return status;
   }
   if (!stand_ins.empty()) {
@@ -328,10 +339,13 @@ absl::Status Repair::CheckCopy() {
 }  // namespace
 
 absl::StatusOr<RepairReport> RepairStore(const RepairOptions& given) {
-  RepairOptions options = given;
-  if (options.file_system == nullptr) options.file_system = FileSystem::Posix();
-  if (options.clock == nullptr) options.clock = Clock::System();
-  return Repair(std::move(options)).Run();
+  return internal::Guarded([&]() -> absl::StatusOr<RepairReport> {
+    internal::OutOfMemory();  // made while there is some
+    RepairOptions options = given;
+    if (options.file_system == nullptr) options.file_system = FileSystem::Posix();
+    if (options.clock == nullptr) options.clock = Clock::System();
+    return Repair(std::move(options)).Run();
+  });
 }
 
 }  // namespace weir

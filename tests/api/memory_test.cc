@@ -11,6 +11,7 @@
 #include "api/small_store.h"
 #include "support/failing_memory.h"
 #include "weir/commit_log.h"
+#include "weir/repair.h"
 
 namespace weir::testing {
 namespace {
@@ -155,6 +156,39 @@ TEST_CASE("a close without memory ends all that waits, and the next open has eve
     CHECK(AllOf(*store, "orders", 1) == Words{"in the front", "later", "later", "later"});
   });
   CHECK(allocations > 10);
+}
+
+TEST_CASE("a repair without memory is an error and leaves no copy; the next one succeeds") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  auto store = OpenStore(SmallOptions(disk, clock));
+  Fill(*store, clock);
+  Close(*store);
+  store.reset();
+  const std::string superblock = disk.ReadFile("/store/superblock");
+  disk.WriteFile("/store/superblock", std::string(superblock.size(), '\0'));
+  const RepairOptions options{.directory = "/store", .file_system = &disk, .clock = &clock};
+  const std::vector<std::string> files = disk.ListFiles("/store");
+
+  const uint64_t allocations = FailEach([&](MemoryFailure failure) {
+    absl::StatusOr<RepairReport> report = absl::UnknownError("");
+    CHECK(IsQuiet(failure, [&] { report = RepairStore(options); }));
+    if (!report.ok()) {
+      CHECK(absl::IsUnavailable(report.status()));
+      CHECK((failure.is_for_ever || !disk.FileExists("/store.repaired/superblock")));
+    }
+    CHECK(disk.ListFiles("/store") == files);
+    if (!report.ok() && !failure.is_for_ever) report = RepairStore(options);
+    if (!failure.is_for_ever) {
+      INFO(report.status());
+      REQUIRE(report.ok());
+      CHECK(report->messages == 41);
+    }
+    for (const std::string& file : disk.ListFiles("/store.repaired")) {
+      disk.RemoveFile("/store.repaired/" + file);
+    }
+  });
+  CHECK(allocations > 100);
 }
 
 }  // namespace
