@@ -290,6 +290,15 @@ absl::StatusOr<Durability> CommitLog::WaitFor(LogPosition begin, LogPosition end
   if (Reached(end) >= wanted && !lost_.Touching(begin, end)) return Reached(end);
   const Progress::Waiting waiting(progress_);
   if (Completions::InCallback()) deadline = 0;
+  const absl::StatusOr<Durability> reached =
+      Guarded([&] { return Wait(begin, end, wanted, deadline); });
+  // What waits has its place in the log, and of an error for want of memory it is said that nothing
+  // was written.
+  return absl::IsUnavailable(reached.status()) ? Reached(end) : reached;
+}
+
+absl::StatusOr<Durability> CommitLog::Wait(LogPosition begin, LogPosition end, Durability wanted,
+                                           Deadline deadline) {
   for (;;) {
     if (const auto range = lost_.Touching(begin, end)) return absl::DataLossError(range->reason);
     const Durability reached = Reached(end);

@@ -110,8 +110,8 @@ class CommitLog {
     return durability <= ReachedAtOnce() || timeout <= absl::ZeroDuration() ? absl::OkStatus()
                                                                             : CheckMayWait(but);
   }
-  // Waits until [begin, end) has reached `wanted`; at the deadline what it has reached. kDataLoss:
-  // it never will.
+  // Waits until [begin, end) has reached `wanted`; at the deadline, and when there is no memory to
+  // wait with, what it has reached. kDataLoss: it never will.
   absl::StatusOr<Durability> WaitFor(LogPosition begin, LogPosition end, Durability wanted,
                                      Deadline deadline);
   absl::Status Flush(Deadline deadline);
@@ -211,6 +211,8 @@ class CommitLog {
   // may do the work.
   absl::Status HelpOrSleep(const Want& want, bool leads, Deadline deadline);
   bool IsDone(bool progressed, const absl::Status& status) const;
+  absl::StatusOr<Durability> Wait(LogPosition begin, LogPosition end, Durability wanted,
+                                  Deadline deadline);
   void Sleep(const Want& want, uint32_t seen, absl::Duration duration);
   // What there is to be done when the log got on, besides waking those who wait.
   void FollowUp();

@@ -158,6 +158,27 @@ TEST_CASE("a close without memory ends all that waits, and the next open has eve
   CHECK(allocations > 10);
 }
 
+TEST_CASE("what is refused for want of memory is not there, also if its sync was to fail") {
+  const uint64_t allocations = FailEach([](MemoryFailure failure) {
+    FaultFileSystem disk;
+    ManualClock clock;
+    auto store = OpenStore(SmallOptions(disk, clock));
+    Append(*store, {.topic = "orders", .queue_id = 0, .body = "one"},
+           {.durability = Durability::kDisk});
+    disk.Inject({.kind = OperationKind::kSync, .times = Fault::kForEver});
+    absl::StatusOr<Receipt> receipt = absl::UnknownError("");
+    CHECK(IsQuiet(failure, [&] {
+      receipt = store->Append({.topic = "orders", .queue_id = 0, .body = "two"},
+                              {.durability = Durability::kDisk});
+    }));
+    CHECK((!receipt.ok() || receipt->reached < Durability::kDisk));
+    const bool is_there = AllOf(*store, "orders", 0).size() == 2;
+    if (absl::IsUnavailable(receipt.status())) CHECK_FALSE(is_there);
+    if (receipt.ok()) CHECK(is_there);
+  });
+  CHECK(allocations > 10);
+}
+
 TEST_CASE("a repair without memory is an error and leaves no copy; the next one succeeds") {
   FaultFileSystem disk;
   ManualClock clock;
