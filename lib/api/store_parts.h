@@ -14,7 +14,9 @@ namespace weir::internal {
 
 inline StoreOptions WithDefaults(StoreOptions options) {
   if (options.file_system == nullptr) options.file_system = FileSystem::Posix();
-  if (options.clock == nullptr) options.clock = Clock::System();
+  // Whoever sleeps asks it, whatever clock the store has; then there may be no memory to make it.
+  Clock* const system = Clock::System();
+  if (options.clock == nullptr) options.clock = system;
   return options;
 }
 

@@ -17,6 +17,11 @@ namespace {
 
 constexpr int64_t kSleepNanosMax = 10'000'000;
 
+// What there was too little of may be there again.
+bool Heals(const absl::Status& status) {
+  return absl::IsResourceExhausted(status) || absl::IsUnavailable(status);
+}
+
 }  // namespace
 
 CommitLog::CommitLog(const StoreOptions& options, std::unique_ptr<Directory> directory,
@@ -182,9 +187,9 @@ absl::Status CommitLog::TidyUp(LogPosition end) {
 }
 
 // Whether a step that a waiting thread did itself brought anything: then the others are told. A
-// claim in the way or a full disk is looked at again after a rest.
+// claim in the way, a full disk and too little memory are looked at again after a rest.
 bool CommitLog::IsDone(bool progressed, const absl::Status& status) const {
-  const bool rests = status.ok() || (absl::IsResourceExhausted(status) && has_workers_);
+  const bool rests = status.ok() || (Heals(status) && has_workers_);
   return progressed || !rests;
 }
 
@@ -316,8 +321,7 @@ absl::StatusOr<Durability> CommitLog::Wait(LogPosition begin, LogPosition end, D
     const Want want = wanted == Durability::kDisk ? Want{.is_sync = true, .end = end} : Want{};
     const absl::Status helped = HelpOrSleep(want, LeadsWithout(deadline), deadline);
     // Without workers nobody else would try again: what is reached is the answer.
-    const bool heals = absl::IsResourceExhausted(helped) || absl::IsUnavailable(helped);
-    if (heals && !has_workers_) return Reached(end);
+    if (Heals(helped) && !has_workers_) return Reached(end);
   }
 }
 

@@ -1,10 +1,14 @@
 // What a host gets from calls inside of which there is no memory.
 
+#include <sys/resource.h>
+
 #include <algorithm>
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -177,6 +181,60 @@ TEST_CASE("what is refused for want of memory is not there, also if its sync was
     if (receipt.ok()) CHECK(is_there);
   });
   CHECK(allocations > 10);
+}
+
+// Brings memory back when the thread that made it has looked so often.
+class BringingClock final : public Clock {
+ public:
+  explicit BringingClock(int looks) : left_(looks) {}
+
+  int64_t WallNanos() override { return nanos_ += 1000; }
+  int64_t MonotonicNanos() override {
+    if (std::this_thread::get_id() == owner_ && is_counting && --left_ == 0) {
+      FailingMemory::BringBack();
+    }
+    return nanos_ += 1000;
+  }
+  bool is_counting = false;  // the owner's
+
+ private:
+  const std::thread::id owner_ = std::this_thread::get_id();
+  int left_;
+  std::atomic<int64_t> nanos_{1'700'000'000'000'000'000};
+};
+
+TEST_CASE("who waits for durability while there is no memory rests between two tries") {
+  constexpr int kLooks = 60;
+  FaultFileSystem disk;
+  BringingClock clock(kLooks);
+  StoreOptions options = SmallOptions(disk, clock);
+  options.background = Background::kThreads;
+  options.sync_interval = absl::Hours(1);
+  auto store = OpenStore(options);
+  Append(*store, {.topic = "orders", .queue_id = 0, .body = "one"});
+  Flush(*store);
+
+  const auto rests = [] {
+    rusage usage{};
+    getrusage(RUSAGE_THREAD, &usage);
+    return usage.ru_nvcsw;
+  };
+  FailingMemory::Fail({.nth = 0, .is_for_ever = true}, /*watches_others=*/true);
+  absl::StatusOr<Receipt> receipt = absl::UnknownError("");
+  const long before = rests();
+  {
+    const FailingMemory::Watch watch;
+    clock.is_counting = true;
+    receipt = store->Append({.topic = "orders", .queue_id = 0, .body = "two"},
+                            {.durability = Durability::kDisk});
+    clock.is_counting = false;
+  }
+  const long rested = rests() - before;
+  INFO(receipt.status());
+  REQUIRE(receipt.ok());
+  CHECK(receipt->reached == Durability::kDisk);
+  CHECK(FailingMemory::failures() > kLooks / 3);
+  CHECK(rested > kLooks / 6);
 }
 
 TEST_CASE("a repair without memory is an error and leaves no copy; the next one succeeds") {
