@@ -154,7 +154,7 @@ class CommitLog {
 
   absl::Duration WriteStep();
   absl::Duration SyncStep();
-  absl::Duration PrepareStep() { return PrepareFor(Room::kMessages); }
+  absl::Duration PrepareStep() { return PrepareFor(Room::kMessages, /*may_drop=*/true); }
   absl::Duration CallbackStep();
   // Who wakes the workers. Without it whoever waits does the work himself.
   struct Wakeups {
@@ -206,7 +206,8 @@ class CommitLog {
     bool is_sync = false;
     std::optional<LogPosition> end = std::nullopt;
   };
-  absl::Duration PrepareFor(Room room);
+  // `may_drop`: old segments for it, which waits for the disk.
+  absl::Duration PrepareFor(Room room, bool may_drop);
   // Does what somebody who waits needs, or sleeps until there is progress. `leads`: this thread
   // may do the work.
   absl::Status HelpOrSleep(const Want& want, bool leads, Deadline deadline);

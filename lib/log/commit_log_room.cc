@@ -111,8 +111,11 @@ absl::Status CommitLog::MakeRoom(uint32_t bytes, Deadline deadline, Room room) {
       stalled_since = options_.clock->MonotonicNanos();
     }
     const bool needs_segment = stall == &counters_.stalls_segment;
-    if (needs_segment && (leads || room == Room::kReserve)) {
-      PrepareFor(room);
+    const bool prepares = needs_segment && (leads || room == Room::kReserve);
+    // Who only tries may hold locks that whoever drops must take.
+    const bool may_drop = options_.clock->MonotonicNanos() < deadline;
+    if (prepares) {
+      PrepareFor(room, may_drop);
     } else if (needs_segment) {
       wakeups_.preparer();
     }
@@ -124,7 +127,7 @@ absl::Status CommitLog::MakeRoom(uint32_t bytes, Deadline deadline, Room room) {
       if (!health_.WhyNoAppend().ok()) return why;
       continue;
     }
-    if (needs_segment && leads) continue;
+    if (prepares && (may_drop || room == Room::kReserve || !segments_.IsFull())) continue;
     RETURN_IF_ERROR(CheckMayWait());
     if (options_.clock->MonotonicNanos() >= deadline) {
       return absl::DeadlineExceededError(

@@ -121,11 +121,12 @@ absl::Duration CommitLog::SyncStep() {
   return health_.Has(Condition::kFailed) ? absl::Seconds(1) : rest;
 }
 
-absl::Duration CommitLog::PrepareFor(Room room) {
+absl::Duration CommitLog::PrepareFor(Room room, bool may_drop) {
   if (is_stopped() || health_.Has(Condition::kFailed)) return absl::Seconds(1);
   const LogPosition wanted =
       segments_.BeginOf(front_->claimed_end()) + 3 * segments_.segment_bytes() + reserve_bytes();
   if (room == Room::kMessages && segments_.prepared_end() < wanted && segments_.IsFull()) {
+    if (!may_drop) return kRetry;
     const absl::Status made = make_space_ ? Guarded([&] { return make_space_(); })
                                           : absl::ResourceExhaustedError("no more files allowed");
     if (!made.ok()) {

@@ -52,6 +52,7 @@ Engine::Engine(std::unique_ptr<CommitLog> log)
       reader_({.log = &view_, .queues = &queues_, .files = &files_, .indexer = &indexer_},
               &catalogue_),
       retainer_({.log = log_.get(),
+                 .topics = &topics_,
                  .view = &view_,
                  .queues = &queues_,
                  .files = &files_,
@@ -385,12 +386,20 @@ void Engine::CountVoid(Claimed& claimed) {
   }
 }
 
+absl::StatusOr<bool> Engine::SealSome() {
+  const LogPosition durable = log_->front().durable_end();
+  // The index file says which topics there are at its segment's end: who creates one has its record
+  // in the log before he has it in the catalogue.
+  topics_.AwaitTopics();
+  return Guarded([&] { return indexer_.SealSome(durable); });
+}
+
 absl::Duration Engine::SealStep() {
   if (log_->is_stopped()) return absl::Seconds(1);
   const absl::StatusOr<bool> more = Guarded([&]() -> absl::StatusOr<bool> {
     // Behind who appends, not far: what is in the front need not be read from a file.
     ASSIGN_OR_RETURN(const bool digests, indexer_.DigestSome(log_->ContiguousVisibleEnd()));
-    ASSIGN_OR_RETURN(const bool seals, indexer_.SealSome(log_->front().durable_end()));
+    ASSIGN_OR_RETURN(const bool seals, SealSome());
     return digests || seals;
   });
   if (!more.ok()) return absl::Milliseconds(50);
@@ -400,8 +409,7 @@ absl::Duration Engine::SealStep() {
 void Engine::SealAll() {
   log_->RequestSync();
   log_->SyncStep();
-  for (bool more = true; more;) {
-    more = Guarded([&] { return indexer_.SealSome(log_->front().durable_end()); }).value_or(false);
+  while (SealSome().value_or(false)) {
   }
 }
 

@@ -89,6 +89,7 @@ class Engine {
   // Index files of segments that were dropped; who dropped them died before he came to these.
   void RemoveOrphans();
 
+  absl::StatusOr<bool> SealSome();
   void RingFor(const MessagePlan& plan);
   // A claim that is given up was counted as a message.
   void CountVoid(Claimed& claimed);

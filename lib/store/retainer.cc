@@ -198,8 +198,10 @@ absl::Status Retainer::MakeSpace() {
   CommitLog& log = *parts_.log;
   if (!log.segments().IsFull()) return absl::OkStatus();  // somebody else was faster
   RETURN_IF_ERROR(log.Flush(kNever));
+  const LogPosition durable = log.front().durable_end();
+  parts_.topics->AwaitTopics();
   for (bool more = true; more;) {
-    ASSIGN_OR_RETURN(more, parts_.indexer->SealSome(log.front().durable_end()));
+    ASSIGN_OR_RETURN(more, parts_.indexer->SealSome(durable));
   }
   RetentionFacts facts = Facts(parts_.clock->Now(log.front().last_store_time()));
   KeepInBudget(facts);

@@ -26,6 +26,7 @@
 #include "store/retention_clock.h"
 #include "store/retention_plan.h"
 #include "store/topic_catalogue.h"
+#include "store/topic_writer.h"
 #include "weir/hooks.h"
 #include "weir/options.h"
 
@@ -36,6 +37,7 @@ class Retainer {
   // Nothing is owned.
   struct Parts {
     CommitLog* log;
+    TopicWriter* topics;
     OwnLogView* view;
     ConsumeQueues* queues;
     IndexFiles* files;

@@ -32,6 +32,9 @@ class TopicWriter final : public Carried {
   // one of the same name neither.
   absl::Status Delete(const Topic::Entry& topic, Deadline deadline);
 
+  // Returns when every topic whose record is in the log is in the catalogue, too.
+  void AwaitTopics() ABSL_LOCKS_EXCLUDED(topic_lock_) { MutexLock lock(topic_lock_); }
+
   absl::StatusOr<uint64_t> Carry(LogPosition below) override;
 
  private:

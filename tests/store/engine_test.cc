@@ -30,7 +30,60 @@ size_t CatalogueRecords(Engine& engine) {
   }
 }
 
+// Appends to "other" until the segment of `position` is behind the log's end, and seals it.
+void SealBehind(Engine& engine, LogPosition position) {
+  const LogPosition end((position.value() / kSegment + 1) * kSegment);
+  const std::string body(900, 'x');
+  while (EndOf(engine) < end) {
+    engine.log().PrepareStep();
+    if (!engine.Append({.topic = "other", .body = body}, {.timeout = absl::ZeroDuration()}).ok()) {
+      return;
+    }
+  }
+  while (engine.log().WriteStep() == absl::ZeroDuration()) {
+  }
+  engine.log().RequestSync();
+  engine.log().SyncStep();
+  while (engine.SealStep() == absl::ZeroDuration()) {
+  }
+}
+
 // --- Topics
+
+TEST_CASE("a topic is not forgotten if the segment of its record is sealed while it is created") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  auto engine = OpenEngine(SmallOptions(disk, clock));
+  REQUIRE(engine->CreateTopic("other", 1).ok());
+  const LogPosition begin = EndOf(*engine);
+  std::atomic<bool> is_sealed{false};
+  std::thread sealer;
+  // Called when the record is published, and the topic is not yet in the catalogue.
+  const auto publish = [&] {
+    if (sealer.joinable()) return;
+    sealer = std::thread([&] {
+      SealBehind(*engine, begin);
+      is_sealed = true;
+    });
+    // Who seals may wait for us: then it is no use to wait for him.
+    for (int i = 0; i < 100'000 && !is_sealed; ++i) std::this_thread::yield();
+  };
+  engine->log().SetWakeups(
+      {.writer = publish, .syncer = [] {}, .preparer = [] {}, .callbacks = [] {}});
+
+  REQUIRE(engine->OpenTopic("t").ok());
+  REQUIRE(sealer.joinable());
+  sealer.join();
+  REQUIRE(engine->indexer().sealed_end() > begin);
+  engine->log().Stop();
+  engine->SealAll();
+  REQUIRE(engine->log().Close().ok());
+  engine.reset();
+
+  engine = OpenEngine(SmallOptions(disk, clock));
+  CHECK(engine->catalogue().Find("t") != nullptr);
+  CHECK(engine->catalogue().Find("other") != nullptr);
+}
 
 TEST_CASE("a topic that was created survives a power loss at once") {
   FaultFileSystem disk;
