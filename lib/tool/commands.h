@@ -11,6 +11,7 @@ namespace weir::tool {
 
 extern const Command kAppendCommand;
 extern const Command kReadCommand;
+extern const Command kFindCommand;
 extern const Command kInfoCommand;
 extern const Command kVerifyCommand;
 extern const Command kDumpCommand;

@@ -1,6 +1,7 @@
 #include "tool/flags.h"
 
 #include "absl/flags/flag.h"
+#include "absl/status/statusor.h"
 
 namespace weir::tool {
 
@@ -30,6 +31,33 @@ bool AbslParseFlag(absl::string_view text, Separator* flag, std::string* error) 
 }
 
 std::string AbslUnparseFlag(const Separator& flag) { return std::string(1, flag.value); }
+
+bool AbslParseFlag(absl::string_view text, TimeFlag* flag, std::string* error) {
+  absl::Time time;
+  std::string reason;
+  if (!absl::ParseTime(absl::RFC3339_full, text, &time, &reason)) {
+    *error = "a time like 2024-05-06T07:08:09Z is wanted";
+    return false;
+  }
+  flag->value = time;
+  return true;
+}
+
+std::string AbslUnparseFlag(const TimeFlag& flag) {
+  return flag.value ? absl::FormatTime(absl::RFC3339_full, *flag.value, absl::UTCTimeZone()) : "";
+}
+
+bool AbslParseFlag(absl::string_view text, IdFlag* flag, std::string* error) {
+  const absl::StatusOr<MessageId> id = MessageId::Parse(text);
+  if (!id.ok()) {
+    *error = std::string(id.status().message());
+    return false;
+  }
+  flag->value = *id;
+  return true;
+}
+
+std::string AbslUnparseFlag(const IdFlag& flag) { return flag.value ? flag.value->ToString() : ""; }
 
 bool AbslParseFlag(absl::string_view text, AppendDurability* flag, std::string* error) {
   if (text == "process") {
@@ -95,6 +123,14 @@ ABSL_FLAG(bool, latency, false,
 ABSL_FLAG(weir::tool::QueueId, queue, {}, "Reads this queue only (default: all, in log order).");
 ABSL_FLAG(weir::tool::AnyNumber, from, {},
           "Where to begin: an offset with --queue, else a position in the log (default: 0).");
+ABSL_FLAG(weir::tool::TimeFlag, from_time, {}, "Messages that were stored then or later.");
+ABSL_FLAG(weir::tool::TimeFlag, to_time, {}, "Messages that were stored then or earlier.");
+ABSL_FLAG(std::string, key, "", "Messages that have this key among theirs.");
+ABSL_FLAG(bool, newest_first, false, "Prints the newest messages of the key first.");
+ABSL_FLAG(weir::tool::IdFlag, id, {}, "The message with this id: 64 hexadecimal digits.");
+ABSL_FLAG(std::string, tag, "", "Messages with this tag.");
+ABSL_FLAG(std::string, grep, "",
+          "Messages in whose body this extended regular expression matches, as in `grep -E`.");
 ABSL_FLAG(weir::tool::AnyNumber, max, {}, "Ends after so many (default: no limit).");
 ABSL_FLAG(bool, follow, false, "Waits at the end for what is appended later.");
 ABSL_FLAG(weir::tool::Format, format, weir::tool::Format::kBody,

@@ -14,6 +14,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
+#include "weir/find.h"
 #include "weir/message.h"
 
 namespace weir::tool {
@@ -62,6 +63,20 @@ struct Separator {
 bool AbslParseFlag(absl::string_view text, Separator* flag, std::string* error);
 std::string AbslUnparseFlag(const Separator& flag);
 
+// A moment, or none.
+struct TimeFlag {
+  absl::optional<absl::Time> value;
+};
+bool AbslParseFlag(absl::string_view text, TimeFlag* flag, std::string* error);
+std::string AbslUnparseFlag(const TimeFlag& flag);
+
+// The id of a message, or none.
+struct IdFlag {
+  absl::optional<MessageId> value;
+};
+bool AbslParseFlag(absl::string_view text, IdFlag* flag, std::string* error);
+std::string AbslUnparseFlag(const IdFlag& flag);
+
 struct AppendDurability {
   Durability value = Durability::kProcess;
 };
@@ -87,6 +102,13 @@ ABSL_DECLARE_FLAG(bool, ack);
 ABSL_DECLARE_FLAG(bool, latency);
 ABSL_DECLARE_FLAG(weir::tool::QueueId, queue);
 ABSL_DECLARE_FLAG(weir::tool::AnyNumber, from);
+ABSL_DECLARE_FLAG(weir::tool::TimeFlag, from_time);
+ABSL_DECLARE_FLAG(weir::tool::TimeFlag, to_time);
+ABSL_DECLARE_FLAG(std::string, key);
+ABSL_DECLARE_FLAG(bool, newest_first);
+ABSL_DECLARE_FLAG(weir::tool::IdFlag, id);
+ABSL_DECLARE_FLAG(std::string, tag);
+ABSL_DECLARE_FLAG(std::string, grep);
 ABSL_DECLARE_FLAG(weir::tool::AnyNumber, max);
 ABSL_DECLARE_FLAG(bool, follow);
 ABSL_DECLARE_FLAG(weir::tool::Format, format);

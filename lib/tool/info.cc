@@ -68,6 +68,9 @@ std::string AsText(const MessageStore& store, const absl::optional<std::string>&
   absl::StrAppend(&text, "log       begin ", info.begin.value(), ", durable ", info.durable.value(),
                   ", written ", info.written.value(), ", end ", info.end.value(), "\n");
   absl::StrAppend(&text, "front     ", FrontOf(info, writer.has_value()), "\n");
+  const StoreStats stats = store.Stats();
+  absl::StrAppend(&text, "memory    queues ", stats.index_memory_bytes, ", keys ",
+                  stats.key_memory_bytes, ", filters ", stats.filter_memory_bytes, " bytes\n");
 
   absl::StrAppend(&text, "segments  ", info.segments.size(), "\n");
   for (const SegmentInfo& segment : info.segments) {
@@ -161,6 +164,12 @@ std::string AsJson(const MessageStore& store, const absl::optional<std::string>&
   json.Number("end", info.end.value());
   json.Boolean("has_writer", writer.has_value());
   json.String("front", FrontOf(info, writer.has_value()));
+  const StoreStats stats = store.Stats();
+  json.BeginObject("memory");
+  json.Number("queues", stats.index_memory_bytes);
+  json.Number("keys", stats.key_memory_bytes);
+  json.Number("filters", stats.filter_memory_bytes);
+  json.EndObject();
   WriteRecovery(store.recovery(), json);
   json.BeginArray("segments");
   for (const SegmentInfo& segment : info.segments) {
@@ -207,6 +216,10 @@ const Command kInfoCommand = {
         "what the next writer will find: damaged ranges, and what a power loss took. Of older\n"
         "recoveries the cuts in the log and what they set aside stay to be seen. The front is\n"
         "where the newest messages are: `none` if nobody writes and nothing is left of who did.\n"
+        "Memory is what the index takes in this process. A writer has its own: the same for "
+        "queues\n"
+        "and for keys that are not sealed, and for filters, once a key is looked up, up to 64 "
+        "MiB.\n"
         "Damage that opening did not meet is found by `weir verify`, which reads everything.\n",
     .flags = {"json"},
     .run = RunInfo,

@@ -19,9 +19,9 @@
 namespace weir::tool {
 namespace {
 
-const Command* const kCommands[] = {&kAppendCommand, &kReadCommand, &kInfoCommand,
-                                    &kVerifyCommand, &kDumpCommand, &kRepairCommand,
-                                    &kRetainCommand};
+const Command* const kCommands[] = {&kAppendCommand, &kReadCommand,   &kFindCommand,
+                                    &kInfoCommand,   &kVerifyCommand, &kDumpCommand,
+                                    &kRepairCommand, &kRetainCommand};
 
 std::string Overview() {
   std::string text =

@@ -1,5 +1,6 @@
 #include "tool/message_format.h"
 
+#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "tool/json_writer.h"
@@ -20,13 +21,15 @@ void FormatTsv(const MessageView& message, std::string* out) {
   out->push_back('\n');
 }
 
-void FormatJson(const MessageView& message, std::string* out) {
+void FormatJson(MessageStore& store, const MessageView& message, std::string* out) {
+  const absl::StatusOr<MessageId> id = store.IdOf(message.position());
   JsonWriter json(out);
   json.BeginObject();
   json.String("topic", message.topic());
   json.Number("queue", uint64_t{message.queue_id()});
   json.Number("offset", message.queue_offset().value());
   json.Number("position", message.position().value());
+  if (id.ok()) json.String("id", id->ToString());  // else it is being removed
   json.String("store_time", FormatTimeUtc(message.store_time()));
   json.String("tag", message.tag());
   json.String("ordering_key", message.ordering_key());
@@ -47,7 +50,8 @@ void FormatJson(const MessageView& message, std::string* out) {
 
 }  // namespace
 
-void FormatMessage(const MessageView& message, Format format, std::string* out) {
+void FormatMessage(MessageStore& store, const MessageView& message, Format format,
+                   std::string* out) {
   switch (format) {
     case Format::kBody:
       absl::StrAppend(out, message.body(), "\n");
@@ -56,7 +60,7 @@ void FormatMessage(const MessageView& message, Format format, std::string* out) 
       FormatTsv(message, out);
       return;
     case Format::kJson:
-      FormatJson(message, out);
+      FormatJson(store, message, out);
       return;
   }
 }

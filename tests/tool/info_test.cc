@@ -29,6 +29,8 @@ TEST_CASE("info names the state, the ends, the segments and the topics with thei
   CHECK(Has(info.out, ", sealed, indexed\n"));
   CHECK(Has(info.out, ", active"));
   CHECK(Has(info.out, "topics    2\n"));
+  CHECK(Has(info.out, "memory    queues "));
+  CHECK(Has(Run({"info", scratch.store(), "--json"}).out, R"("memory":{"queues":)"));
   CHECK(Has(info.out, "  events  2 queues, 3000 messages, "));
   CHECK(Has(info.out, "    queue 1  offsets 0 to 1500\n"));
   CHECK(Has(info.out, "  gr\xc3\xbc\xc3\x9f e  8 queues, 1 messages, "));
