@@ -1,8 +1,17 @@
 #include "index/consume_queue.h"
 
 #include <algorithm>
+#include <atomic>
 
 namespace weir::internal {
+namespace {
+
+// The size is the one field that may change while somebody copies the entry.
+std::atomic_ref<uint32_t> SizeOf(QueueEntry& entry) {
+  return std::atomic_ref<uint32_t>(entry.record_bytes);
+}
+
+}  // namespace
 
 ConsumeQueue::~ConsumeQueue() {
   ChunkList* const list = list_.load(std::memory_order_relaxed);
@@ -72,6 +81,17 @@ void ConsumeQueue::AdvanceChunk() {
   }
 }
 
+void ConsumeQueue::Shorten(uint64_t offset, uint32_t record_bytes) {
+  const ChunkList* const list = list_.load(std::memory_order_relaxed);
+  // Newest first: it was entered a moment ago.
+  for (uint32_t i = list->count.load(std::memory_order_relaxed); i-- > 0;) {
+    EntryChunk* const chunk = list->chunks[i].load(std::memory_order_relaxed);
+    if (offset < chunk->first) continue;
+    QueueEntry& entry = chunk->entries[offset - chunk->first];
+    return SizeOf(entry).store(record_bytes, std::memory_order_relaxed);
+  }
+}
+
 size_t ConsumeQueue::CopyEntries(uint64_t offset, size_t max, QueueEntry* out) const {
   const uint64_t end = this->end();
   if (offset < memory_first() || offset >= end) return 0;
@@ -93,9 +113,12 @@ size_t ConsumeQueue::CopyEntries(uint64_t offset, size_t max, QueueEntry* out) c
     const EntryChunk* const chunk = list->chunks[i].load(std::memory_order_acquire);
     if (offset < chunk->first || offset >= chunk->first + chunk->capacity) break;
     const uint64_t stop = std::min({end, chunk->first + chunk->capacity, offset + (max - copied)});
-    std::copy_n(&chunk->entries[offset - chunk->first], stop - offset, out + copied);
-    copied += stop - offset;
-    offset = stop;
+    for (; offset < stop; ++offset) {
+      QueueEntry& entry = chunk->entries[offset - chunk->first];
+      out[copied++] = {.position = entry.position,
+                       .filter = entry.filter,
+                       .record_bytes = SizeOf(entry).load(std::memory_order_relaxed)};
+    }
   }
   return copied;
 }

@@ -54,6 +54,9 @@ class ConsumeQueue {
     if (offset + 1 == last_->first + last_->capacity) AdvanceChunk();
     return offset;
   }
+  // The record of an entry is shorter than was said when it was entered. The entry is in memory:
+  // nothing is sealed before it is published.
+  void Shorten(uint64_t offset, uint32_t record_bytes);
   // Links `chunk` behind the last one; false if the list of chunks is full: then Widen() first.
   bool Grow(EntryChunk* chunk);
   // A larger list of chunks; returns the old one, to be retired (or null).

@@ -352,6 +352,7 @@ absl::StatusOr<Receipt> Engine::Commit(Claimed& claimed, size_t bytes,
                 Load<int64_t>(record + record_field::kStoreTime), log_->incarnation());
     StoreWord(record, -static_cast<int32_t>(used));
     reservation.size = used;
+    CountShorter(claimed, used);
   }
   std::memset(claimed.body + bytes, 0, reservation.size - prefix - bytes);
   log_->Publish(reservation, Seal(record, reservation.position, log_->incarnation()));
@@ -392,6 +393,19 @@ absl::StatusOr<bool> Engine::SealSome() {
   // in the log before he has it in the catalogue.
   topics_.AwaitTopics();
   return Guarded([&] { return indexer_.SealSome(durable); });
+}
+
+void Engine::CountShorter(const Claimed& claimed, uint32_t record_bytes) {
+  const MessagePlan& plan = claimed.plan;
+  const uint32_t unused = plan.record_bytes - record_bytes;
+  // Before the record is published: then nobody seals it without knowing.
+  MutexLock lock(log_->front().append_lock());
+  plan.target.topic->CountUnused(unused);
+  plan.target.queue->Shorten(plan.queue_offset, record_bytes);
+  for (const MessagePlan::Target& target : plan.further) {
+    target.topic->CountUnused(unused);
+    target.queue->Shorten(target.offset, record_bytes);
+  }
 }
 
 absl::Duration Engine::SealStep() {

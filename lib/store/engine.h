@@ -93,6 +93,8 @@ class Engine {
   void RingFor(const MessagePlan& plan);
   // A claim that is given up was counted as a message.
   void CountVoid(Claimed& claimed);
+  // One that is committed with less was counted with all that it claimed.
+  void CountShorter(const Claimed& claimed, uint32_t record_bytes);
   // The same with the receipt where the caller will find it.
   absl::Status AppendTo(const Message& message, const AppendOptions& options, Receipt* receipt);
   // Fills in the receipt of what is published, and waits for what is asked.

@@ -23,6 +23,7 @@ struct MessagePlan {
     uint32_t number = 0;
     const Topic::Entry* topic = nullptr;
     ConsumeQueue* queue = nullptr;
+    uint64_t offset = 0;  // of a further queue; written by the stamp
   };
 
   const Message* message = nullptr;

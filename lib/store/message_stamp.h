@@ -37,10 +37,10 @@ inline void StampMessage(MessagePlan& plan, LogPosition position, char* memory, 
   if (plan.further.empty()) return;
   WriteFurtherQueueCount(memory, static_cast<uint32_t>(plan.further.size()));
   uint32_t index = 0;
-  for (const MessagePlan::Target& target : plan.further) {
-    const uint64_t offset = target.queue->Enter(entry);
+  for (MessagePlan::Target& target : plan.further) {
+    target.offset = target.queue->Enter(entry);
     target.topic->CountMessage(plan.record_bytes);
-    WriteFurtherQueue(memory, index++, {target.number, offset});
+    WriteFurtherQueue(memory, index++, {target.number, target.offset});
   }
 }
 

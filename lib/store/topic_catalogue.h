@@ -55,6 +55,10 @@ struct Topic::Entry {
     messages.store(messages.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
     bytes.store(bytes.load(std::memory_order_relaxed) - record_bytes, std::memory_order_relaxed);
   }
+  // Of a message that was counted so much was not used.
+  void CountUnused(uint64_t record_bytes) const {
+    bytes.store(bytes.load(std::memory_order_relaxed) - record_bytes, std::memory_order_relaxed);
+  }
 };
 
 namespace internal {

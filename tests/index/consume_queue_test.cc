@@ -132,6 +132,20 @@ TEST_CASE("a full list of chunks takes no chunk, and a wider one has all that we
   CHECK(Copy(queue, 0, 100) == Range(0, 8));
 }
 
+TEST_CASE("an entry whose record turned out shorter says so, in whatever chunk it is") {
+  ConsumeQueue queue;
+  for (uint32_t chunk = 0; chunk < 3; ++chunk) GiveRoom(queue, 4);
+  EnterMany(queue, 10);
+  for (const uint64_t offset : {9, 0, 6}) queue.Shorten(offset, 48);
+  std::vector<QueueEntry> entries(10);
+  REQUIRE(queue.CopyEntries(0, 10, entries.data()) == 10);
+  for (uint64_t offset = 0; offset < 10; ++offset) {
+    CAPTURE(offset);
+    CHECK(entries[offset].position == LogPosition(offset * 64));
+    CHECK(entries[offset].record_bytes == (offset == 9 || offset == 0 || offset == 6 ? 48 : 64));
+  }
+}
+
 TEST_CASE("forgetting gives back the chunks that hold nothing else, and keeps the others whole") {
   for (uint64_t below = 0; below < 16; ++below) {
     ConsumeQueue queue;

@@ -133,6 +133,50 @@ TEST_CASE("what was given up is no message, neither now nor at the next open nor
   CHECK(TotalsOf(*OpenStore(SmallOptions(after, clock))) == expected);
 }
 
+TEST_CASE("a claim counts as the record that was committed, however the totals are come by") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  auto store = OpenStore(SmallOptions(disk, clock));
+  Totals expected = Fill(*store, 20);
+  const std::vector<QueueRef> further = {{"two", 1}, {"three", 0}};
+  for (size_t i = 0; i < 6; ++i) {
+    const bool is_shared = i % 2 == 0;
+    auto claim = store->Claim(
+        {.topic = "one",
+         .queue_id = 0,
+         .further_queues = is_shared ? absl::MakeConstSpan(further) : absl::Span<const QueueRef>()},
+        500);
+    REQUIRE(claim.ok());
+    const auto receipt = claim->Commit(100);
+    REQUIRE(receipt.ok());
+    const auto found = store->ReadAt(receipt->position);
+    REQUIRE(found.ok());
+    const uint64_t bytes = (*found)[0].record_bytes();
+    REQUIRE(bytes < 500);
+    for (const char* const topic : {"one", "two", "three"}) {
+      if (topic != std::string("one") && !is_shared) continue;
+      ++expected[topic].first;
+      expected[topic].second += bytes;
+    }
+  }
+  CHECK(TotalsOf(*store) == expected);
+
+  for (const auto& [topic, total] : Fill(*store, 60)) {
+    expected[topic].first += total.first;
+    expected[topic].second += total.second;
+  }
+  Flush(*store);
+  RunUntilIdle(*store, clock);
+  REQUIRE(store->Info().segments[0].has_index);
+  FaultFileSystem after(disk.ProcessDeath());
+  disk.Kill();
+  CHECK(TotalsOf(*OpenStore(SmallOptions(after, clock))) == expected);
+  for (const std::string& name : after.ListFiles("/store")) {
+    if (name.find(".index") != std::string::npos) after.RemoveFile("/store/" + name);
+  }
+  CHECK(TotalsOf(*OpenStore(SmallOptions(after, clock))) == expected);
+}
+
 struct Parts {
   internal::ReaderSlots readers;
   internal::Mutex append_lock;
