@@ -75,6 +75,11 @@ absl::Status LogSyncer::Sync() {
   const uint64_t appends = front_->appends();
   const int64_t begun = clock_->MonotonicNanos();
   RETURN_IF_ERROR(SyncFiles(target));
+  if (lost_->Touching(front_->durable_end(), target)) {
+    // What does not verify is damage below the durable end and the end of the log above it: nobody
+    // is told that what stands behind is durable before an open behind a power loss would know.
+    RETURN_IF_ERROR(SaveDurableEnd(target));
+  }
   front_->set_durable_end(Without(Protection::kSampledEnd) ? front_->written_end() : target);
   counters_->sync_nanos.Record(static_cast<uint64_t>(clock_->MonotonicNanos() - begun));
   counters_->appends_per_sync.Record(appends - std::exchange(synced_appends_, appends));
@@ -134,6 +139,10 @@ absl::Status LogSyncer::SaveSuperblock(bool idle) {
   const LogPosition durable = front_->durable_end();
   const bool rolled = segments_->BeginOf(saved.durable_end) != segments_->BeginOf(durable);
   if (!rolled && !(idle && saved.durable_end != durable)) return absl::OkStatus();
+  return SaveDurableEnd(durable);
+}
+
+absl::Status LogSyncer::SaveDurableEnd(LogPosition durable) {
   const std::shared_ptr<SegmentFile> file = segments_->FindOpen(durable);
   return Judge(superblock_->Update([&](Superblock& block) {
     block.durable_end = durable;

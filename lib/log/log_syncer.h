@@ -32,6 +32,7 @@ class LogSyncer {
         superblock_(superblock),
         writer_(writer),
         health_(health),
+        lost_(lost),
         counters_(counters),
         progress_(progress),
         clock_(clock),
@@ -60,6 +61,8 @@ class LogSyncer {
 
  private:
   absl::Status SyncFiles(LogPosition target) ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_);
+  // The superblock says that the log is durable up to there.
+  absl::Status SaveDurableEnd(LogPosition durable) ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_);
   void PlaceMark() ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_);
   // What an error of the disk means for the store.
   absl::Status Judge(const absl::Status& status);
@@ -69,6 +72,7 @@ class LogSyncer {
   SuperblockFile* const superblock_;
   LogWriter* const writer_;
   Health* const health_;
+  LostRanges* const lost_;
   LogCounters* const counters_;
   Progress* const progress_;
   Clock* const clock_;

@@ -258,6 +258,27 @@ TEST_CASE(
   CHECK(log->counters().syncs == 5);
 }
 
+TEST_CASE("what is confirmed behind a record that somebody overwrote survives a power loss") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  auto log = OpenLog(SmallLog(disk, clock));
+  Append(*log, "one");
+  SyncNow(*log);
+  const Reservation bad = Append(*log, "two");
+  const Reservation last = Append(*log, "three");
+  bad.bytes[kRecordHeaderBytes] ^= 1;
+  const auto reached = log->WaitFor(last.position, last.end(), Durability::kDisk, kNever);
+  REQUIRE(reached.ok());
+  REQUIRE(*reached == Durability::kDisk);
+
+  FaultFileSystem dark(disk.PowerLoss(LossPlan::LoseEverything()));
+  disk.Kill();
+  auto again = OpenLog(SmallLog(dark, clock));
+
+  CHECK(again->report().dropped_records == 0);
+  CHECK(Bodies(*again) == Words{"one", "three"});
+}
+
 TEST_CASE("while an open claim holds the durable end up, marks do not pile up behind it") {
   FaultFileSystem disk;
   ManualClock clock;

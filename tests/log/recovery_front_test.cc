@@ -285,6 +285,28 @@ TEST_CASE("a front whose ends contradict each other is left alone and reported")
   CHECK(Bodies(*again) == Words{"written"});
 }
 
+TEST_CASE(
+    "what was recovered behind a place that somebody overwrote survives the next power loss") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  auto log = OpenLog(SmallLog(disk, clock));
+  Append(*log, "one");
+  const Reservation bad = Append(*log, "two");
+  Append(*log, "three");
+  bad.bytes[kRecordHeaderBytes] ^= 1;
+
+  Death death(disk);
+  auto again = OpenLog(SmallLog(death.after, clock));
+  REQUIRE(again->health().state() == StoreState::kDegraded);
+  REQUIRE(Bodies(*again) == Words{"one", "three"});
+  FaultFileSystem dark(death.after.PowerLoss(LossPlan::LoseEverything()));
+  death.after.Kill();
+  auto last = OpenLog(SmallLog(dark, clock));
+
+  CHECK(last->report().dropped_records == 0);
+  CHECK(Bodies(*last) == Words{"one", "three"});
+}
+
 TEST_CASE("a record that was overwritten with its length is lost; the rest is served") {
   FaultFileSystem disk;
   ManualClock clock;
