@@ -222,6 +222,9 @@ absl::Status Recoverer::Adopt(std::unique_ptr<SharedMemory> memory, const std::s
   const LogPosition watermark =
       std::max(saved_.durable_end, LogPosition(header.durable_end.load(std::memory_order_acquire)));
   auto front = std::make_unique<Front>(std::move(memory), saved_.segment_bytes, incarnation_);
+  // Nothing checks the ends in a front. If this one is early, files that are closed for good would
+  // have to be synced.
+  if (watermark <= front->written_end()) front->set_durable_end(watermark);
   // The active file may hold records of earlier incarnations: its open records say from where on.
   const absl::StatusOr<std::shared_ptr<SegmentFile>> file = segments_.Find(saved_.durable_end);
   if (IsFromDevice(file.status())) return WhyNotOpened(file.status());

@@ -285,6 +285,33 @@ TEST_CASE("a front whose ends contradict each other is left alone and reported")
   CHECK(Bodies(*again) == Words{"written"});
 }
 
+TEST_CASE("a durable end that somebody lowered in a dead process's front ends no writing") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  auto log = OpenLog(SmallLog(disk, clock));
+  for (size_t i = 0; i < 90; ++i) {
+    Append(*log, Numbered(i, 300));
+    if (i % 10 == 0) SyncNow(*log);
+  }
+  REQUIRE(log->front().durable_end() > LogPosition(5 * kSegment));
+
+  Death death(disk);
+  {
+    auto memory = death.after.OpenShared("", FrontName(log->incarnation()), kFrontHeaderBytes,
+                                         OpenMode::kReadWrite);
+    REQUIRE(memory.ok());
+    auto& header = *reinterpret_cast<FrontHeader*>((*memory)->header());
+    header.durable_end.store(header.durable_end.load() - 4 * kSegment);
+  }
+  auto again = OpenLog(SmallLog(death.after, clock));
+
+  CHECK(again->report().front_adopted);
+  CHECK(again->health().state() == StoreState::kHealthy);
+  Append(*again, "goes on");
+  SyncNow(*again);
+  CHECK(Bodies(*again).size() == 91);
+}
+
 TEST_CASE(
     "what was recovered behind a place that somebody overwrote survives the next power loss") {
   FaultFileSystem disk;
