@@ -65,7 +65,7 @@ TEST_CASE("a sync that ends wakes everybody whose record it took along") {
   Progress progress;
   Sleepers sleepers(progress);
   progress.BeginSync(LogPosition(64));
-  for (int i = 1; i <= 8; ++i) sleepers.AddForSync(LogPosition(8 * i));
+  for (uint64_t i = 1; i <= 8; ++i) sleepers.AddForSync(LogPosition(8 * i));
   sleepers.AwaitWaiters();
 
   sleepers.durable = 64;
@@ -79,7 +79,7 @@ TEST_CASE("of those who wait for the next sync one is woken, to lead it") {
   Progress progress;
   Sleepers sleepers(progress);
   progress.BeginSync(LogPosition(64));
-  for (int i = 1; i <= 3; ++i) sleepers.AddForSync(LogPosition(64 + 8 * i));
+  for (uint64_t i = 1; i <= 3; ++i) sleepers.AddForSync(LogPosition(64 + 8 * i));
   sleepers.AwaitWaiters();
 
   const uint64_t first = progress.round();
