@@ -71,13 +71,13 @@ absl::StatusOr<std::vector<SegmentName>> Segments::ListNewestGenerations() {
 absl::Status Segments::Load(LogPosition log_begin, LogPosition durable_end,
                             std::vector<DamagedRange>* missing) {
   ASSIGN_OR_RETURN(const std::vector<SegmentName> names, ListNewestGenerations());
-  MutexLock lock(mutex_);
-  slots_.clear();
-  spares_.clear();
+  // Beside the list that is there: an error leaves that one.
+  std::map<uint64_t, Slot> slots;
+  std::vector<std::string> spares;
   LogPosition expected = log_begin;
   for (const SegmentName& name : names) {
     if (name.begin < log_begin) {
-      spares_.push_back(SegmentFileName(name));
+      spares.push_back(SegmentFileName(name));
       continue;
     }
     Slot slot{.entry = {.name = name, .limit = name.begin + segment_bytes_}};
@@ -89,40 +89,39 @@ absl::Status Segments::Load(LogPosition log_begin, LogPosition durable_end,
       const LogPosition predecessor_end =
           file.ok() ? (*file)->header().predecessor_end : name.begin;
       if (file.ok()) slot.file = *std::move(file);
-      while (!slots_.empty() && slots_.rbegin()->second.entry.begin() >= predecessor_end &&
-             predecessor_end < name.begin) {
-        spares_.push_back(SegmentFileName(slots_.rbegin()->second.entry.name));
-        slots_.erase(std::prev(slots_.end()));
+      while (!slots.empty() && slots.rbegin()->second.entry.begin() >= predecessor_end) {
+        spares.push_back(SegmentFileName(slots.rbegin()->second.entry.name));
+        slots.erase(std::prev(slots.end()));
       }
       // Skipped files are recycled one by one: gaps between them are nobody's.
-      while (predecessor_end < name.begin && !missing->empty() &&
-             missing->back().begin >= predecessor_end) {
-        missing->pop_back();
-      }
-      const LogPosition before = slots_.empty() ? log_begin : slots_.rbegin()->second.entry.limit;
+      while (!missing->empty() && missing->back().begin >= predecessor_end) missing->pop_back();
+      const LogPosition before = slots.empty() ? log_begin : slots.rbegin()->second.entry.limit;
       // A process that went on in an older segment prepares the next ones anew, one by one; if it
       // dies at that, files that hold nothing stand behind a gap.
       if (before >= durable_end && before < predecessor_end && slot.file != nullptr &&
           !HasFirstRecord(*slot.file)) {
-        spares_.push_back(SegmentFileName(name));
+        spares.push_back(SegmentFileName(name));
         continue;
       }
-      if (predecessor_end < name.begin && !slots_.empty() &&
-          predecessor_end <= slots_.rbegin()->second.entry.limit) {
-        slots_.rbegin()->second.entry.cut = predecessor_end;
+      if (predecessor_end < name.begin && !slots.empty() &&
+          predecessor_end <= slots.rbegin()->second.entry.limit) {
+        slots.rbegin()->second.entry.cut = predecessor_end;
       }
       if (before < predecessor_end && !Without(Protection::kMissingTold)) {
         missing->push_back({before, predecessor_end, NoFile(before, predecessor_end)});
       }
     }
     expected = name.begin + segment_bytes_;
-    slots_.emplace(name.begin.value(), std::move(slot));
+    slots.emplace(name.begin.value(), std::move(slot));
   }
   // The newest file may be the one that is missing: nothing stands behind it to show the gap.
-  const LogPosition known = slots_.empty() ? log_begin : slots_.rbegin()->second.entry.limit;
+  const LogPosition known = slots.empty() ? log_begin : slots.rbegin()->second.entry.limit;
   if (known < durable_end && !Without(Protection::kMissingLastTold)) {
     missing->push_back({known, durable_end, NoFile(known, durable_end)});
   }
+  MutexLock lock(mutex_);
+  slots_.swap(slots);
+  spares_.swap(spares);
   UpdateEnds();
   return absl::OkStatus();
 }

@@ -56,9 +56,9 @@ class Segments {
     return LogPosition(position.value() & ~(segment_bytes_ - 1));
   }
 
-  // Fills the list from the directory. Files that a cut skipped, files below `log_begin` and,
-  // behind `durable_end`, files that were to be prepared again go to spares; `missing` gets ranges
-  // for which there should be a file.
+  // Fills the list from the directory; after an error it stays what it was. Files that a cut
+  // skipped, files below `log_begin` and, behind `durable_end`, files that were to be prepared
+  // again go to spares; `missing` gets ranges for which there should be a file.
   absl::Status Load(LogPosition log_begin, LogPosition durable_end,
                     std::vector<DamagedRange>* missing);
 

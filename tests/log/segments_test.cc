@@ -211,6 +211,23 @@ TEST_CASE("an error that may pass ends the loading; a header that is damaged doe
   CHECK(absl::IsDataLoss(list.segments.Find(List::Begin(2)).status()));
 }
 
+TEST_CASE("a list that cannot be loaded anew stays what it was") {
+  List list;
+  for (const uint64_t number : {0u, 1u, 3u}) list.PutFull(number);
+  REQUIRE(list.Load().ok());
+  list.PutFull(5);
+
+  for (const OperationKind kind : {OperationKind::kList, OperationKind::kOpen}) {
+    list.store.disk.Inject(TooManyOpenFiles({.kind = kind}));
+    CHECK(absl::IsUnavailable(list.Load()));
+    CHECK(list.InList() == Numbers{0, 1, 3});
+    CHECK(list.segments.prepared_end() == List::Begin(4));
+    CHECK(list.segments.Find(List::Begin(3)).ok());
+  }
+  REQUIRE(list.Load().ok());
+  CHECK(list.InList() == Numbers{0, 1, 3, 5});
+}
+
 TEST_CASE("files of another store or of other borders are not served") {
   List list;
   SegmentHeader header = SampleHeader(0);
