@@ -238,9 +238,8 @@ absl::StatusOr<LogPosition> Indexer::DigestVisible() {
 }
 
 absl::Status Indexer::ForgetSealed() {
-  while (const std::optional<LogPosition> next = log_->segments().GoOn(sealed_end())) {
-    const std::optional<SegmentEntry> entry = log_->segments().EntryAt(*next);
-    if (!entry || entry->limit > fed_end()) break;
+  while (const std::optional<SegmentEntry> entry = log_->segments().GoOn(sealed_end())) {
+    if (entry->limit > fed_end()) break;
     const absl::StatusOr<std::shared_ptr<IndexFile>> file = files_->Get(entry->begin());
     if (!file.ok()) break;  // not sealed yet; or damaged, then the memory stays
     RETURN_IF_ERROR((*file)->ForEachRun([&](const QueueRun& run) {
@@ -282,9 +281,7 @@ absl::StatusOr<RunLinks> Indexer::LinksFor(uint32_t number, RunLink tail,
 
 // False: there is nothing to seal yet.
 absl::StatusOr<bool> Indexer::BeginSeal(LogPosition durable_end) {
-  const std::optional<LogPosition> next = log_->segments().GoOn(sealed_end());
-  if (!next) return false;
-  const std::optional<SegmentEntry> entry = log_->segments().EntryAt(*next);
+  const std::optional<SegmentEntry> entry = log_->segments().GoOn(sealed_end());
   if (Without(Protection::kSealedWhenDurable)) durable_end = log_->written_end();
   // A cut segment is whole below its cut; the next one's begin is durable then.
   if (!entry || entry->limit > durable_end) return false;
@@ -392,13 +389,12 @@ absl::Status Indexer::Rebuild(LogPosition segment_begin) {
 
 absl::Status Indexer::RebuildLocked(LogPosition segment_begin) {
   ASSIGN_OR_RETURN(const IndexIdentity identity, IdentityOf(segment_begin));
-  const std::optional<SegmentEntry> entry = log_->segments().EntryAt(segment_begin);
-  if (!entry || entry->limit > sealed_end()) {
+  if (identity.segment_end > sealed_end()) {
     return absl::NotFoundError("the segment is not sealed");
   }
   SegmentRuns runs(segment_begin, queues_, &search_);
   SegmentDigest digest = digests_->New(segment_begin);
-  LogScanner scanner(*log_, entry->begin(), entry->end());
+  LogScanner scanner(*log_, identity.segment_begin, identity.records_end);
   for (;;) {
     ScannedRecord record;
     DamagedRange damage;

@@ -244,11 +244,11 @@ absl::Status FollowedLog::JudgeFiles(const Superblock& superblock) {
   if (has_writer || judged_) {
     // A live writer without a shared front: what verifies, up to where nothing does.
     LogPosition end = std::max(known, superblock.durable_end);
-    while (const std::optional<LogPosition> start = segments_->GoOn(end)) {
-      const std::optional<SegmentEntry> entry = segments_->EntryAt(*start);
-      const auto file = segments_->Find(*start);
-      if (!entry || !file.ok()) break;
-      if ((*file)->IncarnationAt(*start) != superblock.incarnation &&
+    while (const std::optional<SegmentEntry> entry = segments_->GoOn(end)) {
+      const LogPosition start = std::max(end, entry->begin());
+      const auto file = segments_->Find(start);
+      if (!file.ok()) break;
+      if ((*file)->IncarnationAt(start) != superblock.incarnation &&
           !(*file)->incarnations_are_complete()) {
         const absl::Status complete = CompleteIncarnations(**file);
         if (!complete.ok() && !IsUnreadable(complete)) return complete;
@@ -256,7 +256,7 @@ absl::Status FollowedLog::JudgeFiles(const Superblock& superblock) {
       SegmentScanner scanner(
           **file,
           [&](LogPosition at, absl::Span<char> out) { return (*file)->ReadZeroFilled(at, out); },
-          *start, entry->end(), Groups::kWhole);
+          start, entry->end(), Groups::kWhole);
       ScannedRecord record;
       for (;;) {
         ASSIGN_OR_RETURN(const SegmentScanner::Step step, scanner.Next(&record));

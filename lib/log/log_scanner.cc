@@ -62,16 +62,14 @@ absl::StatusOr<bool> LogScanner::LeaveRecord(LogPosition inside) {
 
 // False at the end of the scan. kNotFound: there is no file for what comes next.
 absl::StatusOr<bool> LogScanner::EnterSegment() {
-  const std::optional<LogPosition> start = log_.segments().GoOn(position_);
-  const LogPosition next = std::min(start.value_or(to_), to_);
+  const std::optional<SegmentEntry> entry = log_.segments().GoOn(position_);
+  const LogPosition next = entry ? std::min(std::max(position_, entry->begin()), to_) : to_;
   if (position_ < next && !log_.segments().IsCutAt(position_)) {
     segment_end_ = next;
     return absl::NotFoundError(NoFile(position_, next));
   }
-  if (!start || *start >= to_) return false;
-  position_ = *start;
-  const std::optional<SegmentEntry> entry = log_.segments().EntryAt(position_);
-  if (!entry) return false;
+  if (next >= to_) return false;
+  position_ = next;
   segment_end_ = std::min(entry->end(), to_);
   ASSIGN_OR_RETURN(file_, log_.segments().Find(position_));
   prefers_file_ = false;

@@ -147,13 +147,13 @@ std::optional<SegmentEntry> Segments::EntryAt(LogPosition position) const {
   return found->second.entry;
 }
 
-std::optional<LogPosition> Segments::GoOn(LogPosition position) const {
+std::optional<SegmentEntry> Segments::GoOn(LogPosition position) const {
   MutexLock lock(mutex_);
   const auto found = slots_.find(BeginOf(position).value());
-  if (found != slots_.end() && position < found->second.entry.end()) return position;
+  if (found != slots_.end() && position < found->second.entry.end()) return found->second.entry;
   const auto next = slots_.upper_bound(BeginOf(position).value());
   if (next == slots_.end()) return std::nullopt;
-  return LogPosition(next->first);
+  return next->second.entry;
 }
 
 bool Segments::IsCutAt(LogPosition position) const {

@@ -65,9 +65,9 @@ class Segments {
   std::vector<SegmentEntry> entries() const;
   // The segment that holds `position`; nullopt if none does.
   std::optional<SegmentEntry> EntryAt(LogPosition position) const;
-  // Where the log goes on if nothing of it is at `position`: `position` itself if a segment holds
-  // it below its end, else the begin of the next segment; nullopt behind the last one.
-  std::optional<LogPosition> GoOn(LogPosition position) const;
+  // The segment in which the log goes on at `position`: that which holds it below its end, else the
+  // next one; nullopt behind the last one.
+  std::optional<SegmentEntry> GoOn(LogPosition position) const;
   // Whether nothing is at `position` because the log was cut there.
   bool IsCutAt(LogPosition position) const;
   // Begin of the oldest segment; the end of the furthest one.

@@ -57,14 +57,14 @@ TEST_CASE("behind a cut the log goes on where no file was ever prepared, one num
 
   CHECK(start == prepared + kSegment + kSegmentHeaderBytes);
   CHECK(files.segments->IsCutAt(end));
-  CHECK(files.segments->GoOn(end) == start - kSegmentHeaderBytes);
+  CHECK(files.segments->GoOn(end)->begin() == start - kSegmentHeaderBytes);
   // The header alone tells the next process.
   Segments again(files.directory.get(), OpenMode::kReadWrite, Uuid{1}, kSegment, &files.cache);
   std::vector<DamagedRange> missing;
   REQUIRE(again.Load(LogPosition(0), LogPosition(0), &missing).ok());
   CHECK(missing.empty());
   CHECK(again.IsCutAt(end));
-  CHECK(again.GoOn(end) == start - kSegmentHeaderBytes);
+  CHECK(again.GoOn(end)->begin() == start - kSegmentHeaderBytes);
 }
 
 TEST_CASE("a cut at a segment's border leaves that segment out as a whole") {
@@ -72,7 +72,7 @@ TEST_CASE("a cut at a segment's border leaves that segment out as a whole") {
   const LogPosition start = files.Cut({.end = LogPosition(kSegment), .incarnation = kIncarnation});
 
   CHECK(start == LogPosition(4 * kSegment + kSegmentHeaderBytes));
-  CHECK(files.segments->GoOn(LogPosition(kSegment)) == LogPosition(4 * kSegment));
+  CHECK(files.segments->GoOn(LogPosition(kSegment))->begin() == LogPosition(4 * kSegment));
   CHECK(files.segments->entries().size() == 2);
 }
 

@@ -256,7 +256,7 @@ TEST_CASE("behind a cut a segment is made whose header names where the log befor
   REQUIRE(ahead.segments.Create(Ahead::Begin(2), cut, 77, GENERATE(false, true)).ok());
   ahead.segments.SetCut(cut, Ahead::Begin(2));
   CHECK(ahead.segments.EntryAt(cut)->end() == cut);
-  CHECK(ahead.segments.GoOn(cut) == Ahead::Begin(2));
+  CHECK(ahead.segments.GoOn(cut)->begin() == Ahead::Begin(2));
   CHECK(ahead.segments.prepared_end() == Ahead::Begin(3));
 
   // The next open sees the same.

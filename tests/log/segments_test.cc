@@ -71,7 +71,7 @@ TEST_CASE("segments follow each other, whatever else lies in the directory") {
   CHECK(list.segments.begin() == List::Begin(2));
   CHECK(list.segments.prepared_end() == List::Begin(5));
   CHECK(list.segments.EntryAt(LogPosition(4 * kSegment - 1))->begin() == List::Begin(3));
-  CHECK(list.segments.GoOn(List::Begin(3) + 77) == List::Begin(3) + 77);
+  CHECK(list.segments.GoOn(List::Begin(3) + 77)->begin() == List::Begin(3));
   CHECK_FALSE(list.segments.GoOn(List::Begin(5)));
   const auto file = list.segments.Find(List::Begin(3) + 77);
   REQUIRE(file.ok());
@@ -91,9 +91,9 @@ TEST_CASE("at a cut the log ends where the next header says, and goes on there")
   CHECK(list.missing.empty());
   CHECK(list.InList() == Numbers{0, 1, 3});
   CHECK(list.segments.EntryAt(cut)->end() == cut);
-  CHECK(list.segments.GoOn(LogPosition(cut.value() - 8)) == LogPosition(cut.value() - 8));
-  CHECK(list.segments.GoOn(cut) == List::Begin(3));
-  CHECK(list.segments.GoOn(List::Begin(2)) == List::Begin(3));
+  CHECK(list.segments.GoOn(LogPosition(cut.value() - 8))->end() == cut);
+  CHECK(list.segments.GoOn(cut)->begin() == List::Begin(3));
+  CHECK(list.segments.GoOn(List::Begin(2))->begin() == List::Begin(3));
   CHECK(list.segments.IsCutAt(cut));
   CHECK(list.segments.IsCutAt(List::Begin(2)));
   CHECK_FALSE(list.segments.IsCutAt(LogPosition(cut.value() - 8)));
@@ -137,7 +137,7 @@ TEST_CASE("numbers without a file that no cut explains are missing, at the begin
   CHECK(list.missing[0].end == List::Begin(1));
   CHECK(list.missing[1].begin == List::Begin(3));
   CHECK(list.missing[1].end == List::Begin(5));
-  CHECK(list.segments.GoOn(List::Begin(3)) == List::Begin(5));
+  CHECK(list.segments.GoOn(List::Begin(3))->begin() == List::Begin(5));
   CHECK(list.segments.begin() == List::Begin(1));
 }
 
