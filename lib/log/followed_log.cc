@@ -241,7 +241,7 @@ absl::Status FollowedLog::FindFront(const Superblock& superblock, bool has_write
 absl::Status FollowedLog::JudgeFiles(const Superblock& superblock) {
   const bool has_writer = has_writer_.load(std::memory_order_acquire);
   const LogPosition known(file_end_.load(std::memory_order_acquire));
-  if (has_writer || judged_) {
+  if (has_writer) {
     // A live writer without a shared front: what verifies, up to where nothing does.
     LogPosition end = std::max(known, superblock.durable_end);
     while (const std::optional<SegmentEntry> entry = segments_->GoOn(end)) {
@@ -292,7 +292,6 @@ absl::Status FollowedLog::JudgeFiles(const Superblock& superblock) {
     report.damage.push_back(std::move(range));
   }
   file_end_.store(verdict.end.value(), std::memory_order_release);
-  judged_ = true;
   return absl::OkStatus();
 }
 
@@ -315,10 +314,10 @@ absl::StatusOr<bool> FollowedLog::LookAgain() {
 absl::Status FollowedLog::RefreshLocked(bool is_forced) {
   ASSIGN_OR_RETURN(const bool has_writer, HasWriter());
   ASSIGN_OR_RETURN(const Superblock superblock, LoadSuperblock());
-  const bool is_news = superblock.sequence != seen_sequence_ ||
+  const bool is_news = std::exchange(is_half_seen_, true) ||
+                       superblock.sequence != seen_sequence_ ||
                        has_writer != has_writer_.load(std::memory_order_acquire);
   has_writer_.store(has_writer, std::memory_order_release);
-  if (is_news) judged_ = false;
   const std::shared_ptr<FollowedFront> before = front();
   if (is_news) RETURN_IF_ERROR(FindFront(superblock, has_writer));
   const std::shared_ptr<FollowedFront> now = front();
@@ -341,6 +340,7 @@ absl::Status FollowedLog::RefreshLocked(bool is_forced) {
   durable_end_.store(superblock.durable_end.value(), std::memory_order_release);
   if (now == nullptr && (is_news || has_writer)) RETURN_IF_ERROR(JudgeFiles(superblock));
   seen_sequence_ = superblock.sequence;
+  is_half_seen_ = false;
   return absl::OkStatus();
 }
 

@@ -141,7 +141,7 @@ class FollowedLog final : public LogView {
   Mutex refresh_lock_ ABSL_ACQUIRED_BEFORE(mutex_);
   RecoveryReport later_ ABSL_GUARDED_BY(refresh_lock_);                   // for nobody
   std::optional<uint64_t> seen_sequence_ ABSL_GUARDED_BY(refresh_lock_);  // none: in Open()
-  bool judged_ ABSL_GUARDED_BY(refresh_lock_) = false;
+  bool is_half_seen_ ABSL_GUARDED_BY(refresh_lock_) = true;  // the last look met an error
 
   mutable Mutex mutex_;
   std::shared_ptr<FollowedFront> front_ ABSL_GUARDED_BY(mutex_);

@@ -231,6 +231,47 @@ TEST_CASE("writers come and go under one reader, which misses nothing and sees n
   }
 }
 
+TEST_CASE("what a look misses that meets an error, the next one finds, whichever call it was") {
+  const std::string front_directory = GENERATE(as<std::string>(), "", "private");
+  const bool has_next_writer = GENERATE(false, true);
+  uint64_t met = 0;
+  for (uint64_t nth = 1;; ++nth) {
+    CAPTURE(front_directory, has_next_writer, nth);
+    Machine machine;
+    StoreOptions options = machine.options();
+    options.front_directory = front_directory;
+    auto writer = OpenLog(options);
+    auto reader = Follow(machine.following());
+    Words expected;
+    for (size_t i = 0; i < 10; ++i) {
+      expected.push_back(absl::StrCat("message ", i));
+      Append(*writer, expected.back());
+    }
+    writer->WriteStep();
+    machine.disk.Kill();
+    const auto next = machine.other->AnotherProcess();
+    options.file_system = next.get();
+    std::unique_ptr<CommitLog> next_writer;
+    if (has_next_writer) {
+      next_writer = OpenLog(options);
+      expected.push_back("of the next writer");
+      Append(*next_writer, expected.back());
+      next_writer->WriteStep();
+    }
+
+    machine.other->Inject(TooManyOpenFiles({.nth = nth}));
+    const uint64_t failures = machine.other->failures();
+    const absl::Status refreshed = reader->Refresh();
+    if (machine.other->failures() == failures) break;
+    machine.other->ClearFaults();
+    if (!refreshed.ok()) ++met;
+
+    CHECK(Refreshed(*reader) == expected);
+    CHECK(reader->has_writer() == has_next_writer);
+  }
+  CHECK(met >= 3);
+}
+
 TEST_CASE("a store that has only its first superblock left is read as any other") {
   FaultFileSystem disk;
   ManualClock clock;
