@@ -237,12 +237,12 @@ absl::StatusOr<LogPosition> Indexer::DigestVisible() {
   return end;
 }
 
-absl::Status Indexer::ForgetSealed() {
+void Indexer::ForgetSealed() {
   while (const std::optional<SegmentEntry> entry = log_->segments().GoOn(sealed_end())) {
     if (entry->limit > fed_end()) break;
     const absl::StatusOr<std::shared_ptr<IndexFile>> file = files_->Get(entry->begin());
     if (!file.ok()) break;  // not sealed yet; or damaged, then the memory stays
-    RETURN_IF_ERROR((*file)->ForEachRun([&](const QueueRun& run) {
+    const absl::Status forgotten = (*file)->ForEachRun([&](const QueueRun& run) {
       if (!queues_->has(run.queue_number)) return absl::OkStatus();
       if (queues_->queue(run.queue_number).memory_first() >= run.end().value() ||
           queues_->queue(run.queue_number).end() < run.end().value()) {
@@ -250,12 +250,12 @@ absl::Status Indexer::ForgetSealed() {
       }
       queues_->ForgetBelow(run.queue_number, run.end().value(), {entry->begin(), run.first});
       return absl::OkStatus();
-    }));
+    });
+    if (!forgotten.ok()) break;  // what its other blocks have stays in memory as well
     sealed_end_.store(entry->limit.value(), std::memory_order_release);
     digests_->ForgetBelow(entry->limit);
   }
   queues_->Reuse();
-  return absl::OkStatus();
 }
 
 // --- Sealing

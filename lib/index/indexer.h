@@ -81,7 +81,7 @@ class Indexer {
     return LogPosition(digested_end_.load(std::memory_order_acquire));
   }
   // In reading processes: entries that the writer sealed meanwhile go from memory.
-  absl::Status ForgetSealed();
+  void ForgetSealed();
 
   // A step: seals the next segment that ends at or below `durable_end`, a bounded piece at a time.
   // True: call again. An error, also that there was no memory: the store is degraded until a later

@@ -82,7 +82,7 @@ absl::Status Follower::CatchUp() {
   if (now - refreshed_ > kRefreshNanos || log_->claimed_end() > log_->segments().prepared_end()) {
     RETURN_IF_ERROR(log_->Refresh());
     refreshed_ = now;
-    RETURN_IF_ERROR(indexer_.ForgetSealed());
+    indexer_.ForgetSealed();
   }
   const LogPosition end = log_->ContiguousVisibleEnd();
   if (end <= indexer_.fed_end()) return absl::OkStatus();
