@@ -31,9 +31,7 @@ class FollowedFrontReader final : public FrontReader {
     if (position + kRecordHeaderBytes > claimed) return Found::kUnpublished;
     const int32_t word = LoadWord(front_->At(position));
     const uint64_t bytes = static_cast<uint64_t>(word < 0 ? -int64_t{word} : word);
-    if (word < 0 && position >= front_->begin() && position >= front_->written_end()) {
-      return Found::kUnpublished;
-    }
+    if (word < 0 && position >= front_->written_end()) return Found::kUnpublished;
     if (word < 0 || bytes < kRecordHeaderBytes || bytes > claimed - position) {
       // Overwritten while we looked, or somebody's stray write: the begin tells.
       return position < front_->begin() ? Found::kNotHere : Found::kDamaged;
@@ -378,9 +376,12 @@ LogPosition FollowedLog::ContiguousVisibleEnd() {
     const LogPosition start = RecordStart(end, segments_->segment_bytes());
     if (start >= claimed) break;
     const int32_t word = LoadWord(front->At(start));
-    // A word is only worth something if its place was not given to somebody else meanwhile.
+    // A word is only worth something if its place was not given to somebody else meanwhile: then
+    // the written end moved as well, unless somebody wrote over the header.
     if (start < front->begin()) {
-      end = front->written_end();
+      const LogPosition written = front->written_end();
+      if (written <= end) break;
+      end = written;
       continue;
     }
     if (word < static_cast<int32_t>(kRecordHeaderBytes)) break;

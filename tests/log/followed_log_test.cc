@@ -99,6 +99,36 @@ TEST_CASE(
   CHECK(Seen(*reader) == Words{"one", "void", "three"});
 }
 
+// The front's header as the writer has it, and its readers too.
+FrontHeader& HeaderOf(CommitLog& writer) {
+  return *reinterpret_cast<FrontHeader*>(writer.front().memory().header());
+}
+
+TEST_CASE("a front's header that somebody wrote over hangs no reader, and is read past by none") {
+  Machine machine;
+  auto writer = OpenLog(machine.options());
+  auto reader = Follow(machine.following());
+  Append(*writer, "written");
+  writer->WriteStep();
+  const Reservation last = Append(*writer, "published");
+  FrontHeader& header = HeaderOf(*writer);
+  const uint64_t begin = header.front_begin;
+  const uint64_t claimed = header.claimed_end;
+
+  header.front_begin = last.end().value() + kSegment;
+  CHECK(reader->ContiguousVisibleEnd() == last.position);
+  std::string bytes(last.size, 'x');
+  CHECK(reader->ReadBytes(last.position, absl::MakeSpan(bytes)).ok());
+  CHECK(bytes == std::string(last.size, '\0'));  // as the file says
+  header.front_begin = begin;
+  // No record begins in a segment's header, so none ends there.
+  header.claimed_end = kSegment + 8;
+  CHECK(reader->ContiguousVisibleEnd() == last.end());
+  header.claimed_end = claimed;
+
+  CHECK(Seen(*reader) == Words{"written", "published"});
+}
+
 TEST_CASE("what left the front is read from the files, over any number of segments") {
   Machine machine;
   auto writer = OpenLog(machine.options());
