@@ -1,5 +1,5 @@
-// The three macros of the library: return early on an error, unwrap or return, and check a promise
-// of our own code.
+// The macros of the library: return early on an error, unwrap or return, and check a promise of our
+// own code, where a status can be returned and where none can.
 
 #ifndef WEIR_BASE_STATUS_MACROS_H_
 #define WEIR_BASE_STATUS_MACROS_H_
@@ -8,7 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/str_cat.h"
+#include "base/promise.h"
 
 #define RETURN_IF_ERROR(expression)                             \
   do {                                                          \
@@ -27,14 +27,19 @@
   if (!holder.ok()) return std::move(holder).status();     \
   target = *std::move(holder)
 
-// A broken promise of our own code: never the world's fault, so a kInternal that makes the store
-// read-only.
-#define ENSURE(condition)                                                            \
-  do {                                                                               \
-    if (!(condition)) {                                                              \
-      return ::absl::InternalError(                                                  \
-          ::absl::StrCat(__FILE__, ":", __LINE__, ": broken promise: " #condition)); \
-    }                                                                                \
+// Whether a promise of our own code is kept. If not, that is what becomes of the call or step that
+// this thread is in, and the store is read-only (base/promise.h). For functions that return no
+// status: they go on without doing harm, or return.
+#define HOLDS(...)                                                                        \
+  (__builtin_expect(static_cast<bool>(__VA_ARGS__), true) || [] {                         \
+    static constexpr ::weir::internal::Promise promise{__FILE__, __LINE__, #__VA_ARGS__}; \
+    return ::weir::internal::Break(promise);                                              \
+  }())
+
+// The same for functions that return one: a promise that is not kept is returned as kInternal.
+#define ENSURE(...)                                             \
+  do {                                                          \
+    if (!HOLDS(__VA_ARGS__)) return ::weir::internal::Broken(); \
   } while (false)
 
 #endif  // WEIR_BASE_STATUS_MACROS_H_

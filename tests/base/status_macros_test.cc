@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/strings/match.h"
 
@@ -71,7 +72,7 @@ TEST_CASE("a value is moved out, into something new or something old; an error i
   CHECK(failed_at_once.evaluated == 1);
 }
 
-absl::Status Promise(int value, Trace* trace) {
+absl::Status Ensure(int value, Trace* trace) {
   ENSURE(++trace->evaluated > 0 && value != 7);
   trace->went_on = true;
   return absl::OkStatus();
@@ -79,17 +80,46 @@ absl::Status Promise(int value, Trace* trace) {
 
 TEST_CASE("a broken promise is an internal error that names itself and its place") {
   Trace kept;
-  CHECK(Promise(6, &kept).ok());
+  CHECK(Ensure(6, &kept).ok());
   CHECK(kept.evaluated == 1);
   CHECK(kept.went_on);
+  CHECK_FALSE(AnyBroken());
 
   Trace broken;
-  const absl::Status status = Promise(7, &broken);
+  const absl::Status status = Ensure(7, &broken);
   CHECK(absl::IsInternal(status));
   CHECK(absl::StrContains(status.message(), "status_macros_test.cc:"));
   CHECK(absl::StrContains(status.message(), "value != 7"));
   CHECK(broken.evaluated == 1);
   CHECK_FALSE(broken.went_on);
+  CHECK(AnyBroken());
+  ForgetBroken();
+}
+
+int HalfOf(int value, Trace* trace) {
+  if (!HOLDS(++trace->evaluated > 0 && value % 2 == 0)) return 0;
+  trace->went_on = true;
+  HOLDS(std::pair<int, int>(value, 2).first != 8);
+  return value / 2;
+}
+
+TEST_CASE("where no status can be returned a broken promise is kept, and the function goes on") {
+  Trace kept;
+  CHECK(HalfOf(6, &kept) == 3);
+  CHECK(kept.evaluated == 1);
+  CHECK_FALSE(AnyBroken());
+
+  Trace behind;
+  CHECK(HalfOf(8, &behind) == 4);
+  CHECK(absl::StrContains(Broken().message(), ".first != 8"));
+  ForgetBroken();
+
+  Trace before;
+  CHECK(HalfOf(7, &before) == 0);
+  CHECK(before.evaluated == 1);
+  CHECK_FALSE(before.went_on);
+  CHECK(absl::StrContains(Broken().message(), "value % 2 == 0"));
+  ForgetBroken();
 }
 
 absl::Status WithoutBraces(bool first, bool second, Trace* trace) {
@@ -106,6 +136,7 @@ TEST_CASE("a macro is one statement, also where there are no braces") {
   CHECK(absl::IsNotFound(WithoutBraces(true, false, &trace)));
   CHECK(absl::IsInternal(WithoutBraces(false, true, &trace)));
   CHECK_FALSE(trace.went_on);
+  ForgetBroken();
   CHECK(WithoutBraces(false, false, &trace).ok());
   CHECK(trace.went_on);
 }

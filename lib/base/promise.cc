@@ -1,0 +1,31 @@
+#include "base/promise.h"
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+
+namespace weir::internal {
+namespace {
+
+// Wherever the host has our sources.
+absl::string_view PlaceInLibrary(absl::string_view file) {
+  const size_t library = file.rfind("lib/");
+  return library == absl::string_view::npos ? file : file.substr(library);
+}
+
+}  // namespace
+
+constinit thread_local const Promise* broken_promise = nullptr;
+
+bool Break(const Promise& promise) {
+  if (broken_promise == nullptr) broken_promise = &promise;
+  return false;
+}
+
+absl::Status Broken() {
+  if (broken_promise == nullptr) return absl::OkStatus();
+  const Promise& promise = *broken_promise;
+  return absl::InternalError(absl::StrCat(PlaceInLibrary(promise.file), ":", promise.line,
+                                          ": broken promise: ", promise.condition));
+}
+
+}  // namespace weir::internal
