@@ -11,8 +11,21 @@ std::shared_ptr<const Block> BlockCache::Find(const BlockKey& key) {
     return nullptr;
   }
   hits_.fetch_add(1, std::memory_order_relaxed);
-  shard.newest_first.splice(shard.newest_first.begin(), shard.newest_first, found->second);
-  return found->second->second;
+  found->second.was_found = true;
+  return found->second.block;
+}
+
+void BlockCache::Shard::MakeRoom(uint64_t bytes_max) {
+  while (bytes > bytes_max && !turns.empty()) {
+    const auto next = blocks.find(turns.back());
+    if (std::exchange(next->second.was_found, false)) {
+      turns.splice(turns.begin(), turns, next->second.turn);
+      continue;
+    }
+    bytes -= next->second.block->size;
+    turns.pop_back();
+    blocks.erase(next);
+  }
 }
 
 std::shared_ptr<const Block> BlockCache::Insert(const BlockKey& key, Block block) {
@@ -20,16 +33,13 @@ std::shared_ptr<const Block> BlockCache::Insert(const BlockKey& key, Block block
   Shard& shard = ShardOf(key);
   MutexLock lock(shard.mutex);
   if (const auto found = shard.blocks.find(key); found != shard.blocks.end()) {
-    return found->second->second;
+    return found->second.block;
   }
-  shard.newest_first.emplace_front(key, inserted);
-  shard.blocks.emplace(key, shard.newest_first.begin());
+  std::list<BlockKey> turn = {key};  // made first: without memory for either neither is there
+  shard.blocks.emplace(key, Held{.block = inserted, .turn = turn.begin()});
+  shard.turns.splice(shard.turns.begin(), turn);
   shard.bytes += inserted->size;
-  while (shard.bytes > shard_bytes_max_ && !shard.newest_first.empty()) {
-    shard.bytes -= shard.newest_first.back().second->size;
-    shard.blocks.erase(shard.newest_first.back().first);
-    shard.newest_first.pop_back();
-  }
+  shard.MakeRoom(shard_bytes_max_);
   return inserted;
 }
 
@@ -38,8 +48,8 @@ void BlockCache::Erase(const BlockKey& key) {
   MutexLock lock(shard.mutex);
   const auto found = shard.blocks.find(key);
   if (found == shard.blocks.end()) return;
-  shard.bytes -= found->second->second->size;
-  shard.newest_first.erase(found->second);
+  shard.bytes -= found->second.block->size;
+  shard.turns.erase(found->second.turn);
   shard.blocks.erase(found);
 }
 

@@ -1,5 +1,9 @@
-// Blocks of written bytes, counted and pinned: a least-recently-used cache shared by segments and
-// index files. Whoever holds a block keeps its memory, never a file.
+// Blocks of written bytes, counted and pinned: a cache shared by segments and index files. Whoever
+// holds a block keeps its memory, never a file.
+//
+// What makes room is the oldest block that was not found since it last had its turn. So finding one
+// writes a bit beside it, where moving it to the front of a list would touch its neighbours, which
+// are in nobody's cache.
 
 #ifndef WEIR_LOG_BLOCK_CACHE_H_
 #define WEIR_LOG_BLOCK_CACHE_H_
@@ -51,13 +55,18 @@ class BlockCache {
   uint64_t misses() const { return misses_.load(std::memory_order_relaxed); }
 
  private:
-  using Recency = std::list<std::pair<BlockKey, std::shared_ptr<const Block>>>;
+  struct Held {
+    std::shared_ptr<const Block> block;
+    std::list<BlockKey>::iterator turn;
+    bool was_found = false;  // since it last had its turn
+  };
   struct Shard {
     Mutex mutex;
-    Recency newest_first ABSL_GUARDED_BY(mutex);
-    std::unordered_map<BlockKey, Recency::iterator, absl::Hash<BlockKey>> blocks
-        ABSL_GUARDED_BY(mutex);
+    std::unordered_map<BlockKey, Held, absl::Hash<BlockKey>> blocks ABSL_GUARDED_BY(mutex);
+    std::list<BlockKey> turns ABSL_GUARDED_BY(mutex);  // the next one last
     uint64_t bytes ABSL_GUARDED_BY(mutex) = 0;
+
+    void MakeRoom(uint64_t bytes_max) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   };
   static constexpr size_t kShards = 8;
 

@@ -61,6 +61,21 @@ TEST_CASE("the cache keeps to its size, and drops what was not used for long") {
   CHECK_FALSE(blocks.back().expired());
 }
 
+TEST_CASE("what was found once outlives what never was, and goes when it is not found again") {
+  constexpr size_t kBlock = 1024;
+  BlockCache cache(64 * kBlock);  // eight blocks in each of eight parts, which keys take in turn
+  const auto is_found_once = [](uint64_t i) { return i / 8 % 2 == 0; };
+  for (uint64_t i = 0; i < 32; ++i) cache.Insert({1, i}, BlockOf(kBlock, 'o'));
+  for (uint64_t i = 0; i < 32; ++i) CHECK((!is_found_once(i) || cache.Find({1, i}) != nullptr));
+  for (uint64_t i = 100; i < 148; ++i) cache.Insert({1, i}, BlockOf(kBlock, 'n'));
+  for (uint64_t i = 0; i < 32; ++i) {
+    CAPTURE(i);
+    CHECK((cache.Find({1, i}) != nullptr) == is_found_once(i));
+  }
+  for (uint64_t i = 200; i < 400; ++i) cache.Insert({1, i}, BlockOf(kBlock, 'n'));
+  for (uint64_t i = 0; i < 32; ++i) CHECK(cache.Find({1, i}) == nullptr);
+}
+
 TEST_CASE("who holds a block keeps its memory, dropped or erased or without the cache") {
   auto cache = std::make_unique<BlockCache>(64 << 10);
   const auto erased = cache->Insert({1, 0}, BlockOf(100, 'e'));
