@@ -10,12 +10,28 @@
 #include "log/segment_file.h"
 
 namespace weir::internal {
+namespace {
+
+// Of a hundred filters half are not in the processor's caches, and three lines of each are wanted.
+constexpr size_t kFetchedAtOnce = 32;
+
+}  // namespace
 
 // One call of Find().
 class KeyLookup::Search {
  public:
   Search(SealedSegments& sealed, const Wanted& wanted, Candidates* found)
       : sealed_(sealed), wanted_(wanted), found_(*found) {}
+
+  // Has the processor fetch what LookInto() will look at: for many segments at once, so that their
+  // misses overlap.
+  void Prefetch(const SealedSegment& segment) {
+    if (segment.slots == nullptr || !Overlaps(segment.begin, segment.limit)) return;
+    const FilterProbe probe(HashFor(segment.hash_seed), segment.filter);
+    for (const uint32_t slot : {probe.first, probe.second, probe.third}) {
+      __builtin_prefetch(segment.slots + slot);
+    }
+  }
 
   absl::Status LookInto(const SealedSegment& segment) {
     // Most segments end here.
@@ -99,9 +115,16 @@ absl::StatusOr<KeyLookup::Candidates> KeyLookup::Find(const Wanted& wanted) cons
   ASSIGN_OR_RETURN(const LookupSegments segments, LookupSegments::Of(sealed_, digests_));
   Candidates found;
   Search search(sealed_, wanted, &found);
-  size_t looked_at = 0;
-  for (; looked_at < segments.size() && !search.is_done(); ++looked_at) {
-    const size_t index = wanted.newest_first ? segments.size() - 1 - looked_at : looked_at;
+  const size_t count = segments.size();
+  const auto index_of = [&](size_t nth) { return wanted.newest_first ? count - 1 - nth : nth; };
+  for (size_t nth = 0; nth < count && !search.is_done(); ++nth) {
+    if (nth % kFetchedAtOnce == 0) {
+      for (size_t ahead = nth; ahead < std::min(count, nth + kFetchedAtOnce); ++ahead) {
+        const size_t index = index_of(ahead);
+        if (index < segments.sealed_count) search.Prefetch((*segments.sealed)[index]);
+      }
+    }
+    const size_t index = index_of(nth);
     if (index < segments.sealed_count) {
       RETURN_IF_ERROR(search.LookInto((*segments.sealed)[index]));
     } else {

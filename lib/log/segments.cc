@@ -12,7 +12,8 @@ namespace weir::internal {
 namespace {
 
 // Open descriptors of sealed segments; readers of old data open files again when they need them.
-constexpr size_t kOpenFilesMax = 64;
+// With those of index files a quarter of the 1,024 that most processes may have.
+constexpr size_t kOpenFilesMax = 128;
 
 // Whether a record begins behind the header: a file without one holds nothing.
 bool HasFirstRecord(const SegmentFile& file) {

@@ -13,12 +13,12 @@
 namespace weir::testing {
 namespace {
 
-TEST_CASE("index files are opened when asked for, and at most 64 stay open") {
+TEST_CASE("index files are opened when asked for, and at most 128 stay open") {
   FaultFileSystem file_system;
   const auto directory = OpenStore(file_system);
   BlockCache cache(1 << 20);
   IndexFiles files(directory.get(), &cache);
-  for (uint64_t segment = 0; segment < 100; ++segment) {
+  for (uint64_t segment = 0; segment < 200; ++segment) {
     const IndexIdentity identity = SampleIdentity(segment);
     IndexFileWriter writer(identity);
     REQUIRE(writer.AddRun(7, QueueOffset(segment), {}, {IndexEntry{}}).ok());
@@ -27,14 +27,14 @@ TEST_CASE("index files are opened when asked for, and at most 64 stay open") {
   }
   CHECK(files.open_files() == 0);
 
-  for (uint64_t segment = 0; segment < 100; ++segment) {
+  for (uint64_t segment = 0; segment < 200; ++segment) {
     const auto run = files.FindRun(LogPosition(segment * kSegmentBytes), 7);
     REQUIRE(run.ok());
     CHECK((*run)->run.first == QueueOffset(segment));
     REQUIRE(files.Get(LogPosition(0)).ok());  // used again and again, it stays
   }
-  CHECK(files.open_files() == 64);
-  CHECK(files.probes() == 100);
+  CHECK(files.open_files() == 128);
+  CHECK(files.probes() == 200);
   const uint64_t operations = file_system.operations();
   REQUIRE(files.Get(LogPosition(0)).ok());
   CHECK(file_system.operations() == operations);
@@ -42,7 +42,7 @@ TEST_CASE("index files are opened when asked for, and at most 64 stay open") {
   const auto held = files.Get(LogPosition(0));
   files.Forget(LogPosition(0));
   REQUIRE(directory->Remove(IndexFileName(LogPosition(0))).ok());
-  CHECK(files.open_files() == 63);
+  CHECK(files.open_files() == 127);
   CHECK(absl::IsNotFound(files.Get(LogPosition(0)).status()));
   CHECK(RunOf(**held, 7).first == QueueOffset(0));
 }
