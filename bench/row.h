@@ -84,6 +84,7 @@ Measurement CompareCalls(int turns, double percent,
 std::vector<Row> AppendRows();
 std::vector<Row> DurableRows();
 std::vector<Row> ReadRows();
+std::vector<Row> FindRows();
 std::vector<Row> StoreRows();
 
 }  // namespace weir::bench
