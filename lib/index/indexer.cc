@@ -24,7 +24,7 @@ bool IsLost(const absl::Status& status) {
 
 absl::StatusOr<IndexIdentity> Indexer::IdentityOf(LogPosition segment_begin) {
   const std::optional<SegmentEntry> entry = log_->segments().EntryAt(segment_begin);
-  if (!entry) {
+  if (!entry || entry->begin() != segment_begin) {
     return absl::OutOfRangeError(absl::StrCat("no segment begins at ", segment_begin.value()));
   }
   const absl::StatusOr<std::shared_ptr<SegmentFile>> file = log_->segments().Find(segment_begin);

@@ -158,5 +158,13 @@ TEST_CASE("a process that only reads keeps what it computed in memory, and write
   }
 }
 
+TEST_CASE("what no segment begins at has no index file, and none is made for it") {
+  Sealed sealed;
+  const LogPosition inside(kSegment + 8);
+  CHECK(absl::IsOutOfRange(sealed.store.indexer.IdentityOf(inside).status()));
+  CHECK(absl::IsOutOfRange(sealed.store.indexer.Rebuild(inside)));
+  CHECK_FALSE(sealed.disk.FileExists("/store/" + IndexFileName(inside)));
+}
+
 }  // namespace
 }  // namespace weir::testing
