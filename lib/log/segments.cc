@@ -44,6 +44,11 @@ absl::StatusOr<std::vector<SegmentName>> Segments::ListNewestGenerations() {
         return absl::InvalidArgumentError(absl::StrCat(
             "segment ", file, ": segments of this store begin at multiples of ", segment_bytes_));
       }
+      // Nothing is behind the last position, nor newer than the last generation.
+      if (name->begin.value() > ~uint64_t{0} - segment_bytes_ || name->generation == ~uint64_t{0}) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("segment ", file, ": no segment has such a number"));
+      }
       generations[name->begin.value()].push_back(name->generation);
     }
   }

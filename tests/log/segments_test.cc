@@ -300,5 +300,13 @@ TEST_CASE("sealed files are closed when many are open; unsynced and newest ones 
   CHECK(find(0)->begin() == LogPosition(0));
 }
 
+TEST_CASE("a file whose segment would reach over the last position there is belongs to no store") {
+  List list;
+  list.PutFull(0);
+  const LogPosition last(~uint64_t{0} - kSegment + 1);
+  list.store.disk.WriteFile("/store/" + SegmentFileName({last}), "");
+  CHECK(absl::IsInvalidArgument(list.Load()));
+}
+
 }  // namespace
 }  // namespace weir::testing
