@@ -287,7 +287,8 @@ class MessageStore final {
   // topic, if none may be created), kDeadlineExceeded, kResourceExhausted (the disk is full),
   // kUnavailable (no memory), kFailedPrecondition. After it: kDataLoss (a write or sync failed for
   // good: the message may be in the log and will never be confirmed), kFailedPrecondition (closed
-  // while waiting; this thread holds a claim).
+  // while waiting; this thread holds a claim). kInternal may come at
+  // any time, and leaves open whether the message is there.
   absl::StatusOr<Receipt> Append(const Message& message, const AppendOptions& options = {});
 
   // Appends all or, whatever happens, none of the messages, over any mix of topics and queues. At

@@ -15,9 +15,11 @@ enum : size_t { kWriter, kSyncer, kPreparer, kCallbacks };
 // A step that got no memory is tried again after this long.
 constexpr absl::Duration kRetry = absl::Milliseconds(20);
 
-absl::Duration Run(const Job& job) {
+absl::Duration Run(const Job& job, CommitLog& log) {
   try {
-    return job.step();
+    const absl::Duration rest = job.step();
+    log.JudgePromises().IgnoreError();  // the listener is told
+    return rest;
   } catch (const std::bad_alloc&) {
     return kRetry;
   }
@@ -37,7 +39,7 @@ absl::Status Background::Start(int core) {
   for (Job& job : jobs_) {
     // Steps wake each other, so none runs before all workers are there.
     const auto step = [this, &job] {
-      return started_.load(std::memory_order_acquire) ? Run(job) : absl::InfiniteDuration();
+      return started_.load(std::memory_order_acquire) ? Run(job, *log_) : absl::InfiniteDuration();
     };
     job.worker = std::make_unique<Worker>(job.name, step, core);
     RETURN_IF_ERROR(job.worker->status());
@@ -60,7 +62,7 @@ void Background::Stop() {
 
 absl::Duration Background::RunOnce() {
   absl::Duration rest = absl::InfiniteDuration();
-  for (Job& job : jobs_) rest = std::min(rest, Run(job));
+  for (Job& job : jobs_) rest = std::min(rest, Run(job, *log_));
   return rest;
 }
 

@@ -46,6 +46,10 @@ struct CommitLog::Impl {
   bool is_open() const {
     return !fork_guard.forked() && !is_closed.load(std::memory_order_acquire);
   }
+  template <typename Call>
+  auto Run(Call&& call) const {
+    return internal::Answer([this] { return log->JudgePromises(); }, call);
+  }
 
   // The stamp of a record without a queue.
   static void Stamp(char* memory, uint32_t bytes, int64_t time, uint32_t distance) {
@@ -72,21 +76,23 @@ struct CommitLog::Impl {
 };
 
 absl::StatusOr<std::unique_ptr<CommitLog>> CommitLog::Open(const StoreOptions& given) {
-  return internal::Guarded([&]() -> absl::StatusOr<std::unique_ptr<CommitLog>> {
-    internal::OutOfMemory();  // made while there is some
-    auto impl = std::make_unique<Impl>();
-    const StoreOptions options = internal::WithDefaults(given);
-    if (options.read_only) {
-      return absl::InvalidArgumentError("a journal is opened for writing; read_only is for stores");
-    }
-    ASSIGN_OR_RETURN(impl->log, internal::CommitLog::Open(options));
-    const bool has_workers = options.background == Background::kThreads;
-    impl->view = std::make_unique<internal::OwnLogView>(impl->log.get(), has_workers);
-    impl->background =
-        std::make_unique<internal::Background>(impl->log.get(), std::vector<internal::Job>());
-    if (has_workers) RETURN_IF_ERROR(impl->background->Start(options.worker_core));
-    return std::make_unique<CommitLog>(std::move(impl));
-  });
+  return internal::Answer(
+      internal::TakeBroken, [&]() -> absl::StatusOr<std::unique_ptr<CommitLog>> {
+        internal::OutOfMemory();  // made while there is some
+        auto impl = std::make_unique<Impl>();
+        const StoreOptions options = internal::WithDefaults(given);
+        if (options.read_only) {
+          return absl::InvalidArgumentError(
+              "a journal is opened for writing; read_only is for stores");
+        }
+        ASSIGN_OR_RETURN(impl->log, internal::CommitLog::Open(options));
+        const bool has_workers = options.background == Background::kThreads;
+        impl->view = std::make_unique<internal::OwnLogView>(impl->log.get(), has_workers);
+        impl->background =
+            std::make_unique<internal::Background>(impl->log.get(), std::vector<internal::Job>());
+        if (has_workers) RETURN_IF_ERROR(impl->background->Start(options.worker_core));
+        return std::make_unique<CommitLog>(std::move(impl));
+      });
 }
 
 CommitLog::CommitLog(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -96,7 +102,7 @@ CommitLog::~CommitLog() {
 }
 
 absl::Status CommitLog::Close() {
-  return internal::Guarded([&]() -> absl::Status {
+  return impl_->Run([&]() -> absl::Status {
     RETURN_IF_ERROR(impl_->Check());
     if (impl_->is_closed.exchange(true, std::memory_order_acq_rel)) {
       return absl::FailedPreconditionError("closed");
@@ -108,7 +114,7 @@ absl::Status CommitLog::Close() {
 }
 
 absl::StatusOr<Receipt> CommitLog::Append(absl::string_view body, const AppendOptions& options) {
-  return internal::Guarded([&]() -> absl::StatusOr<Receipt> {
+  return impl_->Run([&]() -> absl::StatusOr<Receipt> {
     RETURN_IF_ERROR(impl_->Check());
     internal::CommitLog& log = *impl_->log;
     ASSIGN_OR_RETURN(const uint32_t bytes, impl_->Measure(body));
@@ -119,7 +125,9 @@ absl::StatusOr<Receipt> CommitLog::Append(absl::string_view body, const AppendOp
     };
     RETURN_IF_ERROR(log.Claim(bytes, log.clock().WallNanos(), deadline, stamp, &place));
     Impl::Fill(place.bytes, body);
-    log.Publish(place, internal::Seal(place.bytes, place.position, log.incarnation()));
+    const int32_t word = internal::Seal(place.bytes, place.position, log.incarnation());
+    if (!log.MayPublish(place, word)) return log.GiveUp(place);
+    log.Publish(place, word);
     log.doorbell().RingLog();
     Receipt receipt{.position = place.position, .end = place.end()};
     ASSIGN_OR_RETURN(receipt.reached,
@@ -130,7 +138,7 @@ absl::StatusOr<Receipt> CommitLog::Append(absl::string_view body, const AppendOp
 
 absl::StatusOr<std::vector<Receipt>> CommitLog::Append(absl::Span<const absl::string_view> bodies,
                                                        const AppendOptions& options) {
-  return internal::Guarded([&]() -> absl::StatusOr<std::vector<Receipt>> {
+  return impl_->Run([&]() -> absl::StatusOr<std::vector<Receipt>> {
     RETURN_IF_ERROR(impl_->Check());
     if (bodies.empty()) return absl::InvalidArgumentError("a batch without records");
     internal::CommitLog& log = *impl_->log;
@@ -170,7 +178,9 @@ absl::StatusOr<std::vector<Receipt>> CommitLog::Append(absl::Span<const absl::st
       receipts.push_back({.position = place.position + at, .end = place.end()});
       at += sizes[i];
     }
-    log.Publish(place, internal::Seal(place.bytes, place.position, log.incarnation()));
+    const int32_t word = internal::Seal(place.bytes, place.position, log.incarnation());
+    if (!log.MayPublish(place, word)) return log.GiveUp(place);
+    log.Publish(place, word);
     log.doorbell().RingLog();
     ASSIGN_OR_RETURN(const Durability reached,
                      log.WaitFor(place.position, place.end(), options.durability, deadline));
@@ -181,7 +191,7 @@ absl::StatusOr<std::vector<Receipt>> CommitLog::Append(absl::Span<const absl::st
 
 absl::StatusOr<Durability> CommitLog::WaitFor(const Receipt& receipt, Durability durability,
                                               absl::Duration timeout) {
-  return internal::Guarded([&]() -> absl::StatusOr<Durability> {
+  return impl_->Run([&]() -> absl::StatusOr<Durability> {
     RETURN_IF_ERROR(impl_->Check());
     return impl_->log->WaitFor(receipt.position, receipt.end, durability,
                                impl_->log->DeadlineIn(timeout));
@@ -189,14 +199,14 @@ absl::StatusOr<Durability> CommitLog::WaitFor(const Receipt& receipt, Durability
 }
 
 absl::Status CommitLog::Flush(absl::Duration timeout) {
-  return internal::Guarded([&]() -> absl::Status {
+  return impl_->Run([&]() -> absl::Status {
     RETURN_IF_ERROR(impl_->Check());
     return impl_->log->Flush(impl_->log->DeadlineIn(timeout));
   });
 }
 
 absl::StatusOr<JournalEntries> CommitLog::Read(LogPosition position, size_t max) {
-  return internal::Guarded([&]() -> absl::StatusOr<JournalEntries> {
+  return impl_->Run([&]() -> absl::StatusOr<JournalEntries> {
     RETURN_IF_ERROR(impl_->Check());
     internal::OwnLogView& view = *impl_->view;
     // Of one begin, whoever trims.
@@ -255,7 +265,7 @@ absl::StatusOr<JournalEntries> CommitLog::Read(LogPosition position, size_t max)
 }
 
 absl::Status CommitLog::TrimTo(LogPosition position) {
-  return internal::Guarded([&]() -> absl::Status {
+  return impl_->Run([&]() -> absl::Status {
     RETURN_IF_ERROR(impl_->Check());
     return impl_->log->TrimTo(position);
   });

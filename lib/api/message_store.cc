@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "api/background.h"
+#include "api/message_claim.h"
 #include "api/message_store_impl.h"
 #include "api/store_check.h"
 #include "api/store_parts.h"
@@ -70,27 +71,28 @@ absl::StatusOr<ReadResult> MessageStore::Impl::ReadWaiting(const TopicRef& topic
 // --- Open and close
 
 absl::StatusOr<std::unique_ptr<MessageStore>> MessageStore::Open(const StoreOptions& given) {
-  return internal::Guarded([&]() -> absl::StatusOr<std::unique_ptr<MessageStore>> {
-    internal::OutOfMemory();  // made while there is some
-    auto impl = std::make_unique<Impl>();
-    impl->options = internal::WithDefaults(given);
-    if (impl->options.read_only) {
-      ASSIGN_OR_RETURN(impl->follower, Follower::Open(impl->options));
-      return std::make_unique<MessageStore>(std::move(impl));
-    }
-    ASSIGN_OR_RETURN(impl->engine, Engine::Open(impl->options));
-    Engine* const engine = impl->engine.get();
-    std::vector<internal::Job> more;
-    more.push_back({.name = "weir-sealer", .step = [engine] { return engine->SealStep(); }});
-    more.push_back(
-        {.name = "weir-retainer", .step = [engine] { return engine->retainer().Step(); }});
-    impl->background = std::make_unique<internal::Background>(&engine->log(), std::move(more));
-    auto store = std::make_unique<MessageStore>(std::move(impl));
-    if (given.background == Background::kThreads) {
-      RETURN_IF_ERROR(store->impl_->background->Start(given.worker_core));
-    }
-    return store;
-  });
+  return internal::Answer(
+      internal::TakeBroken, [&]() -> absl::StatusOr<std::unique_ptr<MessageStore>> {
+        internal::OutOfMemory();  // made while there is some
+        auto impl = std::make_unique<Impl>();
+        impl->options = internal::WithDefaults(given);
+        if (impl->options.read_only) {
+          ASSIGN_OR_RETURN(impl->follower, Follower::Open(impl->options));
+          return std::make_unique<MessageStore>(std::move(impl));
+        }
+        ASSIGN_OR_RETURN(impl->engine, Engine::Open(impl->options));
+        Engine* const engine = impl->engine.get();
+        std::vector<internal::Job> more;
+        more.push_back({.name = "weir-sealer", .step = [engine] { return engine->SealStep(); }});
+        more.push_back(
+            {.name = "weir-retainer", .step = [engine] { return engine->retainer().Step(); }});
+        impl->background = std::make_unique<internal::Background>(&engine->log(), std::move(more));
+        auto store = std::make_unique<MessageStore>(std::move(impl));
+        if (given.background == Background::kThreads) {
+          RETURN_IF_ERROR(store->impl_->background->Start(given.worker_core));
+        }
+        return store;
+      });
 }
 
 MessageStore::MessageStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -101,7 +103,7 @@ MessageStore::~MessageStore() {
 }
 
 absl::Status MessageStore::Close() {
-  return internal::Guarded([&]() -> absl::Status {
+  return impl_->Run([&]() -> absl::Status {
     RETURN_IF_ERROR(impl_->Check());
     if (impl_->is_closed.exchange(true, std::memory_order_acq_rel)) {
       return absl::FailedPreconditionError("closed");
@@ -125,7 +127,7 @@ absl::Status MessageStore::Close() {
 // --- Append
 
 absl::StatusOr<Receipt> MessageStore::Append(const Message& message, const AppendOptions& options) {
-  return internal::Guarded([&]() -> absl::StatusOr<Receipt> {
+  return impl_->Run([&]() -> absl::StatusOr<Receipt> {
     RETURN_IF_ERROR(impl_->CheckWriter());
     return impl_->engine->Append(message, options);
   });
@@ -133,7 +135,7 @@ absl::StatusOr<Receipt> MessageStore::Append(const Message& message, const Appen
 
 absl::StatusOr<std::vector<Receipt>> MessageStore::Append(absl::Span<const Message> messages,
                                                           const AppendOptions& options) {
-  return internal::Guarded([&]() -> absl::StatusOr<std::vector<Receipt>> {
+  return impl_->Run([&]() -> absl::StatusOr<std::vector<Receipt>> {
     RETURN_IF_ERROR(impl_->CheckWriter());
     return impl_->engine->AppendAll(messages, options);
   });
@@ -141,7 +143,7 @@ absl::StatusOr<std::vector<Receipt>> MessageStore::Append(absl::Span<const Messa
 
 absl::Status MessageStore::AppendAsync(const Message& message, const AppendOptions& options,
                                        AppendCallback callback) {
-  return internal::Guarded([&]() -> absl::Status {
+  return impl_->Run([&]() -> absl::Status {
     RETURN_IF_ERROR(impl_->CheckWriter());
     return impl_->engine->AppendAsync(message, options, std::move(callback));
   });
@@ -149,7 +151,7 @@ absl::Status MessageStore::AppendAsync(const Message& message, const AppendOptio
 
 absl::StatusOr<Durability> MessageStore::WaitFor(const Receipt& receipt, Durability durability,
                                                  absl::Duration timeout) {
-  return internal::Guarded([&]() -> absl::StatusOr<Durability> {
+  return impl_->Run([&]() -> absl::StatusOr<Durability> {
     RETURN_IF_ERROR(impl_->CheckWriter());
     return impl_->engine->log().WaitFor(receipt.position, receipt.end, durability,
                                         impl_->engine->log().DeadlineIn(timeout));
@@ -157,74 +159,15 @@ absl::StatusOr<Durability> MessageStore::WaitFor(const Receipt& receipt, Durabil
 }
 
 absl::Status MessageStore::Flush(absl::Duration timeout) {
-  return internal::Guarded([&]() -> absl::Status {
+  return impl_->Run([&]() -> absl::Status {
     RETURN_IF_ERROR(impl_->CheckWriter());
     return impl_->engine->log().Flush(impl_->engine->log().DeadlineIn(timeout));
   });
 }
 
-struct MessageClaim::Impl {
-  Engine* engine;
-  const internal::ForkGuard* fork_guard;
-  Engine::Claimed claimed;
-  bool is_open = true;
-
-  // In a forked child the claim is the parent's, and its memory is not here.
-  bool is_usable() const { return is_open && !fork_guard->forked(); }
-  void GiveUp() {
-    if (is_usable()) engine->Abandon(claimed);
-  }
-};
-
-MessageClaim::MessageClaim() = default;
-MessageClaim::MessageClaim(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
-MessageClaim::MessageClaim(MessageClaim&&) noexcept = default;
-MessageClaim& MessageClaim::operator=(MessageClaim&& other) noexcept {
-  if (this == &other) return *this;
-  if (impl_ != nullptr) impl_->GiveUp();
-  impl_ = std::move(other.impl_);
-  return *this;
-}
-MessageClaim::~MessageClaim() {
-  if (impl_ != nullptr) impl_->GiveUp();
-}
-
-absl::Span<char> MessageClaim::body() const {
-  if (impl_ == nullptr || !impl_->is_usable()) return {};
-  impl_->engine->log().held_claims().Own(impl_->claimed.reservation.position);
-  return {impl_->claimed.body, impl_->claimed.plan.body_bytes};
-}
-
-LogPosition MessageClaim::position() const {
-  return impl_ == nullptr ? LogPosition(0) : impl_->claimed.reservation.position;
-}
-
-QueueOffset MessageClaim::queue_offset() const {
-  return QueueOffset(impl_ == nullptr ? 0 : impl_->claimed.plan.queue_offset);
-}
-
-absl::StatusOr<Receipt> MessageClaim::Commit(size_t bytes, const AppendOptions& options) {
-  return internal::Guarded([&]() -> absl::StatusOr<Receipt> {
-    if (impl_ == nullptr || !impl_->is_open) {
-      return absl::FailedPreconditionError("the claim was committed, moved from or never made");
-    }
-    if (impl_->fork_guard->forked()) {
-      return absl::FailedPreconditionError("the claim belongs to the process that this one is of");
-    }
-    if (bytes > impl_->claimed.plan.body_bytes) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "commit of ", bytes, " bytes; ", impl_->claimed.plan.body_bytes, " were claimed"));
-    }
-    RETURN_IF_ERROR(impl_->engine->log().CheckMayReach(options.durability, options.timeout,
-                                                       impl_->claimed.reservation.position));
-    impl_->is_open = false;
-    return impl_->engine->Commit(impl_->claimed, bytes, options);
-  });
-}
-
 absl::StatusOr<MessageClaim> MessageStore::Claim(const Message& message, size_t body_bytes,
                                                  absl::Duration timeout) {
-  return internal::Guarded([&]() -> absl::StatusOr<MessageClaim> {
+  return impl_->Run([&]() -> absl::StatusOr<MessageClaim> {
     RETURN_IF_ERROR(impl_->CheckWriter());
     auto claim = std::make_unique<MessageClaim::Impl>();
     claim->engine = impl_->engine.get();
@@ -238,7 +181,7 @@ absl::StatusOr<MessageClaim> MessageStore::Claim(const Message& message, size_t 
 
 absl::StatusOr<ReadResult> MessageStore::Read(TopicRef topic, uint32_t queue_id, QueueOffset offset,
                                               const ReadOptions& options) {
-  return internal::Guarded([&]() -> absl::StatusOr<ReadResult> {
+  return impl_->Run([&]() -> absl::StatusOr<ReadResult> {
     ASSIGN_OR_RETURN(const TagSet tags, TagSet::Parse(options.tags));
     if (options.max_messages == 0) return absl::InvalidArgumentError("max_messages is 0");
     return impl_->ReadWaiting(topic, queue_id, offset.value(), options.wait, options.spin,
@@ -250,7 +193,7 @@ absl::StatusOr<ReadResult> MessageStore::Read(TopicRef topic, uint32_t queue_id,
 
 absl::StatusOr<ReadResult> MessageStore::ReadTopic(TopicRef topic, LogPosition position,
                                                    const ReadOptions& options) {
-  return internal::Guarded([&]() -> absl::StatusOr<ReadResult> {
+  return impl_->Run([&]() -> absl::StatusOr<ReadResult> {
     ASSIGN_OR_RETURN(const TagSet tags, TagSet::Parse(options.tags));
     if (options.max_messages == 0) return absl::InvalidArgumentError("max_messages is 0");
     return impl_->ReadWaiting(topic, kAllQueues, /*offset=*/0, options.wait, options.spin,
@@ -263,7 +206,7 @@ absl::StatusOr<ReadResult> MessageStore::ReadTopic(TopicRef topic, LogPosition p
 absl::StatusOr<ReadResult> MessageStore::ReadBackwards(TopicRef topic, uint32_t queue_id,
                                                        QueueOffset offset,
                                                        const ReadOptions& options) {
-  return internal::Guarded([&]() -> absl::StatusOr<ReadResult> {
+  return impl_->Run([&]() -> absl::StatusOr<ReadResult> {
     ASSIGN_OR_RETURN(const TagSet tags, TagSet::Parse(options.tags));
     if (options.max_messages == 0) return absl::InvalidArgumentError("max_messages is 0");
     return impl_->ReadWaiting(topic, queue_id, offset.value(), absl::ZeroDuration(),
@@ -276,7 +219,7 @@ absl::StatusOr<ReadResult> MessageStore::ReadBackwards(TopicRef topic, uint32_t 
 
 absl::StatusOr<ReadResult> MessageStore::ReadLast(TopicRef topic, uint32_t queue_id,
                                                   uint32_t count) {
-  return internal::Guarded([&]() -> absl::StatusOr<ReadResult> {
+  return impl_->Run([&]() -> absl::StatusOr<ReadResult> {
     const ReadOptions options{.max_messages = count, .max_bytes = ~uint64_t{0}};
     if (count == 0) return absl::InvalidArgumentError("count is 0");
     ASSIGN_OR_RETURN(const TagSet tags, TagSet::Parse("*"));
@@ -295,7 +238,7 @@ absl::StatusOr<ReadResult> MessageStore::ReadLast(TopicRef topic, uint32_t queue
 }
 
 absl::StatusOr<ReadResult> MessageStore::ReadAt(LogPosition position) {
-  return internal::Guarded([&]() -> absl::StatusOr<ReadResult> {
+  return impl_->Run([&]() -> absl::StatusOr<ReadResult> {
     RETURN_IF_ERROR(impl_->Check());
     RETURN_IF_ERROR(impl_->Refresh());
     return impl_->reader().ReadAt(position);
@@ -306,7 +249,7 @@ absl::Duration MessageStore::RunOnce() {
   if (!impl_->is_open()) return absl::InfiniteDuration();
   if (impl_->follower != nullptr) {
     // The next read says what is wrong.
-    internal::Guarded([&] { return impl_->follower->CatchUp(); }).IgnoreError();
+    impl_->Run([&] { return impl_->follower->CatchUp(); }).IgnoreError();
     return absl::Seconds(1);
   }
   return impl_->background->RunOnce();
@@ -334,7 +277,7 @@ StoreInfo MessageStore::Info() const {
   if (impl_->fork_guard.forked()) return {};
   StoreInfo info;
   // What is known is told, and as much as there is memory for.
-  internal::Guarded([&] { return impl_->Refresh(); }).IgnoreError();
+  impl_->Run([&] { return impl_->Refresh(); }).IgnoreError();
   internal::Guarded([&] {
     if (impl_->engine != nullptr) {
       internal::Describe(*impl_->engine, &info);
@@ -348,7 +291,7 @@ StoreInfo MessageStore::Info() const {
 }
 
 absl::StatusOr<VerifyReport> MessageStore::Verify() {
-  return internal::Guarded([&]() -> absl::StatusOr<VerifyReport> {
+  return impl_->Run([&]() -> absl::StatusOr<VerifyReport> {
     RETURN_IF_ERROR(impl_->Check());
     RETURN_IF_ERROR(impl_->Refresh());
     const bool writes = impl_->engine != nullptr;
@@ -361,7 +304,7 @@ absl::StatusOr<VerifyReport> MessageStore::Verify() {
 }
 
 absl::StatusOr<std::vector<RecordInfo>> MessageStore::Dump(LogPosition position, size_t max) {
-  return internal::Guarded([&]() -> absl::StatusOr<std::vector<RecordInfo>> {
+  return impl_->Run([&]() -> absl::StatusOr<std::vector<RecordInfo>> {
     RETURN_IF_ERROR(impl_->Check());
     RETURN_IF_ERROR(impl_->Refresh());
     return internal::DumpRecords(impl_->log(), impl_->catalogue(), position, max);

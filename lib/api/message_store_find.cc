@@ -4,7 +4,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "api/message_store_impl.h"
-#include "base/guarded.h"
 #include "base/status_macros.h"
 #include "weir/find.h"
 #include "weir/store.h"
@@ -26,7 +25,7 @@ absl::Status CheckSearch(absl::string_view key, const FindOptions& options) {
 
 absl::StatusOr<FindResult> MessageStore::FindByKey(TopicRef topic, absl::string_view key,
                                                    const FindOptions& options) {
-  return internal::Guarded([&]() -> absl::StatusOr<FindResult> {
+  return impl_->Run([&]() -> absl::StatusOr<FindResult> {
     RETURN_IF_ERROR(CheckSearch(key, options));
     RETURN_IF_ERROR(impl_->Check());
     RETURN_IF_ERROR(impl_->Refresh());
@@ -38,7 +37,7 @@ absl::StatusOr<FindResult> MessageStore::FindByKey(TopicRef topic, absl::string_
 }
 
 absl::StatusOr<MessageId> MessageStore::IdOf(LogPosition position) {
-  return internal::Guarded([&]() -> absl::StatusOr<MessageId> {
+  return impl_->Run([&]() -> absl::StatusOr<MessageId> {
     RETURN_IF_ERROR(impl_->Check());
     RETURN_IF_ERROR(impl_->Refresh());
     return impl_->finder().IdOf(position);
@@ -46,7 +45,7 @@ absl::StatusOr<MessageId> MessageStore::IdOf(LogPosition position) {
 }
 
 absl::StatusOr<ReadResult> MessageStore::FindById(const MessageId& id) {
-  return internal::Guarded([&]() -> absl::StatusOr<ReadResult> {
+  return impl_->Run([&]() -> absl::StatusOr<ReadResult> {
     RETURN_IF_ERROR(impl_->Check());
     RETURN_IF_ERROR(impl_->Refresh());
     ASSIGN_OR_RETURN(ReadResult result, impl_->finder().FindById(id));
@@ -57,7 +56,7 @@ absl::StatusOr<ReadResult> MessageStore::FindById(const MessageId& id) {
 
 absl::StatusOr<QueueOffset> MessageStore::OffsetForTime(TopicRef topic, uint32_t queue_id,
                                                         absl::Time time, Boundary boundary) {
-  return internal::Guarded([&]() -> absl::StatusOr<QueueOffset> {
+  return impl_->Run([&]() -> absl::StatusOr<QueueOffset> {
     RETURN_IF_ERROR(impl_->Check());
     RETURN_IF_ERROR(impl_->Refresh());
     ASSIGN_OR_RETURN(const Topic::Entry* const entry, impl_->FindQueue(topic, queue_id));
@@ -66,7 +65,7 @@ absl::StatusOr<QueueOffset> MessageStore::OffsetForTime(TopicRef topic, uint32_t
 }
 
 absl::StatusOr<LogPosition> MessageStore::PositionForTime(absl::Time time) {
-  return internal::Guarded([&]() -> absl::StatusOr<LogPosition> {
+  return impl_->Run([&]() -> absl::StatusOr<LogPosition> {
     RETURN_IF_ERROR(impl_->Check());
     RETURN_IF_ERROR(impl_->Refresh());
     return impl_->finder().PositionForTime(time);
@@ -74,7 +73,7 @@ absl::StatusOr<LogPosition> MessageStore::PositionForTime(absl::Time time) {
 }
 
 absl::StatusOr<TimeBounds> MessageStore::BoundsInTime(TopicRef topic, uint32_t queue_id) {
-  return internal::Guarded([&]() -> absl::StatusOr<TimeBounds> {
+  return impl_->Run([&]() -> absl::StatusOr<TimeBounds> {
     RETURN_IF_ERROR(impl_->Check());
     RETURN_IF_ERROR(impl_->Refresh());
     ASSIGN_OR_RETURN(const Topic::Entry* const entry, impl_->FindQueue(topic, queue_id));
@@ -83,7 +82,7 @@ absl::StatusOr<TimeBounds> MessageStore::BoundsInTime(TopicRef topic, uint32_t q
 }
 
 absl::StatusOr<TimeBounds> MessageStore::BoundsInTime() {
-  return internal::Guarded([&]() -> absl::StatusOr<TimeBounds> {
+  return impl_->Run([&]() -> absl::StatusOr<TimeBounds> {
     RETURN_IF_ERROR(impl_->Check());
     RETURN_IF_ERROR(impl_->Refresh());
     return impl_->finder().BoundsOfStore();

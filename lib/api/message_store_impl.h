@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "api/background.h"
+#include "api/store_parts.h"
 #include "base/status_macros.h"
 #include "io/fork_guard.h"
 #include "store/engine.h"
@@ -46,6 +47,15 @@ struct MessageStore::Impl {
     RETURN_IF_ERROR(Check());
     if (engine == nullptr) return absl::FailedPreconditionError("the store is open for reading");
     return absl::OkStatus();
+  }
+
+  // A promise that was broken ends writing; a process that only reads says so and goes on.
+  template <typename Call>
+  auto Run(Call&& call) const {
+    const auto judge = [this] {
+      return engine != nullptr ? engine->log().JudgePromises() : follower->health().RaiseBroken();
+    };
+    return internal::Answer(judge, call);
   }
 
   internal::LogView& log() const {

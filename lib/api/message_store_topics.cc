@@ -5,7 +5,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "api/message_store_impl.h"
-#include "base/guarded.h"
 #include "base/status_macros.h"
 #include "weir/store.h"
 
@@ -17,14 +16,14 @@ absl::StatusOr<Topic> MessageStore::CreateTopic(absl::string_view name, uint32_t
 
 absl::StatusOr<Topic> MessageStore::CreateTopic(absl::string_view name,
                                                 const TopicOptions& options) {
-  return internal::Guarded([&]() -> absl::StatusOr<Topic> {
+  return impl_->Run([&]() -> absl::StatusOr<Topic> {
     RETURN_IF_ERROR(impl_->CheckWriter());
     return impl_->engine->CreateTopic(name, options);
   });
 }
 
 absl::Status MessageStore::AlterTopic(TopicRef topic, const TopicOptions& options) {
-  return internal::Guarded([&]() -> absl::Status {
+  return impl_->Run([&]() -> absl::Status {
     RETURN_IF_ERROR(impl_->CheckWriter());
     ASSIGN_OR_RETURN(const Topic::Entry* const entry, impl_->FindTopic(topic));
     return impl_->engine->AlterTopic(*entry, options);
@@ -32,7 +31,7 @@ absl::Status MessageStore::AlterTopic(TopicRef topic, const TopicOptions& option
 }
 
 absl::Status MessageStore::DeleteTopic(TopicRef topic) {
-  return internal::Guarded([&]() -> absl::Status {
+  return impl_->Run([&]() -> absl::Status {
     RETURN_IF_ERROR(impl_->CheckWriter());
     ASSIGN_OR_RETURN(const Topic::Entry* const entry, impl_->FindTopic(topic));
     return impl_->engine->DeleteTopic(*entry);
@@ -40,7 +39,7 @@ absl::Status MessageStore::DeleteTopic(TopicRef topic) {
 }
 
 absl::Status MessageStore::PurgeQueue(TopicRef topic, uint32_t queue_id, QueueOffset first) {
-  return internal::Guarded([&]() -> absl::Status {
+  return impl_->Run([&]() -> absl::Status {
     RETURN_IF_ERROR(impl_->CheckWriter());
     ASSIGN_OR_RETURN(const Topic::Entry* const entry, impl_->FindQueue(topic, queue_id));
     const uint32_t number = entry->first_queue + queue_id;
@@ -49,7 +48,7 @@ absl::Status MessageStore::PurgeQueue(TopicRef topic, uint32_t queue_id, QueueOf
 }
 
 absl::Status MessageStore::PurgeTopic(TopicRef topic) {
-  return internal::Guarded([&]() -> absl::Status {
+  return impl_->Run([&]() -> absl::Status {
     RETURN_IF_ERROR(impl_->CheckWriter());
     ASSIGN_OR_RETURN(const Topic::Entry* const entry, impl_->FindTopic(topic));
     std::vector<internal::QueuePurge> purges;
@@ -61,7 +60,7 @@ absl::Status MessageStore::PurgeTopic(TopicRef topic) {
 }
 
 absl::StatusOr<Topic> MessageStore::FindTopic(absl::string_view name) const {
-  return internal::Guarded([&]() -> absl::StatusOr<Topic> {
+  return impl_->Run([&]() -> absl::StatusOr<Topic> {
     RETURN_IF_ERROR(impl_->Check());
     RETURN_IF_ERROR(impl_->Refresh());
     if (const Topic::Entry* const entry = impl_->catalogue().Find(name)) return Topic(entry);
@@ -70,7 +69,7 @@ absl::StatusOr<Topic> MessageStore::FindTopic(absl::string_view name) const {
 }
 
 absl::StatusOr<Topic> MessageStore::OpenTopic(absl::string_view name) {
-  return internal::Guarded([&]() -> absl::StatusOr<Topic> {
+  return impl_->Run([&]() -> absl::StatusOr<Topic> {
     if (impl_->follower != nullptr) return FindTopic(name);
     RETURN_IF_ERROR(impl_->CheckWriter());
     return impl_->engine->OpenTopic(name);
@@ -78,7 +77,7 @@ absl::StatusOr<Topic> MessageStore::OpenTopic(absl::string_view name) {
 }
 
 absl::StatusOr<QueueBounds> MessageStore::Bounds(TopicRef topic, uint32_t queue_id) const {
-  return internal::Guarded([&]() -> absl::StatusOr<QueueBounds> {
+  return impl_->Run([&]() -> absl::StatusOr<QueueBounds> {
     RETURN_IF_ERROR(impl_->Check());
     RETURN_IF_ERROR(impl_->Refresh());
     ASSIGN_OR_RETURN(const Topic::Entry* const entry, impl_->FindQueue(topic, queue_id));
@@ -92,7 +91,7 @@ absl::StatusOr<QueueBounds> MessageStore::Bounds(TopicRef topic, uint32_t queue_
 absl::StatusOr<Durability> MessageStore::CommitOffset(absl::string_view group, TopicRef topic,
                                                       uint32_t queue_id, QueueOffset offset,
                                                       const CommitOptions& options) {
-  return internal::Guarded([&]() -> absl::StatusOr<Durability> {
+  return impl_->Run([&]() -> absl::StatusOr<Durability> {
     RETURN_IF_ERROR(impl_->CheckWriter());
     ASSIGN_OR_RETURN(const Topic::Entry* const entry, impl_->FindQueue(topic, queue_id));
     const uint32_t number = entry->first_queue + queue_id;
@@ -113,7 +112,7 @@ absl::StatusOr<Durability> MessageStore::CommitOffset(absl::string_view group, T
 
 absl::StatusOr<QueueOffset> MessageStore::CommittedOffset(absl::string_view group, TopicRef topic,
                                                           uint32_t queue_id) const {
-  return internal::Guarded([&]() -> absl::StatusOr<QueueOffset> {
+  return impl_->Run([&]() -> absl::StatusOr<QueueOffset> {
     RETURN_IF_ERROR(impl_->Check());
     RETURN_IF_ERROR(impl_->Refresh());
     ASSIGN_OR_RETURN(const Topic::Entry* const entry, impl_->FindQueue(topic, queue_id));
@@ -131,7 +130,7 @@ absl::StatusOr<QueueOffset> MessageStore::CommittedOffset(absl::string_view grou
 // --- Retention
 
 absl::StatusOr<RetentionReport> MessageStore::Retain(const Retention& policy, bool dry_run) {
-  return internal::Guarded([&]() -> absl::StatusOr<RetentionReport> {
+  return impl_->Run([&]() -> absl::StatusOr<RetentionReport> {
     RETURN_IF_ERROR(impl_->CheckWriter());
     ASSIGN_OR_RETURN(const internal::Retainer::Dropped dropped,
                      impl_->engine->retainer().Apply(policy, dry_run));

@@ -5,8 +5,11 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <utility>
 
 #include "absl/time/time.h"
+#include "base/guarded.h"
+#include "base/promise.h"
 #include "log/log_view.h"
 #include "weir/options.h"
 
@@ -18,6 +21,18 @@ inline StoreOptions WithDefaults(StoreOptions options) {
   Clock* const system = Clock::System();
   if (options.clock == nullptr) options.clock = system;
   return options;
+}
+
+// What a call of the public classes answers: a status also if memory ran out, or if it broke a
+// promise. `judge` has the store told of that and says what it is.
+template <typename Judge, typename Call>
+auto Answer(Judge&& judge, Call&& call) -> decltype(call()) {
+  auto answer = Guarded(call);
+  if (AnyBroken()) {
+    absl::Status broken = Guarded(judge);
+    if (answer.ok()) answer = std::move(broken);
+  }
+  return answer;
 }
 
 // Calls `try_read` until it returns true or `wait` has passed: spinning first, then asleep at

@@ -8,6 +8,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "api/store_parts.h"
 #include "api/verification.h"
 #include "base/bytes.h"
 #include "base/guarded.h"
@@ -339,7 +340,7 @@ absl::Status Repair::CheckCopy() {
 }  // namespace
 
 absl::StatusOr<RepairReport> RepairStore(const RepairOptions& given) {
-  return internal::Guarded([&]() -> absl::StatusOr<RepairReport> {
+  return internal::Answer(internal::TakeBroken, [&]() -> absl::StatusOr<RepairReport> {
     internal::OutOfMemory();  // made while there is some
     RepairOptions options = given;
     if (options.file_system == nullptr) options.file_system = FileSystem::Posix();

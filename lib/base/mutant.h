@@ -19,7 +19,7 @@ namespace weir::internal {
   X(SegmentSync, "log/log_syncer.cc", "the sync of a segment")                                   \
   X(SuperblockSync, "log/superblock_file.cc", "the sync of an updated superblock")               \
   X(NewSuperblockSync, "log/superblock_file.cc", "the sync of a new superblock file")            \
-  X(PreparedSync, "log/segments.cc", "the sync of a new segment's header")                       \
+  X(PreparedSync, "log/segments_prepare.cc", "the sync of a new segment's header")               \
   X(IndexFileSync, "index/index_file_writer.cc", "the sync of an index file")                    \
   X(ReplacementSync, "log/segment_replacer.cc", "the sync of what takes a failed file's place")  \
   X(RecoveredSync, "log/recovery.cc", "the sync of what was recovered")                          \
@@ -27,10 +27,10 @@ namespace weir::internal {
   X(CutRestSync, "log/log_cut.cc", "the sync of what a cut puts aside")                          \
   /* syncs of names */                                                                           \
   X(NewSuperblockName, "log/superblock_file.cc", "the directory's sync behind a new superblock") \
-  X(PreparedName, "log/segments.cc", "the directory's sync behind a new segment")                \
+  X(PreparedName, "log/segments_prepare.cc", "the directory's sync behind a new segment")        \
   X(IndexFileName, "index/index_file_writer.cc", "the directory's sync behind an index file")    \
   X(ReplacementName, "log/segment_replacer.cc", "the directory's sync behind a replacement")     \
-  X(RecycledName, "log/segments.cc", "the directory's sync before a file is used again")         \
+  X(RecycledName, "log/segments_prepare.cc", "the directory's sync before a file is used again") \
   X(CutRestName, "log/log_cut.cc", "the quarantine's sync behind what a cut puts aside")         \
   X(CutFilesName, "log/log_cut.cc", "the quarantine's sync behind files that a cut skips")       \
   X(StoreName, "io/posix_directory.cc", "the parent's sync behind a new store")                  \
@@ -88,8 +88,8 @@ namespace weir::internal {
   X(LockLinks, "log/directory_lock.cc", "a LOCK with a second link is accepted")                 \
   X(SuperblockLinks, "log/store_directory.cc", "a superblock with a second link is accepted")    \
   X(SegmentLinks, "log/recovery.cc", "an active segment with a second link is accepted")         \
-  X(SpareLinks, "log/segments.cc", "a file with a second link is recycled")                      \
-  X(SpareReaders, "log/segments.cc", "a file that is being read is recycled")                    \
+  X(SpareLinks, "log/segments_prepare.cc", "a file with a second link is recycled")              \
+  X(SpareReaders, "log/segments_prepare.cc", "a file that is being read is recycled")            \
   /* whose front it is */                                                                        \
   X(FrontStore, "format/front_layout.cc", "a front of another store's uuid is adopted")          \
   X(FrontIncarnation, "format/front_layout.cc", "a front of another incarnation is adopted")     \

@@ -28,4 +28,10 @@ absl::Status Broken() {
                                           ": broken promise: ", promise.condition));
 }
 
+absl::Status TakeBroken() {
+  absl::Status broken = Broken();
+  ForgetBroken();
+  return broken;
+}
+
 }  // namespace weir::internal

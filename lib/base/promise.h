@@ -32,6 +32,8 @@ inline bool AnyBroken() { return __builtin_expect(broken_promise != nullptr, fal
 [[gnu::cold]] absl::Status Broken();
 // It was told where it had to be.
 inline void ForgetBroken() { broken_promise = nullptr; }
+// Both.
+absl::Status TakeBroken();
 
 }  // namespace weir::internal
 

@@ -5,6 +5,7 @@
 
 #include "base/checksum.h"
 #include "base/mutant.h"
+#include "base/status_macros.h"
 
 namespace weir::internal {
 namespace {
@@ -123,14 +124,9 @@ uint32_t FilterWord(absl::string_view tag) {
 
 char* WriteParts(char* record, const MessageParts& parts) {
   char* const begin = record + StampBytes(record);
-  // The padding behind the body, before anything is written over its beginning. Further queues end
-  // at a multiple of 4, and they are not padding.
   char* const end = record + static_cast<uint32_t>(-Load<int32_t>(record + kWord));
-  if (end - begin >= static_cast<ptrdiff_t>(kRecordAlignment)) {
-    Store<uint64_t>(end - kRecordAlignment, 0);
-  } else if (end > begin) {
-    Store<uint32_t>(begin, 0);
-  }
+  if (!HOLDS(begin <= end)) return begin;
+  ZeroPadding(begin, end);
   if (parts.IsEmpty()) return begin;
   ByteWriter writer(begin);
   if (!parts.tag.empty()) {
@@ -157,6 +153,7 @@ char* WriteParts(char* record, const MessageParts& parts) {
       writer.PutBytes(property.value);
     }
   }
+  HOLDS(writer.position() <= end);
   return writer.position();
 }
 
@@ -169,6 +166,8 @@ char* WriteParts(char* record, const MessageParts& parts, uint32_t filter, uint3
 int32_t Seal(char* record, LogPosition position, uint64_t incarnation) {
   const int32_t claimed = Load<int32_t>(record + kWord);
   const int32_t word = claimed < 0 ? -claimed : claimed;
+  if (!HOLDS(word >= static_cast<int32_t>(kRecordHeaderBytes))) return 0;
+  if (!HOLDS(position.value() % kRecordAlignment == 0)) return 0;
   const auto type = Load<RecordType>(record + kType);
   Store<uint64_t>(record + kChecksum, ChecksumOf(record, type, word, position, incarnation));
   return word;
@@ -179,6 +178,10 @@ void SealVoid(char* record, LogPosition position, uint64_t incarnation) {
   if (header.type != RecordType::kGroup) return SealOneVoid(record, position, incarnation);
   for (uint32_t at = kRecordHeaderBytes; at < header.bytes();) {
     const uint32_t member_bytes = LoadHeader(record + at).bytes();
+    if (!HOLDS(member_bytes >= kRecordHeaderBytes) || !HOLDS(member_bytes <= header.bytes() - at)) {
+      // Nobody could walk over it as a group.
+      return WriteFiller(record, position, header.bytes(), kIsLost, header.store_time, incarnation);
+    }
     SealOneVoid(record + at, position + at, incarnation);
     at += member_bytes;
   }
@@ -189,6 +192,7 @@ void SealVoid(char* record, LogPosition position, uint64_t incarnation) {
 
 void WriteFiller(char* record, LogPosition position, uint32_t bytes, uint16_t flags,
                  int64_t store_time, uint64_t incarnation) {
+  if (!HOLDS(bytes >= kRecordHeaderBytes) || !HOLDS(bytes % kRecordAlignment == 0)) return;
   WriteStamp(
       record,
       {.bytes = bytes, .type = RecordType::kFiller, .flags = flags, .store_time = store_time});

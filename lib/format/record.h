@@ -174,14 +174,29 @@ inline uint64_t RecordBytes(size_t parts_bytes, uint64_t body_bytes) {
 }
 // 32 bits of a tag's hash; 0 only for the empty tag.
 uint32_t FilterWord(absl::string_view tag);
+// Zeroes the padding of a record that ends at `end`, before anything is written over its beginning:
+// the stamp ends at `begin`, a multiple of 4, and is not padding.
+inline void ZeroPadding(char* begin, char* end) {
+  if (end - begin >= static_cast<ptrdiff_t>(kRecordAlignment)) {
+    Store<uint64_t>(end - kRecordAlignment, 0);
+  } else if (end > begin) {
+    Store<uint32_t>(begin, 0);
+  }
+}
 // Writes the parts of a claimed record behind its stamp, and zeroes the padding to the next
 // multiple of 8 behind where the body will end. Returns where the body goes.
 char* WriteParts(char* record, const MessageParts& parts);
+// The same for a record of `bytes` that has no parts, as most have none.
+inline char* WriteNoParts(char* record, uint32_t bytes) {
+  ZeroPadding(record + kRecordHeaderBytes, record + bytes);
+  return record + kRecordHeaderBytes;
+}
 // The same for a record whose stamp did not tell these two.
 char* WriteParts(char* record, const MessageParts& parts, uint32_t filter, uint32_t body_bytes);
 
 // Computes the checksum as of the published record and returns the word to publish. `record` holds
-// its claimed or published word, and no byte of it is what somebody else left there.
+// its claimed or published word, and no byte of it is what somebody else left there. 0: it is no
+// record.
 int32_t Seal(char* record, LogPosition position, uint64_t incarnation);
 inline void Publish(char* record, int32_t word) { StoreWord(record, word); }
 

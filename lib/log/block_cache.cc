@@ -1,5 +1,7 @@
 #include "log/block_cache.h"
 
+#include "base/status_macros.h"
+
 namespace weir::internal {
 
 std::shared_ptr<const Block> BlockCache::Find(const BlockKey& key) {
@@ -10,6 +12,9 @@ std::shared_ptr<const Block> BlockCache::Find(const BlockKey& key) {
     misses_.fetch_add(1, std::memory_order_relaxed);
     return nullptr;
   }
+  // Else it would be the bytes of another place.
+  if (!HOLDS(*found->second.turn == key)) return nullptr;
+  HOLDS(shard.turns.size() == shard.blocks.size());
   hits_.fetch_add(1, std::memory_order_relaxed);
   found->second.was_found = true;
   return found->second.block;
@@ -18,10 +23,12 @@ std::shared_ptr<const Block> BlockCache::Find(const BlockKey& key) {
 void BlockCache::Shard::MakeRoom(uint64_t bytes_max) {
   while (bytes > bytes_max && !turns.empty()) {
     const auto next = blocks.find(turns.back());
+    if (!HOLDS(next != blocks.end())) return;
     if (std::exchange(next->second.was_found, false)) {
       turns.splice(turns.begin(), turns, next->second.turn);
       continue;
     }
+    if (!HOLDS(next->second.block->size <= bytes)) return;
     bytes -= next->second.block->size;
     turns.pop_back();
     blocks.erase(next);
@@ -40,6 +47,7 @@ std::shared_ptr<const Block> BlockCache::Insert(const BlockKey& key, Block block
   shard.turns.splice(shard.turns.begin(), turn);
   shard.bytes += inserted->size;
   shard.MakeRoom(shard_bytes_max_);
+  HOLDS(shard.turns.size() == shard.blocks.size());
   return inserted;
 }
 
@@ -48,9 +56,11 @@ void BlockCache::Erase(const BlockKey& key) {
   MutexLock lock(shard.mutex);
   const auto found = shard.blocks.find(key);
   if (found == shard.blocks.end()) return;
+  if (!HOLDS(found->second.block->size <= shard.bytes)) return;
   shard.bytes -= found->second.block->size;
   shard.turns.erase(found->second.turn);
   shard.blocks.erase(found);
+  HOLDS(shard.turns.size() == shard.blocks.size());
 }
 
 }  // namespace weir::internal

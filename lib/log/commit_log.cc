@@ -44,6 +44,10 @@ absl::StatusOr<std::unique_ptr<CommitLog>> CommitLog::Open(const StoreOptions& o
   std::unique_ptr<CommitLog> log(new CommitLog(
       options, std::move(opened.directory), std::move(opened.lock), std::move(opened.superblock)));
   RETURN_IF_ERROR(log->Start());
+  // Nothing that may be wrong is served.
+  RETURN_IF_ERROR(Broken());
+  ENSURE(log->front_->HasOrderedEnds());
+  ENSURE(log->report_.end <= log->front_->claimed_end());
   log->report_.duration = absl::Nanoseconds(options.clock->MonotonicNanos() - started);
   return log;
 }
@@ -68,6 +72,8 @@ absl::Status CommitLog::Start() {
   group_bytes_max_ = static_cast<uint32_t>(
       std::min(segment / 2, (ring - kSegmentHeaderBytes - kRecordHeaderBytes) / 2) & ~uint64_t{7});
   record_bytes_max_ = static_cast<uint32_t>(std::min(ring, segment) / 4);
+  ENSURE(record_bytes_max_ % kRecordAlignment == 0 && group_bytes_max_ % kRecordAlignment == 0);
+  ENSURE(record_bytes_max_ + kRecordHeaderBytes <= group_bytes_max_);
   {
     MutexLock lock(room_lock_);
     must_announce_ = recovered.announce_behind.has_value();
@@ -113,6 +119,26 @@ absl::Status CommitLog::Start() {
   return absl::OkStatus();
 }
 
+absl::Status CommitLog::EndWriting() {
+  const bool is_news = !health_.Has(Condition::kFailed);
+  absl::Status broken = health_.RaiseBroken();
+  Progressed();
+  // Who tells the listener; and who may be this thread, and break the same promise again.
+  if (is_news && has_workers_) wakeups_.syncer();
+  return broken;
+}
+
+absl::Status CommitLog::GiveUp(const Reservation& reservation) {
+  // Whatever there is no memory for: the record must not stand in the way of all others.
+  Guarded([&] {
+    lost_.Add({reservation.position, reservation.end(), std::string(Broken().message())});
+    return absl::OkStatus();
+  }).IgnoreError();
+  Abandon(reservation);
+  doorbell_->RingAll();
+  return JudgePromises();
+}
+
 void CommitLog::SetWakeups(Wakeups wakeups) {
   wakeups_ = std::move(wakeups);
   has_workers_ = true;
@@ -126,6 +152,9 @@ void CommitLog::Stop() {
   }
   Progressed();
   doorbell_->RingAll();
+  // Who looked for room before looks whether we stopped before he gives any.
+  HOLDS(front_->limit() == LogPosition(0));
+  HOLDS(front_->HasOrderedEnds());
 }
 
 absl::Status CommitLog::Close() {
@@ -151,6 +180,10 @@ absl::Status CommitLog::WriteAndClose() {
                      " is still held: what is behind it stays in the front for the next open"));
   }
   if (status.ok() && health_.Has(Condition::kFailed)) status = health_.WhyNoAppend();
+  HOLDS(front_->HasOrderedEnds());
+  HOLDS(!status.ok() || superblock_->current().durable_end == end);
+  // Whatever is wrong, a store that is not known to be whole is not called clean.
+  status.Update(JudgePromises());
   if (status.ok()) {
     const LogPosition kept_end = end.value() % segments_.segment_bytes() == 0
                                      ? end
@@ -213,6 +246,7 @@ absl::Status CommitLog::HelpOrSleep(const Want& want, bool leads, Deadline deadl
       const bool progressed = front_->durable_end() != before;
       const uint64_t round = progress_.round();
       syncer_->step().Unlock();
+      RETURN_IF_ERROR(JudgePromises());
       if (IsDone(progressed, status)) {
         FollowUp();
         if (status.ok()) {
@@ -229,6 +263,7 @@ absl::Status CommitLog::HelpOrSleep(const Want& want, bool leads, Deadline deadl
       const absl::Status status =
           Guarded([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return writer_->WriteSome(&progressed); });
       writer_->step().Unlock();
+      RETURN_IF_ERROR(JudgePromises());
       // To be replaced.
       if (absl::IsDataLoss(status)) return HelpOrSleep({.is_sync = true}, leads, deadline);
       if (IsDone(progressed, status)) {
@@ -369,12 +404,14 @@ absl::Status CommitLog::ReadBytes(LogPosition position, absl::Span<char> out) {
 }
 
 absl::Status CommitLog::TrimTo(LogPosition position) {
-  const LogPosition keep = segments_.BeginOf(std::min(position, front_->durable_end()));
+  const LogPosition durable = front_->durable_end();
+  const LogPosition keep = segments_.BeginOf(std::min(position, durable));
   if (keep <= segments_.begin()) return absl::OkStatus();
   LogPosition begin = segments_.begin();
   for (const SegmentEntry& entry : segments_.entries()) {
     if (entry.begin() <= keep) begin = entry.begin();
   }
+  ENSURE(begin <= durable);
   {
     // The durable end in the superblock must not lie below the log's begin.
     MutexLock lock(syncer_->step());
@@ -385,6 +422,7 @@ absl::Status CommitLog::TrimTo(LogPosition position) {
     if (!Without(Protection::kTrimSaved)) block.log_begin = std::max(block.log_begin, begin);
   }));
   segments_.DropBelow(begin);
+  ENSURE(segments_.begin() == begin);
   return absl::OkStatus();
 }
 

@@ -19,6 +19,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "base/mutex.h"
+#include "base/promise.h"
 #include "log/block_cache.h"
 #include "log/completions.h"
 #include "log/directory_lock.h"
@@ -69,13 +70,27 @@ class CommitLog {
   enum class Room : uint8_t { kMessages, kReserve };
   // Waits until there is room for a claim of `bytes`, or says why there will be none.
   absl::Status MakeRoom(uint32_t bytes, Deadline deadline, Room room = Room::kMessages);
+  // Whether all that this thread promised since it has the place is kept, and `word` is the length
+  // of what it claimed. If not, GiveUp() what was claimed instead of publishing it.
+  static bool MayPublish(const Reservation& reservation, int32_t word) {
+    HOLDS(static_cast<uint32_t>(word) == reservation.size);
+    return !AnyBroken();
+  }
   // Makes the sealed record visible with `word`.
   void Publish(const Reservation& reservation, int32_t word) {
     internal::Publish(reservation.bytes, word);
     Nudge(reservation.end());
   }
+  // After a broken promise: makes the claimed record (or group) a void, so that nobody waits for
+  // it, tells those who wait that it is none, and ends writing. Returns what was broken.
+  absl::Status GiveUp(const Reservation& reservation);
   // Makes the claimed record (or group) a void.
   void Abandon(const Reservation& reservation) {
+    // Behind another length nobody would find the next record.
+    if (!HOLDS(LoadHeader(reservation.bytes).bytes() == reservation.size)) {
+      StoreWord(reservation.bytes, -static_cast<int32_t>(reservation.size));
+    }
+    HOLDS(reservation.end() <= front_->claimed_end());
     SealVoid(reservation.bytes, reservation.position, front_->incarnation());
     Nudge(reservation.end());
   }
@@ -170,6 +185,10 @@ class CommitLog {
     make_space_ = std::move(make_space);
   }
 
+  // Ends writing if this thread broke a promise since it was last asked, and says which; OK if all
+  // were kept. For who began a call or a step, at its end; holds no lock of the log.
+  absl::Status JudgePromises() { return AnyBroken() ? EndWriting() : absl::OkStatus(); }
+
   Health& health() { return health_; }
   const Health& health() const { return health_; }
   const LogCounters& counters() const { return counters_; }
@@ -190,6 +209,7 @@ class CommitLog {
   absl::Status Start();
   absl::Status WriteAndClose();
   absl::Status TidyUp(LogPosition end);
+  absl::Status EndWriting();
 
   Deadline FiniteDeadlineIn(absl::Duration timeout) const;
   struct Limits {

@@ -23,6 +23,7 @@ LogPosition CommitLog::NeededEnd(uint32_t bytes) const {
 CommitLog::Limits CommitLog::LimitsFor(LogPosition needed, Room room) {
   bool reader_in_the_way = false;
   const LogPosition ring = front_->Reclaim(needed, front_->written_end(), &reader_in_the_way);
+  HOLDS(front_->HasOrderedEnds());
   // With nothing unsynced anything goes, or a record larger than the limit would never.
   const LogPosition durable = front_->durable_end();
   LogPosition unsynced = front_->claimed_end() == durable
@@ -30,6 +31,7 @@ CommitLog::Limits CommitLog::LimitsFor(LogPosition needed, Room room) {
                              : durable + options_.unsynced_bytes_max;
   if (Without(Protection::kUnsyncedMax)) unsynced = LogPosition(~uint64_t{0});
   const LogPosition prepared = segments_.prepared_end();
+  HOLDS(prepared == segments_.BeginOf(prepared));
   // Never less than what is claimed: limits do not take back.
   const LogPosition for_messages = prepared - std::min(reserve_bytes(), prepared.value());
   Limits limits{.messages = std::min({ring, for_messages, unsynced}),
@@ -50,10 +52,13 @@ void CommitLog::AnnounceIncarnation() {
   const std::shared_ptr<SegmentFile> active = segments_.FindOpen(front_->claimed_end());
   if (active != nullptr) active->ReserveChange();
   must_announce_ = false;
+  // Nothing of this incarnation is in the log yet.
+  HOLDS(front_->written_end() == front_->claimed_end());
   const LogPosition from = front_->WriteOpenRecords(announced_behind_);
   const std::shared_ptr<SegmentFile> file = segments_.FindOpen(from);
   if (file != nullptr && from > file->begin()) {
     file->ChangeIncarnation(from, front_->incarnation());
+    HOLDS(file->IncarnationAt(from) == front_->incarnation());
   }
 }
 
@@ -75,6 +80,9 @@ absl::Status CommitLog::MakeRoom(uint32_t bytes, Deadline deadline, Room room) {
     return absl::InvalidArgumentError(
         absl::StrCat("a record of ", bytes, " bytes; at most ", group_bytes_max_, " fit"));
   }
+  ENSURE(bytes >= kRecordHeaderBytes && bytes % kRecordAlignment == 0);
+  // The front refuses what breaks a promise, and room does not help.
+  RETURN_IF_ERROR(Broken());
   const Progress::Waiting waiting(progress_);
   // Inside a callback nobody waits: the thread is the one that would have to make progress.
   if (Completions::InCallback()) deadline = 0;
@@ -90,7 +98,9 @@ absl::Status CommitLog::MakeRoom(uint32_t bytes, Deadline deadline, Room room) {
         return health_.WhyNoAppend();
       }
       AnnounceIncarnation();
+      const LogPosition durable = front_->durable_end();
       const LogPosition needed = NeededEnd(bytes);
+      ENSURE(needed >= durable + bytes);
       Limits limits = LimitsFor(needed, room);
       stall = limits.stall;
       if (health_.Has(Condition::kRefused)) limits.messages = LogPosition(0);

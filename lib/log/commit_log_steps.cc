@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/guarded.h"
 #include "base/mutant.h"
+#include "base/status_macros.h"
 #include "log/commit_log.h"
 
 namespace weir::internal {
@@ -32,11 +33,14 @@ absl::Duration CommitLog::WriteStep() {
   if (has_workers_ && syncer_rests_.exchange(false, std::memory_order_acq_rel)) wakeups_.syncer();
   absl::Status status;
   bool progressed = false;
+  const LogPosition before = front_->written_end();
   {
     MutexLock lock(writer_->step());
     status =
         Guarded([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return writer_->WriteSome(&progressed); });
   }
+  HOLDS(front_->written_end() >= before);
+  HOLDS(front_->HasOrderedEnds());
   if (health_.Has(Condition::kFailed)) {
     Progressed();
   } else if (progressed) {
@@ -65,7 +69,10 @@ absl::Duration CommitLog::WriteStep() {
 }
 
 void CommitLog::CheckClaims(int64_t now) {
-  if (const auto claim = held_claims_.Lowest(); claim && now - claim->second > kStaleClaimNanos) {
+  const auto claim = held_claims_.Lowest();
+  HOLDS(!claim || claim->first.value() % kRecordAlignment == 0);
+  HOLDS(!claim || claim->first < front_->claimed_end());
+  if (claim && now - claim->second > kStaleClaimNanos) {
     health_.Raise(Condition::kStaleClaim, absl::StrCat("a claim at ", claim->first.value(),
                                                        " is held for more than a second"));
   } else {
@@ -100,13 +107,15 @@ absl::Duration CommitLog::SyncIfDue(bool* tells) {
   const absl::Status status =
       Guarded([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return syncer_->Sync(); });
   const bool progressed = front_->durable_end() != before;
+  HOLDS(front_->durable_end() >= before);
+  HOLDS(front_->HasOrderedEnds());
   unsynced_since_ = front_->claimed_end() == front_->durable_end() ? 0 : now;
   if (!progressed && (!status.ok() || is_wanted)) {
     // A claim is in the way, and its owner needs the core more than we need another look; or the
     // disk is, and is tried again after a rest. Nobody is told, else whoever waits would ask at
     // once again; the wish stands, so nobody wakes us either.
     if (is_wanted) wants_sync_.store(true, std::memory_order_release);
-    *tells = health_.Has(Condition::kFailed);
+    *tells = health_.Has(Condition::kFailed) || AnyBroken();
     return status.ok() ? kClaimRetry : kRetry;
   }
   return wants_sync_.load(std::memory_order_acquire) ? absl::ZeroDuration()
@@ -116,6 +125,7 @@ absl::Duration CommitLog::SyncIfDue(bool* tells) {
 absl::Duration CommitLog::SyncStep() {
   bool tells = true;
   const absl::Duration rest = SyncIfDue(&tells);
+  JudgePromises().IgnoreError();  // the listener is told of it
   if (tells) Progressed();
   health_.TellListener();
   return health_.Has(Condition::kFailed) ? absl::Seconds(1) : rest;
@@ -140,6 +150,10 @@ absl::Duration CommitLog::PrepareFor(Room room, bool may_drop) {
     return segments_.Prepare(wanted, front_->incarnation(),
                              uses_disk_durability_.load(std::memory_order_relaxed));
   });
+  const LogPosition begin = segments_.begin();
+  const LogPosition prepared = segments_.prepared_end();
+  HOLDS(prepared == segments_.BeginOf(prepared));
+  HOLDS(begin <= prepared);
   if (!more.ok()) {
     const bool heals =
         absl::IsResourceExhausted(more.status()) || absl::IsUnavailable(more.status());
@@ -160,6 +174,8 @@ bool CommitLog::Decide(const Completion& completion, absl::Status* status, Durab
     return true;
   }
   if (*reached >= completion.durability) {
+    HOLDS(completion.receipt.end > completion.receipt.position);
+    HOLDS(completion.receipt.end <= front_->claimed_end());
     if (completion.receipt.end <= front_->written_end() ||
         front_->PublishedEnd() >= completion.receipt.end) {
       if (completion.durability == Durability::kDisk) Count(counters_.sync_waiters);
@@ -186,6 +202,7 @@ bool CommitLog::Decide(const Completion& completion, absl::Status* status, Durab
 }
 
 absl::Duration CommitLog::CallbackStep() {
+  JudgePromises().IgnoreError();  // it is what those are told who wait
   constexpr size_t kCallbacksPerStep = 4096;
   const auto decide = [this](const Completion& completion, absl::Status* status,
                              Durability* reached) {
@@ -198,13 +215,15 @@ absl::Duration CommitLog::CallbackStep() {
     return true;
   };
   const size_t called = completions_.RunReady(front_->append_lock(), decide, kCallbacksPerStep);
-  return called == kCallbacksPerStep ? absl::ZeroDuration() : absl::Seconds(1);
+  return called == kCallbacksPerStep || AnyBroken() ? absl::ZeroDuration() : absl::Seconds(1);
 }
 
 void CommitLog::CheckFrontIsLinked(int64_t now) {
   if (!front_->is_shared() || now - link_checked_ < kLinkCheckNanos) return;
   if (Without(Protection::kFrontLinked)) return;
   link_checked_ = now;
+  HOLDS(is_front_gone_.load(std::memory_order_acquire) == health_.Has(Condition::kFrontGone));
+  HOLDS(!is_front_gone_.load(std::memory_order_acquire) || ReachedAtOnce() == Durability::kNone);
   const absl::StatusOr<bool> linked = front_->memory().IsLinked();
   if (!linked.ok() || *linked) return;
   is_front_gone_.store(true, std::memory_order_release);

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/status_macros.h"
+
 namespace weir::internal {
 namespace {
 
@@ -20,9 +22,11 @@ Completions::~Completions() {
 size_t Completions::RunReady(Mutex& append_lock, const Decide& decide, size_t max) {
   if (in_callback || !any() || !running_.TryLock()) return 0;
   size_t called = 0;
-  while (called < max) {
+  // What this thread broke is told before it runs code of the host, who may call another store.
+  while (called < max && !AnyBroken()) {
     if (waiting_ == nullptr) {
       MutexLock lock(append_lock);
+      HOLDS((head_ == nullptr) == (tail_ == nullptr));
       waiting_ = std::exchange(head_, nullptr);
       tail_ = nullptr;
       any_.store(waiting_ != nullptr, std::memory_order_release);
@@ -30,6 +34,7 @@ size_t Completions::RunReady(Mutex& append_lock, const Decide& decide, size_t ma
     }
     absl::Status status;
     Completion& first = *waiting_;
+    HOLDS(first.next == nullptr || first.next->receipt.position >= first.receipt.position);
     if (!decide(first, &status, &first.receipt.reached)) break;
     in_callback = true;
     try {

@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "base/mutex.h"
+#include "base/status_macros.h"
 #include "weir/message.h"
 
 namespace weir::internal {
@@ -36,6 +37,8 @@ class Completions {
 
   // Takes ownership. The caller holds the append lock `lock` of RunReady().
   void Link(Completion* completion) {
+    HOLDS((head_ == nullptr) == (tail_ == nullptr));
+    HOLDS(tail_ == nullptr || tail_->receipt.position <= completion->receipt.position);
     completion->next = nullptr;
     (tail_ != nullptr ? tail_->next : head_) = completion;
     tail_ = completion;

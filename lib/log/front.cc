@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/mutant.h"
+#include "base/status_macros.h"
 
 namespace weir::internal {
 
@@ -25,6 +26,8 @@ Front::Front(std::unique_ptr<SharedMemory> memory, uint64_t segment_bytes, uint6
 void Front::Begin(LogPosition end) {
   MutexLock reclaim(reclaim_lock_);
   MutexLock append(append_lock_);
+  HOLDS(end.value() % kRecordAlignment == 0);
+  HOLDS(appends() == 0);
   end_ = end.value();
   reusable_begin_ = end.value();
   Set(header_->front_begin, end);
@@ -46,6 +49,9 @@ void Front::RefuseMessages() {
 
 void Front::set_limits(LogPosition limit, LogPosition reserve_limit) {
   MutexLock lock(append_lock_);
+  HOLDS(end_ % kRecordAlignment == 0);
+  // Behind it lies what somebody may still read.
+  if (!HOLDS(limit <= front_begin() + ring_bytes())) return;
   limit_ = limit.value();
   reserve_limit_ = reserve_limit.value();
 }
@@ -73,11 +79,15 @@ LogPosition Front::Reclaim(LogPosition wanted, LogPosition keep_from, bool* read
       *reader_in_the_way = reusable_begin_ + ring_bytes() < wanted.value();
     }
   }
+  HOLDS(reusable_begin_ <= front_begin().value());
+  HOLDS(front_begin() <= written_end());
   return LogPosition(reusable_begin_ + ring_bytes());
 }
 
 void Front::LeaveWritten() {
   MutexLock lock(reclaim_lock_);
+  HOLDS(reusable_begin_ == front_begin().value());
+  if (!HOLDS(front_begin() <= written_end())) return;
   reusable_begin_ = written_end().value();
   Set(header_->front_begin, written_end());
 }
@@ -91,6 +101,7 @@ LogPosition Front::WriteOpenRecords(uint64_t previous) {
   MutexLock lock(append_lock_);
   const uint64_t in_segment = end_ & (segment_bytes_ - 1);
   if (in_segment == 0) return LogPosition(end_);
+  HOLDS(end_ == written_end().value());  // the ring is empty
   const uint64_t left = segment_bytes_ - in_segment;
   constexpr uint32_t kSecondBytes = kRecordHeaderBytes + kOpenBodyBytes;
   constexpr uint32_t kCopyBytes[] = {kSecondBytes + kTwinPaddingBytes, kSecondBytes};
@@ -113,6 +124,7 @@ LogPosition Front::WriteOpenRecords(uint64_t previous) {
       Publish(memory, Seal(memory, LogPosition(end_), previous));
       end_ += bytes;
     }
+    HOLDS(end_ == from);
   }
   header_->claimed_end.store(end_, std::memory_order_release);
   return LogPosition(end_);
@@ -137,6 +149,8 @@ LogPosition Front::PublishedEnd() {
   // What was written was published; and what lies below the begin may be overwritten.
   const uint64_t from = std::max(hint, written_end().value());
   const uint64_t end = PublishedEnd(LogPosition(from)).value();
+  if (!HOLDS(end >= from)) return LogPosition(from);
+  HOLDS(end <= claimed_end().value());
   while (hint < end && !published_hint_.compare_exchange_weak(hint, end, std::memory_order_release,
                                                               std::memory_order_acquire)) {
   }

@@ -1,7 +1,7 @@
 // The front: claim, publish and read the newest records in a ring of memory; reclaim its space.
 //
 // Invariants
-// 1. front_begin <= written_end <= claimed_end; all of them only grow.
+// 1. front_begin <= written_end <= claimed_end, durable_end <= written_end; all of them only grow.
 // 2. claimed_end - reusable begin <= ring size: no byte is overwritten that anybody may read.
 // 3. Every walk stops at claimed_end. Between two ends records lie back to back; at a segment
 //    border the walk steps over the segment's header.
@@ -18,6 +18,7 @@
 #include <utility>
 
 #include "base/mutex.h"
+#include "base/status_macros.h"
 #include "format/front_layout.h"
 #include "format/record.h"
 #include "log/reader_slots.h"
@@ -102,8 +103,21 @@ class Front {
   LogPosition front_begin() const { return Get(header_->front_begin); }
   LogPosition written_end() const { return Get(header_->written_end); }
   LogPosition durable_end() const { return Get(header_->durable_end); }
-  void set_written_end(LogPosition end) { Set(header_->written_end, end); }
-  void set_durable_end(LogPosition end) { Set(header_->durable_end, end); }
+  // What breaks invariant 1 is refused.
+  void set_written_end(LogPosition end) {
+    if (!HOLDS(end >= written_end()) || !HOLDS(end <= claimed_end())) return;
+    Set(header_->written_end, end);
+  }
+  void set_durable_end(LogPosition end) {
+    if (!HOLDS(end >= durable_end()) || !HOLDS(end <= written_end())) return;
+    Set(header_->durable_end, end);
+  }
+  // Invariant 1, also while other threads move the ends: none of them goes back.
+  bool HasOrderedEnds() const {
+    const LogPosition lowest = std::max(front_begin(), durable_end());
+    const LogPosition written = written_end();
+    return lowest <= written && written <= claimed_end();
+  }
   void set_closed() { header_->closed.store(1, std::memory_order_release); }
 
   char* At(LogPosition position) const { return ring_ + (position.value() & mask_); }
@@ -217,6 +231,7 @@ class Front {
 template <typename Stamper>
 bool Front::TryClaim(uint32_t bytes, int64_t now, Stamper&& stamp, Reservation* reservation) {
   MutexLock lock(append_lock_);
+  if (!HOLDS(bytes % kRecordAlignment == 0)) return false;
   if constexpr (requires { stamp.Ready(); }) {
     if (!stamp.Ready()) return false;
   }
@@ -229,8 +244,10 @@ bool Front::TryClaim(uint32_t bytes, int64_t now, Stamper&& stamp, Reservation* 
   // What is left must hold a filler, or be nothing.
   if (start + bytes != segment_end && start + bytes + kRecordHeaderBytes > segment_end) {
     const uint64_t next = segment_end + kSegmentHeaderBytes;
+    if (!HOLDS(next + bytes <= segment_end + segment_bytes_)) return false;
     if (next + bytes > limit) return false;
     if (start < segment_end) {
+      HOLDS(segment_end - start >= kRecordHeaderBytes);
       WriteFiller(ring_ + (start & mask_), LogPosition(start),
                   static_cast<uint32_t>(segment_end - start), 0, time, incarnation_);
     }

@@ -103,6 +103,8 @@ bool Settler::LeadsOn(LogPosition at) {
     if (!HasShape(start)) return false;
     end = start + LoadHeader(front_.At(start)).bytes();
   }
+  HOLDS(end >= at);
+  HOLDS(end <= claimed_);
   believed_ = std::max(believed_, end);
   return true;
 }
@@ -148,6 +150,7 @@ std::optional<LogPosition> Settler::EndAround(LogPosition at) const {
 
 // If nothing but the length was overwritten, the checksum knows whether `bytes` is it.
 bool Settler::MendWord(LogPosition at, uint64_t bytes) {
+  if (!HOLDS(bytes >= kRecordHeaderBytes) || !HOLDS(at + bytes <= claimed_)) return false;
   const int32_t found = LoadWord(front_.At(at));
   Publish(front_.At(at), static_cast<int32_t>(bytes));
   if (IsWhole(at)) return true;
@@ -166,6 +169,8 @@ LogPosition Settler::Cover(LogPosition at) {
     front_.set_written_end(*end);
     return *end;
   }
+  HOLDS(lost >= kRecordHeaderBytes);
+  HOLDS(at + lost <= claimed_);
   WriteFiller(front_.At(at), at, static_cast<uint32_t>(lost), kIsLost, front_.last_store_time(),
               front_.incarnation());
   damage_->push_back(
@@ -188,6 +193,9 @@ uint64_t Settler::Run() {
       continue;
     }
     const RecordHeader header = LoadHeader(front_.At(at));
+    // Else the walk would never end, or leave the front.
+    if (!HOLDS(header.bytes() >= kRecordHeaderBytes)) break;
+    if (!HOLDS(header.bytes() <= Available(at))) break;
     if (header.word < 0) {
       SealVoid(front_.At(at), at, front_.incarnation());
       ++voided;

@@ -47,12 +47,14 @@ absl::StatusOr<FrontMemory> CreateFrontMemory(const StoreOptions& options, FileS
     }
   }
   if (front.memory != nullptr) {
+    ENSURE(front.memory->is_shared());
     front.directory = *directory;
     if (!Without(Protection::kFrontLock)) RETURN_IF_ERROR(front.memory->TryLock());
     return front;
   }
   size.ring_bytes = static_cast<size_t>(options.front_bytes);
   ASSIGN_OR_RETURN(front.memory, file_system.CreatePrivate(size));
+  ENSURE(!front.why_private.ok());
   return front;
 }
 

@@ -3,6 +3,7 @@
 #include <new>
 
 #include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
 
 namespace weir {
 
@@ -35,6 +36,7 @@ StoreState Health::StateOf(uint32_t raised) {
 }
 
 void Health::Raise(Condition condition, absl::string_view reason) {
+  if (!HOLDS(static_cast<size_t>(condition) < kConditions)) return;
   MutexLock lock(mutex_);
   std::string& stored = reasons_[static_cast<size_t>(condition)];
   if (Has(condition) && stored == reason) return;
@@ -45,13 +47,27 @@ void Health::Raise(Condition condition, absl::string_view reason) {
   }
   raised_.fetch_or(Bit(condition), std::memory_order_release);
   changed_.store(true, std::memory_order_release);
+  HOLDS(state() != StoreState::kHealthy);
 }
 
 void Health::Clear(Condition condition) {
   if (!Has(condition)) return;
+  // What is read-only or closed stays so until the next open.
+  if (!HOLDS(condition < Condition::kFailed)) return;
   MutexLock lock(mutex_);
+  const StoreState before = state();
   raised_.fetch_and(~Bit(condition), std::memory_order_release);
   changed_.store(true, std::memory_order_release);
+  HOLDS(state() <= before);
+}
+
+absl::Status Health::RaiseBroken() {
+  // Forgotten only when it was told: there may be no memory for that.
+  absl::Status broken = Broken();
+  if (broken.ok()) return broken;
+  Raise(Condition::kFailed, std::string(broken.message()));
+  ForgetBroken();
+  return broken;
 }
 
 StoreState Health::state() const { return StateOf(raised_.load(std::memory_order_acquire)); }
@@ -103,6 +119,8 @@ bool Health::TellNow() {
     why = kNoMemory;
     is_whole = false;
   }
+  HOLDS(told_ < StoreState::kReadOnly || now >= told_);
+  HOLDS(now != StoreState::kReadOnly || !why.empty());
   if (now == told_ && why == told_reason_) return is_whole;
   told_ = now;
   told_reason_.swap(why);

@@ -43,6 +43,10 @@ class Health {
     return (raised_.load(std::memory_order_acquire) & Bit(condition)) != 0;
   }
 
+  // The promise that this thread broke makes it read-only, and is returned and forgotten. OK if all
+  // were kept.
+  absl::Status RaiseBroken();
+
   StoreState state() const;
   std::string reason() const;
   // Why an append is refused now: OK, kResourceExhausted or kFailedPrecondition.

@@ -11,6 +11,8 @@
 #include <utility>
 
 #include "base/mutex.h"
+#include "base/status_macros.h"
+#include "format/record.h"
 #include "weir/message.h"
 
 namespace weir::internal {
@@ -39,10 +41,12 @@ class HeldClaims {
 
   // The calling thread holds a claim since `now`.
   void Add(Ticket ticket, LogPosition position, int64_t now) {
+    HOLDS(position.value() % kRecordAlignment == 0);
     ticket.node_.key() = position;
     ticket.node_.mapped() = {now, ThisThread()};
     MutexLock lock(mutex_);
-    claims_.insert(std::move(ticket.node_));
+    const bool is_new = claims_.insert(std::move(ticket.node_)).inserted;
+    HOLDS(is_new);
     any_.store(true, std::memory_order_release);
   }
 
@@ -50,12 +54,17 @@ class HeldClaims {
   void Own(LogPosition position) {
     MutexLock lock(mutex_);
     const auto found = claims_.find(position);
-    if (found != claims_.end()) found->second.thread = ThisThread();
+    if (found == claims_.end()) return;
+    HOLDS(any_.load(std::memory_order_relaxed));
+    HOLDS(found->second.thread != nullptr);
+    found->second.thread = ThisThread();
   }
 
   void Remove(LogPosition position) {
     MutexLock lock(mutex_);
-    claims_.erase(position);
+    HOLDS(any_.load(std::memory_order_relaxed));
+    const size_t removed = claims_.erase(position);
+    HOLDS(removed == 1);
     any_.store(!claims_.empty(), std::memory_order_release);
   }
 

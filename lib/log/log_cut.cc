@@ -26,6 +26,8 @@ absl::Status KeepRest(Segments& segments, LogPosition end) {
     kept = quarantine->Open(name, OpenMode::kReadWrite);  // an earlier recovery was interrupted
   }
   if (!kept.ok()) return kept.status();
+  ENSURE(end > (*file)->begin() && end < (*file)->limit());
+  ENSURE((*file)->limit() - end <= segments.segment_bytes());
   std::string bytes((*file)->limit() - end, '\0');
   RETURN_IF_ERROR((*file)->ReadZeroFilled(end, absl::MakeSpan(bytes)));
   RETURN_IF_ERROR((*kept)->Write(0, {absl::string_view(bytes)}));
@@ -62,9 +64,12 @@ absl::StatusOr<LogPosition> CutLog(Segments& segments, const TailScan& scan, con
   const LogPosition furthest = std::max({segments.prepared_end(), cut.prepared_end, next});
   // One number stays without a file: a gap in the numbers is how a cut is told from a roll.
   const LogPosition begin = furthest + (Without(Protection::kCutNumber) ? 0 : segment_bytes);
+  ENSURE(cut.end < begin);
+  ENSURE(begin == segments.BeginOf(begin));
   const std::vector<SegmentName> skipped = segments.TakeFrom(at_border ? cut.end : next);
   RETURN_IF_ERROR(segments.Create(begin, cut.end, cut.incarnation, /*zero=*/false));
   segments.SetCut(cut.end, begin);
+  ENSURE(segments.prepared_end() == begin + segment_bytes);
   for (const SegmentName& name : skipped) {
     const std::string file = SegmentFileName(name);
     if (IsWorthKeeping(scan, name.begin, name.begin + segment_bytes) &&

@@ -40,6 +40,7 @@ absl::Status LogSalvage::Enter(LogPosition segment_begin, Copy& copy) {
   if (copy.segment != nullptr) {
     if (copy.segment->begin() == segment_begin) return absl::OkStatus();
     const LogPosition before = copy.segment->begin();
+    ENSURE(before < segment_begin);
     const LogPosition limit = copy.segment->limit();
     RETURN_IF_ERROR(copy.segment->Finish(limit));
     incarnation = copy.segment->incarnation();
@@ -49,6 +50,7 @@ absl::Status LogSalvage::Enter(LogPosition segment_begin, Copy& copy) {
       predecessor_end = entry ? entry->end() : limit;
     }
   }
+  ENSURE(predecessor_end <= segment_begin);
   const auto file = source_.segments().Find(segment_begin);
   if (file.ok()) incarnation = (*file)->header().incarnation;
   if (!copy.has_segment) copy.superblock.log_begin = segment_begin;
@@ -68,6 +70,7 @@ absl::Status LogSalvage::Enter(LogPosition segment_begin, Copy& copy) {
 absl::Status LogSalvage::Cover(const DamagedRange& range, Copy& copy) {
   const uint64_t segment_bytes = copy.superblock.segment_bytes;
   const Segments& segments = source_.segments();
+  ENSURE(range.begin < range.end);
   LogPosition segment = segments.BeginOf(range.begin);
   if ((range.end - segment) / segment_bytes > kMissingFilesMax) {
     segment = segments.BeginOf(range.end);
@@ -76,6 +79,7 @@ absl::Status LogSalvage::Cover(const DamagedRange& range, Copy& copy) {
     const LogPosition from = std::max(range.begin, segment + kSegmentHeaderBytes);
     const LogPosition to = std::min(range.end, segment + segment_bytes);
     RETURN_IF_ERROR(Enter(segment, copy));
+    ENSURE(copy.segment->begin() == segment);
     if (from < to) RETURN_IF_ERROR(copy.segment->Cover(from, to));
   }
   return absl::OkStatus();
@@ -96,6 +100,8 @@ absl::StatusOr<Superblock> LogSalvage::CopyTo(Directory& target, const Superbloc
   Superblock& made = copy.superblock;
   made.durable_end = end_;
   made.prepared_end = at_border ? end_ : source_.segments().BeginOf(end_) + made.segment_bytes;
+  ENSURE(made.log_begin <= made.durable_end);
+  ENSURE(made.store == superblock.store);
   if (copy.segment != nullptr) {
     RETURN_IF_ERROR(copy.segment->Finish(end_));
     made.durable_incarnation = copy.segment->incarnation();

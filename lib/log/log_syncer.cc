@@ -42,11 +42,16 @@ void LogSyncer::PlaceMark() {
   Reservation mark;
   // No room: then there is no mark. Nothing ever waits for one.
   if (!front_->TryClaim(kMarkBytes, 0, MarkStamp{*front_}, &mark)) return;
+  // It tells of what lies before it, or nobody would believe it.
+  HOLDS(durable <= mark.position);
+  HOLDS(mark.size == kMarkBytes);
   WriteParts(mark.bytes, {}, 0, kMarkBodyBytes);
   ByteWriter body(mark.bytes + kRecordHeaderBytes);
   body.Put(durable.value());
   body.Put(last_sync_.load(std::memory_order_acquire));
-  Publish(mark.bytes, Seal(mark.bytes, mark.position, front_->incarnation()));
+  const int32_t word = Seal(mark.bytes, mark.position, front_->incarnation());
+  if (AnyBroken()) return SealVoid(mark.bytes, mark.position, front_->incarnation());
+  Publish(mark.bytes, word);
   marked_ = durable;
   Count(counters_->marks);
 }
@@ -71,10 +76,13 @@ absl::Status LogSyncer::Sync() {
     if (counters_->replacements.load(std::memory_order_relaxed) == replaced) return Judge(written);
   }
   const LogPosition target = front_->written_end();
+  ENSURE(target >= front_->durable_end());
   if (target == front_->durable_end()) return absl::OkStatus();
   const uint64_t appends = front_->appends();
   const int64_t begun = clock_->MonotonicNanos();
   RETURN_IF_ERROR(SyncFiles(target));
+  // What a step broke on the way was perhaps what makes a sync good for anything.
+  RETURN_IF_ERROR(Broken());
   if (lost_->Touching(front_->durable_end(), target)) {
     // What does not verify is damage below the durable end and the end of the log above it: nobody
     // is told that what stands behind is durable before an open behind a power loss would know.
@@ -85,6 +93,7 @@ absl::Status LogSyncer::Sync() {
   counters_->appends_per_sync.Record(appends - std::exchange(synced_appends_, appends));
   Count(counters_->syncs);
   last_sync_.store(clock_->WallNanos(), std::memory_order_release);
+  ENSURE(front_->HasOrderedEnds());
   health_->Clear(Condition::kDiskFull);
   return SaveSuperblock(/*idle=*/false);
 }
@@ -94,11 +103,14 @@ absl::Status LogSyncer::SyncFiles(LogPosition target) {
   while (at < target) {
     const std::shared_ptr<SegmentFile> file = segments_->FindOpen(at);
     if (file == nullptr && segments_->EntryAt(at)) {
-      return Judge(absl::InternalError(
-          absl::StrCat("the segment at ", at.value(), " was closed before it was synced")));
+      // Either it cannot be opened, or it was closed before it was synced: then who opens it does
+      // not know what was written.
+      RETURN_IF_ERROR(Judge(segments_->Find(at).status()));
+      ENSURE(file != nullptr);
     }
     if (file != nullptr) {
       const uint64_t end = file->written_end.load(std::memory_order_acquire);
+      ENSURE(end <= file->limit().value());
       if (end > file->synced_end.load(std::memory_order_acquire)) {
         absl::Status synced = Without(Protection::kSegmentSync) ? absl::OkStatus() : file->Sync();
         if (!synced.ok() && Without(Protection::kPoisonedSync)) synced = file->Sync();
@@ -129,6 +141,9 @@ absl::Status LogSyncer::ReplacePoisoned() {
     // Until it is replaced, what the front has of it may be the only copy.
     front_->HoldReclaim(!replaced.ok() && !Without(Protection::kFailedRingKept));
     if (!replaced.ok()) return Judge(replaced);
+    const std::shared_ptr<SegmentFile> replacement = segments_->FindOpen(entry.begin());
+    ENSURE(replacement != nullptr && !replacement->is_poisoned.load(std::memory_order_acquire));
+    ENSURE(replacement->written_end.load() == replacement->synced_end.load());
     Count(counters_->replacements);
   }
   return absl::OkStatus();
@@ -144,6 +159,8 @@ absl::Status LogSyncer::SaveSuperblock(bool idle) {
 
 absl::Status LogSyncer::SaveDurableEnd(LogPosition durable) {
   const std::shared_ptr<SegmentFile> file = segments_->FindOpen(durable);
+  ENSURE(durable <= front_->written_end());
+  ENSURE(durable >= saved.log_begin);
   return Judge(superblock_->Update([&](Superblock& block) {
     block.durable_end = durable;
     block.durable_incarnation =

@@ -16,6 +16,8 @@ constexpr uint64_t kWriteBytesMax = uint64_t{1} << 20;
 }  // namespace
 
 void LogWriter::VerifyPublished(LogPosition start, const RecordHeader& header, SegmentFile& file) {
+  HOLDS(start.value() % kRecordAlignment == 0);
+  HOLDS(start + header.bytes() <= front_->claimed_end());
   const auto check = [&](LogPosition at, uint64_t bytes) {
     if (Without(Protection::kWriteChecksum) ||
         Verify(front_->At(at), bytes, at, front_->incarnation()) ||
@@ -44,12 +46,16 @@ absl::Status LogWriter::WriteSome(bool* progressed) {
   *progressed = false;
   const LogPosition from = front_->written_end();
   const LogPosition claimed = front_->claimed_end();
+  ENSURE(from <= claimed);
   if (from >= claimed) return absl::OkStatus();
   const LogPosition start = RecordStart(from, front_->segment_bytes());
   if (start >= claimed) return absl::OkStatus();
   absl::StatusOr<std::shared_ptr<SegmentFile>> found = segments_->Find(start);
   if (!found.ok()) return found.status();
   SegmentFile& file = **found;
+  ENSURE(start >= file.begin() + kSegmentHeaderBytes && start < file.limit());
+  // Only this step writes it: what was written once is not written again.
+  ENSURE(file.written_end.load(std::memory_order_acquire) <= start.value());
   if (file.is_poisoned.load(std::memory_order_acquire)) {
     return absl::DataLossError(absl::StrCat("segment ", file.name(), " waits for its replacement"));
   }
@@ -80,6 +86,7 @@ absl::Status LogWriter::WriteSome(bool* progressed) {
   }
   if (end == start) return absl::OkStatus();
 
+  ENSURE(write_end > start && write_end <= end && end <= file.limit());
   const absl::string_view piece(front_->At(start), write_end - start);
   const absl::Status status = file.Write(start, {piece});
   if (!status.ok()) {
@@ -101,8 +108,12 @@ absl::Status LogWriter::WriteSome(bool* progressed) {
 
 absl::Status LogWriter::WriteUpTo(LogPosition end) {
   for (bool progressed = true; progressed && front_->written_end() < end;) {
+    const LogPosition before = front_->written_end();
     RETURN_IF_ERROR(WriteSome(&progressed));
+    // Else this would never end.
+    ENSURE(!progressed || front_->written_end() > before);
   }
+  ENSURE(front_->HasOrderedEnds());
   return absl::OkStatus();
 }
 

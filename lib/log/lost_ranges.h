@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/mutex.h"
+#include "base/status_macros.h"
 #include "weir/message.h"
 
 namespace weir::internal {
@@ -16,6 +17,8 @@ namespace weir::internal {
 class LostRanges {
  public:
   void Add(DamagedRange range) {
+    HOLDS(range.begin <= range.end);
+    HOLDS(!range.reason.empty());
     MutexLock lock(mutex_);
     ranges_.push_back(std::move(range));
     any_.store(true, std::memory_order_release);

@@ -14,6 +14,7 @@
 #include <cstdint>
 
 #include "absl/time/time.h"
+#include "base/status_macros.h"
 #include "io/wake_word.h"
 #include "weir/message.h"
 
@@ -52,7 +53,10 @@ class Progress {
 
   // A sync begins that makes the log durable up to `target`, a multiple of 8. One at a time.
   void BeginSync(LogPosition target) {
-    const uint64_t parity = (round_.load(std::memory_order_relaxed) + 1) & kParity;
+    const uint64_t before = round_.load(std::memory_order_relaxed);
+    const uint64_t parity = (before + 1) & kParity;
+    HOLDS((target.value() & kParity) == 0);
+    HOLDS(target.value() >= (before & ~kParity));
     round_.store(target.value() | parity, std::memory_order_seq_cst);
   }
   // Which sync that is, for who is in the step.

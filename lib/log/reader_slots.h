@@ -17,6 +17,7 @@
 #include <functional>
 
 #include "base/mutex.h"
+#include "base/status_macros.h"
 
 namespace weir::internal {
 
@@ -38,7 +39,8 @@ class ReaderSlots {
     }
     // On the thread that made it.
     ~Guard() {
-      if (--held_.depth > 0) return;
+      if (!HOLDS(held_.depth > 0) || --held_.depth > 0) return;
+      if (!HOLDS(held_.slot != nullptr)) return;
       held_.owner = nullptr;
       held_.slot->store(0, std::memory_order_release);
     }
@@ -86,6 +88,7 @@ class ReaderSlots {
     for (size_t i = mine;; i = (i + 1) % kSlots) {
       uint64_t expected = 0;
       const uint64_t moment = now_.load(std::memory_order_seq_cst);
+      HOLDS(moment != 0);  // which says that a slot is free
       if (slots_[i].moment.compare_exchange_strong(expected, moment, std::memory_order_seq_cst)) {
         mine = i;
         return slots_[i].moment;

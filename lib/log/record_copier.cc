@@ -8,12 +8,14 @@
 namespace weir::internal {
 
 absl::Status RecordCopier::Read(LogPosition at, absl::Span<char> out) {
+  ENSURE(at >= source_.begin && at + out.size() <= source_.file.limit());
   uint64_t in_file = out.size();
   if (source_.front != nullptr && at + out.size() > source_.ring_begin) {
     in_file = at < source_.ring_begin ? source_.ring_begin - at : 0;
     std::memcpy(out.data() + in_file, source_.front->At(at + in_file), out.size() - in_file);
   }
   bytes_read_ += in_file;
+  ENSURE(in_file <= out.size());
   return in_file == 0 ? absl::OkStatus() : source_.file.ReadZeroFilled(at, out.first(in_file));
 }
 
@@ -21,6 +23,8 @@ absl::Status RecordCopier::Read(LogPosition at, absl::Span<char> out) {
 absl::Status RecordCopier::CopyGap(
     LogPosition begin, LogPosition end, SegmentFile& target,
     absl::FunctionRef<absl::Status(LogPosition, LogPosition)> on_gap) {
+  ENSURE(begin < end);
+  ENSURE(begin >= source_.begin && end <= source_.end);
   if (source_.front == nullptr || end <= source_.ring_begin) return on_gap(begin, end);
   RecordCopier file_only({.file = source_.file, .begin = begin, .end = end, .ring_begin = end});
   RETURN_IF_ERROR(file_only.CopyTo(target, on_gap));
@@ -46,6 +50,8 @@ absl::Status RecordCopier::CopyTo(
       // of it means anything.
       const uint64_t bytes =
           std::min<uint64_t>(CoveredBytes(record.header), scanner.position() - record.position);
+      ENSURE(record.position >= source_.begin && record.position + bytes <= source_.end);
+      ENSURE(record.position >= target.begin() + kSegmentHeaderBytes);
       RETURN_IF_ERROR(target.Write(record.position, {absl::string_view(record.bytes, bytes)}));
       continue;
     }

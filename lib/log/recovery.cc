@@ -9,12 +9,11 @@
 #include "base/mutant.h"
 #include "base/status_macros.h"
 #include "format/file_names.h"
-#include "log/front_adoption.h"
 #include "log/front_memory.h"
 #include "log/front_search.h"
 #include "log/log_cut.h"
 #include "log/record_copier.h"
-#include "log/segment_replacer.h"
+#include "log/recoverer.h"
 #include "log/segment_scanner.h"
 #include "log/tail_verdict.h"
 
@@ -27,43 +26,15 @@ Uuid ToUuid(const std::string& bytes) {
   return uuid;
 }
 
-class Recoverer {
- public:
-  explicit Recoverer(const RecoveryContext& context)
-      : context_(context),
-        segments_(context.segments),
-        saved_(context.superblock.current()),
-        boot_(ToUuid(context.file_system.BootId())),
-        // A machine that does not say which boot it is may have lost its power since.
-        same_boot_(saved_.boot == boot_ && boot_ != Uuid{}) {}
+}  // namespace
 
-  absl::StatusOr<RecoveredLog> Run();
-
- private:
-  absl::Status LoadSegments();
-  absl::Status MakeNamesDurable();
-  absl::Status Adopt(std::unique_ptr<SharedMemory> memory, const std::string& directory);
-  absl::Status JudgeFiles();
-  absl::Status GoOnBehind(LogPosition end);
-  absl::Status ReplaceUnreadable(Front& front);
-  absl::Status WriteAgain(LogPosition from, LogPosition to, Front* front);
-  absl::Status StartFront(LogPosition end);
-  absl::Status Damage(DamagedRange range);
-  FrontIdentity Identity(uint64_t incarnation) const;
-  void PrepareActive(LogPosition end);
-  absl::Status MatchIncarnations(const Front& front);
-  bool IsOpenRecordTorn(LogPosition end) const;
-
-  const RecoveryContext& context_;
-  Segments& segments_;
-  const Superblock saved_;
-  const Uuid boot_;
-  const bool same_boot_;
-  FileStatus directory_status_;
-  TailScan scan_;
-  uint64_t incarnation_ = 0;
-  RecoveredLog log_;
-};
+Recoverer::Recoverer(const RecoveryContext& context)
+    : context_(context),
+      segments_(context.segments),
+      saved_(context.superblock.current()),
+      boot_(ToUuid(context.file_system.BootId())),
+      // A machine that does not say which boot it is may have lost its power since.
+      same_boot_(saved_.boot == boot_ && boot_ != Uuid{}) {}
 
 FrontIdentity Recoverer::Identity(uint64_t incarnation) const {
   return {.store = saved_.store,
@@ -78,6 +49,8 @@ FrontIdentity Recoverer::Identity(uint64_t incarnation) const {
 }
 
 absl::Status Recoverer::Damage(DamagedRange range) {
+  ENSURE(range.begin <= range.end);
+  ENSURE(!range.reason.empty());
   if (context_.options.strict_recovery) return absl::DataLossError(range.reason);
   context_.health.Raise(Condition::kDamage, range.reason);
   context_.lost.Add(range);
@@ -87,7 +60,9 @@ absl::Status Recoverer::Damage(DamagedRange range) {
 
 absl::Status Recoverer::LoadSegments() {
   std::vector<DamagedRange> missing;
+  ENSURE(saved_.log_begin <= saved_.durable_end);
   RETURN_IF_ERROR(segments_.Load(saved_.log_begin, saved_.durable_end, &missing));
+  ENSURE(segments_.entries().empty() || segments_.begin() >= saved_.log_begin);
   for (DamagedRange& range : missing) RETURN_IF_ERROR(Damage(std::move(range)));
   // A hard link to the active segment would let our writes show in somebody's copy.
   absl::StatusOr<std::shared_ptr<SegmentFile>> file = segments_.Find(saved_.durable_end);
@@ -109,42 +84,14 @@ absl::Status Recoverer::LoadSegments() {
 // there, and on no disk; and only a directory that changed again is synced again.
 absl::Status Recoverer::MakeNamesDurable() {
   const std::string name = TemporaryName(kLockFileName);
+  // It is removed below.
+  ENSURE(IsTemporaryName(name));
+  ENSURE(!ParseSegmentFileName(name) && !ParseSuperblockFileName(name));
   const absl::StatusOr<std::unique_ptr<File>> made =
       context_.directory.Open(name, OpenMode::kCreate);
   if (!made.ok() && !absl::IsAlreadyExists(made.status())) return made.status();
   RETURN_IF_ERROR(context_.directory.Remove(name));
   return context_.directory.Sync();
-}
-
-// A file that the adopted front goes on in has lost its header: a new one is made of what verifies
-// in the front and in the file.
-absl::Status Recoverer::ReplaceUnreadable(Front& front) {
-  for (const SegmentEntry& entry : segments_.entries()) {
-    const bool is_needed = entry.limit > front.front_begin() && entry.begin() < front.claimed_end();
-    if (!is_needed) continue;
-    // Only what is no header at all: a file of a newer format is nobody's to replace.
-    const absl::Status found = segments_.Find(entry.begin()).status();
-    if (!absl::IsDataLoss(found)) continue;
-    if (IsFromDevice(found)) return WhyNotOpened(found);
-    const std::string name = SegmentFileName(entry.name);
-    absl::StatusOr<std::unique_ptr<File>> file =
-        context_.directory.Open(name, OpenMode::kReadWrite);
-    if (!file.ok()) continue;  // not a file: it is reported where it is missed
-    RETURN_IF_ERROR(Damage({entry.begin(), entry.begin() + kSegmentHeaderBytes,
-                            absl::StrCat(found.message(), "; it is made anew")}));
-    const auto failed =
-        std::make_shared<SegmentFile>(name,
-                                      SegmentHeader{.store = saved_.store,
-                                                    .segment_bytes = saved_.segment_bytes,
-                                                    .begin = entry.begin(),
-                                                    .generation = entry.name.generation,
-                                                    .incarnation = incarnation_,
-                                                    .predecessor_end = entry.begin()},
-                                      *std::move(file), segments_.cache().NewFile());
-    SegmentReplacer replacer(&front, &segments_, &context_.health, &context_.lost);
-    RETURN_IF_ERROR(replacer.Replace(failed, front.front_begin()));
-  }
-  return absl::OkStatus();
 }
 
 // Writes what lies in [from, to) again with the same bytes: a predecessor may have seen a sync
@@ -161,6 +108,8 @@ absl::Status Recoverer::WriteAgain(LogPosition from, LogPosition to, Front* fron
       continue;
     }
     SegmentFile& file = **found;
+    ENSURE(file.begin() == entry.begin());
+    ENSURE(end <= file.limit());
     RecordCopier copier({.file = file,
                          .begin = begin,
                          .end = end,
@@ -183,102 +132,11 @@ absl::Status Recoverer::WriteAgain(LogPosition from, LogPosition to, Front* fron
   return absl::OkStatus();
 }
 
-// The files that an adopted front goes on in must say of its records which incarnation they have.
-absl::Status Recoverer::MatchIncarnations(const Front& front) {
-  const LogPosition claimed = front.claimed_end();
-  // Files that were prepared before this incarnation name another one; they are prepared again.
-  for (const SegmentEntry& entry : segments_.entries()) {
-    if (entry.begin() < claimed) continue;
-    const absl::StatusOr<std::shared_ptr<SegmentFile>> file = segments_.Find(entry.begin());
-    if (file.ok() && (*file)->header().incarnation == incarnation_) continue;
-    for (const SegmentName& name : segments_.TakeFrom(entry.begin())) {
-      segments_.AddSpare(SegmentFileName(name));
-    }
-    break;
-  }
-  // The open records may stand in the front only. They are the first that a process claims.
-  LogPosition at = front.written_end();
-  const std::shared_ptr<SegmentFile> active = segments_.FindOpen(at);
-  if (active == nullptr || at <= active->begin()) return absl::OkStatus();
-  while (at < claimed && LoadHeader(front.At(at)).type == RecordType::kOpen) {
-    const ScannedRecord record{at, front.At(at), LoadHeader(front.At(at))};
-    if (const auto open = DecodeOpen(record)) {
-      active->ChangeIncarnation(open->from, open->incarnation);
-    }
-    at = record.end();
-  }
-  // Who died before the first append left no open records: they are still to be written.
-  if (at == claimed && front.front_begin() == claimed &&
-      active->IncarnationAt(claimed) != incarnation_) {
-    log_.announce_behind = active->IncarnationAt(claimed);
-  }
-  return absl::OkStatus();
-}
-
-// The same boot and the dead process's own front: nothing is cut.
-absl::Status Recoverer::Adopt(std::unique_ptr<SharedMemory> memory, const std::string& directory) {
-  scan_.last_store_time = saved_.last_store_time;
-  const auto& header = *reinterpret_cast<const FrontHeader*>(memory->header());
-  const LogPosition watermark =
-      std::max(saved_.durable_end, LogPosition(header.durable_end.load(std::memory_order_acquire)));
-  auto front = std::make_unique<Front>(std::move(memory), saved_.segment_bytes, incarnation_);
-  // Nothing checks the ends in a front. If this one is early, files that are closed for good would
-  // have to be synced.
-  if (watermark <= front->written_end()) front->set_durable_end(watermark);
-  // The active file may hold records of earlier incarnations: its open records say from where on.
-  const absl::StatusOr<std::shared_ptr<SegmentFile>> file = segments_.Find(saved_.durable_end);
-  if (IsFromDevice(file.status())) return WhyNotOpened(file.status());
-  if (file.ok() && (*file)->header().incarnation != incarnation_) {
-    RETURN_IF_ERROR(CompleteIncarnations(**file));
-  }
-  std::vector<DamagedRange> overwritten;
-  log_.report.voided_claims = SettleClaims(*front, &overwritten);
-  for (DamagedRange& range : overwritten) RETURN_IF_ERROR(Damage(std::move(range)));
-  RETURN_IF_ERROR(ReplaceUnreadable(*front));
-  const size_t damage_before = log_.report.damage.size();
-  RETURN_IF_ERROR(WriteAgain(watermark, front->written_end(), front.get()));
-  // What the files have is read from them from now on, as after any other open: no copy in memory
-  // hides a damage that the next open would meet.
-  if (log_.report.damage.size() == damage_before) front->LeaveWritten();
-  // The writer goes on here, in this object.
-  const absl::StatusOr<std::shared_ptr<SegmentFile>> active =
-      segments_.Find(std::min(front->written_end(), front->claimed_end()));
-  if (!active.ok() && !IsUnreadable(active.status())) return active.status();
-  RETURN_IF_ERROR(MatchIncarnations(*front));
-  for (const SegmentEntry& entry : segments_.entries()) {
-    const std::shared_ptr<SegmentFile> open = segments_.FindOpen(entry.begin());
-    if (open == nullptr) continue;
-    const LogPosition start = entry.begin() + kSegmentHeaderBytes;
-    const uint64_t end = std::max(start, std::min(entry.end(), front->written_end())).value();
-    open->written_end.store(end, std::memory_order_release);
-    open->synced_end.store(end, std::memory_order_release);
-  }
-  front->RaiseLastStoreTime(scan_.last_store_time);
-  log_.report.front_adopted = true;
-  log_.report.end = front->claimed_end();
-  log_.front_directory = directory;
-  log_.front = std::move(front);
-  return context_.superblock.Update([&](Superblock& block) {
-    if (block.incarnation != incarnation_) {
-      block.incarnation = incarnation_;
-      block.next_incarnation = context_.file_system.RandomBits();
-    }
-    block.boot = boot_;
-    block.front = FrontKind::kShared;
-    block.front_directory = directory;
-    block.is_clean = false;
-    block.durable_end = std::max(block.durable_end, watermark);
-    const std::shared_ptr<SegmentFile> durable = segments_.FindOpen(block.durable_end);
-    block.durable_incarnation =
-        durable != nullptr ? durable->IncarnationAt(block.durable_end) : incarnation_;
-    block.prepared_end = std::max(block.prepared_end, segments_.prepared_end());
-    block.last_store_time = log_.front->last_store_time();
-  });
-}
-
 void Recoverer::PrepareActive(LogPosition end) {
   const std::shared_ptr<SegmentFile> file = segments_.FindOpen(end);
   if (file == nullptr) return;
+  HOLDS(end >= file->begin());
+  HOLDS(end < file->limit());
   file->written_end.store(std::max(end, file->begin() + kSegmentHeaderBytes).value(),
                           std::memory_order_release);
   file->synced_end.store(file->written_end.load(std::memory_order_relaxed),
@@ -310,6 +168,8 @@ absl::Status Recoverer::GoOnBehind(LogPosition end) {
     PrepareActive(end);
   }
   log_.report.end = end;
+  ENSURE(segments_.FindOpen(end) != nullptr);
+  ENSURE(segments_.prepared_end() == segments_.BeginOf(end) + saved_.segment_bytes);
   return StartFront(end);
 }
 
@@ -341,6 +201,8 @@ absl::Status Recoverer::JudgeFiles() {
   const LogPosition end = verdict.end;
   log_.report.end = end;
   const LogPosition next = StepOverCuts(segments_, end);
+  ENSURE(end >= saved_.log_begin);
+  ENSURE(next >= end);
   const bool at_border = next.value() % saved_.segment_bytes == 0;
   const bool has_file = segments_.Find(next).ok();
   if (log_.report.was_clean && !is_damaged && (at_border || has_file)) return GoOnBehind(next);
@@ -363,6 +225,7 @@ absl::Status Recoverer::JudgeFiles() {
 }
 
 absl::Status Recoverer::StartFront(LogPosition end) {
+  ENSURE(end >= log_.report.end);
   ASSIGN_OR_RETURN(FrontMemory created, CreateFrontMemory(context_.options, context_.file_system,
                                                           FrontName(incarnation_)));
   std::unique_ptr<SharedMemory> memory = std::move(created.memory);
@@ -378,6 +241,7 @@ absl::Status Recoverer::StartFront(LogPosition end) {
   log_.front = std::make_unique<Front>(std::move(memory), saved_.segment_bytes, incarnation_);
   if (!Without(Protection::kStoreTimes)) log_.front->RaiseLastStoreTime(scan_.last_store_time);
   log_.front->Begin(end);
+  ENSURE(log_.front->claimed_end() == end && log_.front->HasOrderedEnds());
   return context_.superblock.Update([&](Superblock& block) {
     block.durable_end = log_.report.end;
     const std::shared_ptr<SegmentFile> file = segments_.FindOpen(log_.report.end);
@@ -431,8 +295,6 @@ absl::StatusOr<RecoveredLog> Recoverer::Run() {
   }
   return std::move(log_);
 }
-
-}  // namespace
 
 absl::StatusOr<RecoveredLog> Recover(const RecoveryContext& context) {
   return Recoverer(context).Run();

@@ -46,6 +46,8 @@ absl::StatusOr<std::unique_ptr<SalvagedSegment>> SalvagedSegment::Create(
 
 absl::Status SalvagedSegment::Flush() {
   if (buffer_.empty()) return absl::OkStatus();
+  ENSURE(buffer_begin_ >= begin() + kSegmentHeaderBytes);
+  ENSURE(buffer_begin_ + buffer_.size() <= limit());
   RETURN_IF_ERROR(file_->Write(buffer_begin_ - begin(), {absl::string_view(buffer_)}));
   buffer_.clear();
   return absl::OkStatus();
@@ -56,6 +58,10 @@ absl::Status SalvagedSegment::Put(LogPosition at, absl::string_view bytes) {
     RETURN_IF_ERROR(Flush());
   }
   if (buffer_.empty()) buffer_begin_ = at;
+  ENSURE(at == buffer_begin_ + buffer_.size());
+  // Nothing that was put there is written over.
+  ENSURE(at >= put_end_);
+  put_end_ = at + bytes.size();
   buffer_.append(bytes.data(), bytes.size());
   return absl::OkStatus();
 }
@@ -72,6 +78,8 @@ absl::Status SalvagedSegment::PutStandIns(LogPosition* at, LogPosition end) {
     Publish(record.data(), Seal(record.data(), *at, incarnation_));
     RETURN_IF_ERROR(Put(*at, record));
     *at = *at + record.size();
+    ENSURE(*at <= end);
+    ENSURE(record.size() % kRecordAlignment == 0);
     next = stand_ins_.erase(next);
   }
   return absl::OkStatus();
@@ -80,6 +88,8 @@ absl::Status SalvagedSegment::PutStandIns(LogPosition* at, LogPosition end) {
 absl::Status SalvagedSegment::PutFiller(LogPosition begin, LogPosition end) {
   // Less than a header stays damage: nothing can be written there that verifies.
   if (begin + kRecordHeaderBytes > end) return absl::OkStatus();
+  ENSURE(begin >= header_.begin + kSegmentHeaderBytes);
+  ENSURE(end <= limit());
   alignas(8) char filler[kRecordHeaderBytes];
   WriteFiller(filler, begin, static_cast<uint32_t>(end - begin), kIsLost, last_store_time_,
               incarnation_);
@@ -90,6 +100,8 @@ absl::Status SalvagedSegment::SettleGap(std::optional<uint64_t> next_incarnation
   if (!gap_) return absl::OkStatus();
   auto [at, end] = *gap_;
   gap_.reset();
+  ENSURE(at <= end);
+  ENSURE(at >= begin() + kSegmentHeaderBytes && end <= limit());
   LogPosition filler_end = end;
   if (next_incarnation) {
     filler_end = LogPosition(end.value() - std::min<uint64_t>(kOpenBytes, end - at));
@@ -109,11 +121,15 @@ absl::Status SalvagedSegment::SettleGap(std::optional<uint64_t> next_incarnation
 
 void SalvagedSegment::ReachAnnounced(LogPosition at) {
   if (!announced_ || at < announced_->first) return;
+  HOLDS(announced_->first >= begin() + kSegmentHeaderBytes);
+  HOLDS(!gap_);  // what lies before it is of the one before
   incarnation_ = announced_->second;
   announced_.reset();
 }
 
 absl::Status SalvagedSegment::Write(const ScannedRecord& record, uint64_t incarnation) {
+  ENSURE(record.position >= begin() + kSegmentHeaderBytes && record.end() <= limit());
+  ENSURE(!gap_ || gap_->second <= record.position);
   const bool is_reached = announced_ && record.position >= announced_->first;
   const bool is_known = incarnation == (is_reached ? announced_->second : incarnation_);
   // If both open records are lost, what they said is said again in their place, or nothing behind
@@ -133,6 +149,8 @@ absl::Status SalvagedSegment::Write(const ScannedRecord& record, uint64_t incarn
 }
 
 absl::Status SalvagedSegment::Cover(LogPosition begin, LogPosition end) {
+  ENSURE(begin < end);
+  ENSURE(begin >= header_.begin + kSegmentHeaderBytes && end <= limit());
   RETURN_IF_ERROR(SettleGap(std::nullopt));
   // What covers it must not reach over the end of a group that begins before it, nor over the place
   // from which on another incarnation writes.
@@ -154,6 +172,8 @@ absl::Status SalvagedSegment::Cover(LogPosition begin, LogPosition end) {
 absl::Status SalvagedSegment::Finish(LogPosition end) {
   RETURN_IF_ERROR(SettleGap(std::nullopt));
   RETURN_IF_ERROR(Flush());
+  ENSURE(!gap_ && buffer_.empty());
+  ENSURE(put_end_ <= limit());
   ReachAnnounced(end);
   const std::string header = EncodeSegmentHeader(header_);
   RETURN_IF_ERROR(file_->Write(0, {absl::string_view(header)}));

@@ -75,6 +75,7 @@ class SalvagedSegment {
   int64_t last_store_time_;
   LogPosition group_end_;  // of the last group that was met
   std::optional<std::pair<LogPosition, LogPosition>> gap_;
+  LogPosition put_end_;  // of all that was put
   LogPosition buffer_begin_;
   std::string buffer_;
 };

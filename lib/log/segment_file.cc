@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "format/file_names.h"
+#include "format/record.h"
 
 namespace weir::internal {
 namespace {
@@ -103,6 +104,8 @@ void SegmentFile::ReserveChange() {
 
 void SegmentFile::ChangeIncarnation(LogPosition from, uint64_t incarnation) {
   MutexLock lock(mutex_);
+  HOLDS(from >= begin() + kSegmentHeaderBytes);
+  HOLDS(from.value() % kRecordAlignment == 0);
   for (const auto& change : changes_) {
     if (change.first == from) return;
   }

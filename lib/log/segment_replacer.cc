@@ -1,18 +1,22 @@
 #include "log/segment_replacer.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/mutant.h"
 #include "base/status_macros.h"
+#include "format/file_names.h"
 #include "log/record_copier.h"
 
 namespace weir::internal {
 
 absl::Status SegmentReplacer::CoverLost(SegmentFile& target, LogPosition begin, LogPosition end,
                                         uint64_t incarnation, const std::string& reason) {
+  ENSURE(begin < end);
+  ENSURE(begin >= target.begin() + kSegmentHeaderBytes && end <= target.limit());
   std::string filler(kRecordHeaderBytes, '\0');
   if (end - begin >= kRecordHeaderBytes && !Without(Protection::kLostCovered)) {
     WriteFiller(filler.data(), begin, static_cast<uint32_t>(end - begin), kIsLost,
@@ -30,6 +34,8 @@ absl::Status SegmentReplacer::CopyRecords(SegmentFile& failed, LogPosition ring_
   // The front knows how far the log was written; the file that failed may have been opened anew.
   const LogPosition written = std::clamp(front_->written_end(), start, failed.limit());
   const LogPosition synced(failed.synced_end.load(std::memory_order_acquire));
+  ENSURE(synced <= failed.limit());
+  ENSURE(target.begin() == failed.begin() && target.limit() == failed.limit());
   RecordCopier copier({.file = failed,
                        .begin = start,
                        .end = std::max(start, written),
@@ -66,8 +72,12 @@ absl::Status SegmentReplacer::CopyRecords(SegmentFile& failed, LogPosition ring_
 absl::Status SegmentReplacer::Replace(const std::shared_ptr<SegmentFile>& failed,
                                       LogPosition ring_begin) {
   Directory& directory = segments_->directory();
+  ENSURE(ring_begin <= front_->written_end());
   SegmentHeader header = failed->header();
-  ++header.generation;
+  // Of the name: that is what the next open goes by.
+  const std::optional<SegmentName> failed_name = ParseSegmentFileName(failed->name());
+  ENSURE(failed_name && failed_name->begin == failed->begin());
+  header.generation = failed_name->generation + 1;
   const std::string name = SegmentFileName({header.begin, header.generation});
   const std::string temporary = TemporaryName(name);
   const absl::Status removed = directory.Remove(temporary);
@@ -100,6 +110,7 @@ absl::Status SegmentReplacer::Replace(const std::shared_ptr<SegmentFile>& failed
   RETURN_IF_ERROR(renamed);
   if (!Without(Protection::kReplacementName)) RETURN_IF_ERROR(directory.Sync());
   segments_->TakeOver(target);
+  ENSURE(segments_->FindOpen(target->begin()) == target);
 
   if (Without(Protection::kFailedFileKept)) return directory.Remove(failed->name());
   // The failed file is evidence, and its lower generation no longer serves wherever it lies.

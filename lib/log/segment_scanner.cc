@@ -28,8 +28,10 @@ std::optional<OpenRecord> DecodeOpen(const ScannedRecord& record) {
   const OpenRecord open{.previous = Load<uint64_t>(body),
                         .incarnation = Load<uint64_t>(body + 8),
                         .from = LogPosition(Load<uint64_t>(body + 16))};
-  if (open.from < record.end() || open.from > record.end() + 4 * kTwinPaddingBytes)
+  if (open.from < record.end() || open.from > record.end() + 4 * kTwinPaddingBytes ||
+      open.from.value() % kRecordAlignment != 0) {
     return std::nullopt;
+  }
   return open;
 }
 
@@ -62,18 +64,19 @@ absl::StatusOr<const char*> SegmentScanner::Window(LogPosition position, uint64_
   const uint64_t ahead =
       std::clamp<uint64_t>(window_.size() * 2, kFirstWindowBytes, kWindowBytesMax);
   const uint64_t wanted = std::min(std::max(bytes, ahead), to_ - position);
-  // What cannot be read further on is not in the way of what is asked for.
-  for (const uint64_t size : {wanted, bytes}) {
+  const auto fill = [&](uint64_t size) {
     window_.resize(size);
     window_begin_ = position;
-    const absl::Status status = read_(position, absl::MakeSpan(window_));
-    if (status.ok()) return window_.data();
-    window_.clear();
-    if (size != bytes && IsUnreadable(status)) continue;
-    if (IsFromDevice(status)) unread_ = status;
+    absl::Status status = read_(position, absl::MakeSpan(window_));
+    if (!status.ok()) window_.clear();
     return status;
-  }
-  return absl::InternalError("unreachable");
+  };
+  absl::Status status = fill(wanted);
+  // What cannot be read further on is not in the way of what is asked for.
+  if (wanted != bytes && IsUnreadable(status)) status = fill(bytes);
+  if (status.ok()) return window_.data();
+  if (IsFromDevice(status)) unread_ = status;
+  return status;
 }
 
 absl::StatusOr<bool> SegmentScanner::IsValidAt(LogPosition position, uint64_t incarnation) {

@@ -129,7 +129,18 @@ absl::Status Segments::Load(LogPosition log_begin, LogPosition durable_end,
   slots_.swap(slots);
   spares_.swap(spares);
   UpdateEnds();
+  for (const auto& [begin, slot] : slots_) {
+    ENSURE(begin % segment_bytes_ == 0 && begin >= log_begin.value());
+    ENSURE(slot.entry.begin() < slot.entry.end() && slot.entry.end() <= slot.entry.limit);
+  }
   return absl::OkStatus();
+}
+
+bool Segments::IsInUse(const std::string& file_name) const {
+  const auto name = ParseSegmentFileName(file_name);
+  if (!name) return false;
+  const auto slot = slots_.find(name->begin.value());
+  return slot != slots_.end() && slot->second.entry.name.generation == name->generation;
 }
 
 void Segments::UpdateEnds() {
@@ -194,6 +205,8 @@ absl::StatusOr<std::shared_ptr<SegmentFile>> Segments::Find(LogPosition position
   if (file->header().store != store_ || file->header().segment_bytes != segment_bytes_) {
     return absl::DataLossError(absl::StrCat("segment ", file_name, " belongs to another store"));
   }
+  ENSURE(position >= file->begin() && position < file->limit());
+  ENSURE(file->begin() == name.begin);
   MutexLock lock(mutex_);
   const auto found = slots_.find(name.begin.value());
   // Dropped or replaced meanwhile: good for this caller, not to be kept.
@@ -234,27 +247,41 @@ void Segments::CloseIdleFiles() {
       oldest = &slot;
     }
   }
-  if (open > kOpenFilesMax && oldest != nullptr) oldest->file.reset();
+  if (open <= kOpenFilesMax || oldest == nullptr) return;
+  // What another descriptor would sync says nothing of what this one wrote.
+  const SegmentFile& file = *oldest->file;
+  if (!HOLDS(file.written_end.load() == 0 || file.written_end.load() == file.synced_end.load())) {
+    return;
+  }
+  if (!HOLDS(!file.is_poisoned.load())) return;
+  oldest->file.reset();
 }
 
 void Segments::SetCut(LogPosition predecessor_end, LogPosition begin) {
   MutexLock lock(mutex_);
+  HOLDS(predecessor_end <= begin);
   const auto next = slots_.lower_bound(begin.value());
   if (next == slots_.begin()) return;
   // If the file that was cut is missing, the one before it is whole.
   SegmentEntry& before = std::prev(next)->second.entry;
+  if (!HOLDS(before.begin() < predecessor_end)) return;
   if (predecessor_end <= before.limit) before.cut = predecessor_end;
 }
 
 void Segments::TakeOver(std::shared_ptr<SegmentFile> replacement) {
   MutexLock lock(mutex_);
-  Slot& slot = slots_.at(replacement->begin().value());
+  const auto found = slots_.find(replacement->begin().value());
+  if (!HOLDS(found != slots_.end())) return;
+  Slot& slot = found->second;
+  // Of two files of a segment the next open takes the one with the higher generation.
+  if (!HOLDS(replacement->header().generation >= slot.entry.name.generation)) return;
   slot.entry.name.generation = replacement->header().generation;
   slot.file = std::move(replacement);
 }
 
 void Segments::DropBelow(LogPosition position) {
   MutexLock lock(mutex_);
+  const LogPosition before = begin();
   while (slots_.size() > 1 && slots_.begin()->second.entry.limit <= position) {
     Slot& slot = slots_.begin()->second;
     if (slot.file != nullptr) {
@@ -265,16 +292,20 @@ void Segments::DropBelow(LogPosition position) {
     slots_.erase(slots_.begin());
   }
   UpdateEnds();
+  HOLDS(begin() >= before);
+  HOLDS(begin() <= prepared_end());
 }
 
 std::vector<SegmentName> Segments::TakeFrom(LogPosition position) {
   MutexLock lock(mutex_);
+  HOLDS(position == BeginOf(position));
   std::vector<SegmentName> taken;
   for (auto slot = slots_.lower_bound(position.value()); slot != slots_.end();) {
     taken.push_back(slot->second.entry.name);
     slot = slots_.erase(slot);
   }
   UpdateEnds();
+  HOLDS(prepared_end() <= position);
   return taken;
 }
 

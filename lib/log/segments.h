@@ -151,6 +151,8 @@ class Segments {
   // Files that nobody reads any more are spares.
   void CollectDropped() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<std::vector<SegmentName>> ListNewestGenerations();
+  // Whether a segment of the list has this file.
+  bool IsInUse(const std::string& file_name) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void UpdateEnds() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CloseIdleFiles() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 

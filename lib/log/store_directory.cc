@@ -102,6 +102,9 @@ absl::StatusOr<StoreDirectory> OpenStoreDirectory(const StoreOptions& options) {
         "the superblock has a second hard link: a copy of the store shares it; copy stores "
         "without hard links, or with the snapshot function");
   }
+  // Who changes anything from here on has both.
+  ENSURE(opened.lock != nullptr);
+  ENSURE(opened.superblock->current().log_begin <= opened.superblock->current().durable_end);
   for (const std::string& name : names) {
     if (IsTemporaryName(name) && IsOurName(name)) directory.Remove(name).IgnoreError();
   }

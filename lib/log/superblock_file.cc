@@ -80,6 +80,8 @@ absl::StatusOr<std::unique_ptr<File>> SuperblockFile::WriteAnew(Directory& direc
   RETURN_IF_ERROR(file->TryLock());
   RETURN_IF_ERROR(file->Allocate(kSuperblockBytes));
   const std::string slot = EncodeSuperblock(superblock);
+  ENSURE(slot.size() == kSuperblockSlotBytes);
+  ENSURE(DecodeSuperblock(slot).ok());
   RETURN_IF_ERROR(
       file->Write((superblock.sequence % 2) * kSuperblockSlotBytes, {absl::string_view(slot)}));
   if (!Without(Protection::kNewSuperblockSync)) RETURN_IF_ERROR(file->Sync());
@@ -117,6 +119,10 @@ absl::Status SuperblockFile::Update(const std::function<void(Superblock&)>& chan
   change(next);
   ++next.sequence;
   const std::string slot = EncodeSuperblock(next);
+  // Nobody would believe another one, and in the end there would be none.
+  ENSURE(next.store == current_.store && next.segment_bytes == current_.segment_bytes);
+  const absl::StatusOr<Superblock> decoded = DecodeSuperblock(slot);
+  ENSURE(decoded.ok() && *decoded == next);
   if (!is_poisoned_) {
     const uint64_t slot_number = Without(Protection::kTwoSlots) ? 0 : next.sequence % 2;
     absl::Status status =

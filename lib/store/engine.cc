@@ -27,6 +27,33 @@ struct LengthOnly {
   }
 };
 
+// Writes at `place` what comes behind the stamp, and seals it; `word` publishes it. False: a
+// promise was broken. That is no status, because behind the reservation nothing takes memory.
+// Called, it would cost a small append some of its time.
+[[gnu::always_inline]] inline bool Fill(CommitLog& log, const MessagePlan& plan,
+                                        const Message& message, const Reservation& place,
+                                        int32_t* word) {
+  char* body = nullptr;
+  if (plan.flags == 0) {
+    body = WriteNoParts(place.bytes, plan.record_bytes);
+  } else {
+    // Else it would be written over the next record.
+    const MessageParts parts = PartsOf(message);
+    if (!HOLDS(RecordBytes(EncodedPartsBytes(parts), plan.body_bytes) == plan.record_bytes)) {
+      return false;
+    }
+    body = WriteParts(place.bytes, parts);
+  }
+  if (!HOLDS(body + plan.body_bytes <= place.bytes + place.size)) return false;
+  if (Without(Protection::kPublishedLast)) {
+    log.Publish(place, static_cast<int32_t>(plan.record_bytes));
+    Linger();
+  }
+  if (plan.body_bytes > 0) std::memcpy(body, message.body.data(), plan.body_bytes);
+  *word = Seal(place.bytes, place.position, log.incarnation());
+  return CommitLog::MayPublish(place, *word);
+}
+
 }  // namespace
 
 Engine::Engine(std::unique_ptr<CommitLog> log)
@@ -92,6 +119,10 @@ absl::Status Engine::Start() {
                               ? log_->superblock().current().durable_end
                               : log_->front().PublishedEnd();
   RETURN_IF_ERROR(indexer_.Restore(end, log_->report(), &report));
+  // Nothing that may be wrong is served.
+  RETURN_IF_ERROR(Broken());
+  ENSURE(indexer_.fed_end() >= end);
+  ENSURE(indexer_.fed_end() <= log_->front().claimed_end());
   RecoveryReport& recovery = log_->report();
   recovery.bytes_read += report.bytes_read;
   for (std::string& note : report.notes) recovery.notes.push_back(std::move(note));
@@ -150,6 +181,8 @@ absl::StatusOr<Topic> Engine::CreateTopic(absl::string_view name, const TopicOpt
   }
   // It may have come with a message, and be in memory only. Its group is durable as a whole.
   const LogPosition begin = topic->created;
+  ENSURE(begin + kRecordHeaderBytes <= log_->front().claimed_end());
+  ENSURE(queues_.has(topic->first_queue + topic->queue_count - 1));
   if (Without(Protection::kTopicDurable)) return Topic(topic);
   ASSIGN_OR_RETURN(const Durability reached,
                    log_->WaitFor(begin, begin + kRecordHeaderBytes, Durability::kDisk, never));
@@ -200,6 +233,24 @@ absl::StatusOr<Receipt> Engine::Append(const Message& message, const AppendOptio
   return receipt;
 }
 
+absl::Status Engine::GiveUp(absl::Span<const MessagePlan> plans, LogPosition first,
+                            const Reservation& place) {
+  // As in Abandon(), but the tickets are made now: what there is no memory for is counted wrong.
+  Guarded([&] {
+    LogPosition at = first;
+    for (const MessagePlan& plan : plans) {
+      indexer_.CountVoid({}, at);
+      at += plan.record_bytes;
+    }
+    return absl::OkStatus();
+  }).IgnoreError();
+  {
+    MutexLock lock(log_->front().append_lock());
+    for (const MessagePlan& plan : plans) CountVoid(plan);
+  }
+  return log_->GiveUp(place);
+}
+
 absl::Status Engine::AppendTo(const Message& message, const AppendOptions& options,
                               Receipt* receipt) {
   RETURN_IF_ERROR(log_->CheckMayReach(options.durability, options.timeout));
@@ -218,13 +269,11 @@ absl::Status Engine::AppendTo(const Message& message, const AppendOptions& optio
     RETURN_IF_ERROR(log_->Claim(plan.record_bytes, log_->clock().WallNanos(), deadline,
                                 SingleStamp{plan, queues_, *log_}, &reservation));
   }
-  char* const body = WriteParts(reservation.bytes, PartsOf(message));
-  if (Without(Protection::kPublishedLast)) {
-    log_->Publish(reservation, static_cast<int32_t>(plan.record_bytes));
-    Linger();
+  int32_t word = 0;
+  if (!Fill(*log_, plan, message, reservation, &word)) {
+    return GiveUp({&plan, 1}, reservation.position, reservation);
   }
-  if (plan.body_bytes > 0) std::memcpy(body, message.body.data(), plan.body_bytes);
-  log_->Publish(reservation, Seal(reservation.bytes, reservation.position, log_->incarnation()));
+  log_->Publish(reservation, word);
   RingFor(plan);
   log_->doorbell().RingLog();
   return Finish(plan, reservation, options, deadline, receipt);
@@ -243,9 +292,13 @@ absl::Status Engine::AppendAsync(const Message& message, const AppendOptions& op
   RETURN_IF_ERROR(log_->Claim(plan.record_bytes, log_->clock().WallNanos(), deadline,
                               SingleStamp{plan, queues_, *log_, completion.get()}, &reservation));
   static_cast<void>(completion.release());
-  char* const body = WriteParts(reservation.bytes, PartsOf(message));
-  if (plan.body_bytes > 0) std::memcpy(body, message.body.data(), plan.body_bytes);
-  log_->Publish(reservation, Seal(reservation.bytes, reservation.position, log_->incarnation()));
+  int32_t word = 0;
+  if (!Fill(*log_, plan, message, reservation, &word)) {
+    // It has a place: the callback is told.
+    GiveUp({&plan, 1}, reservation.position, reservation).IgnoreError();
+    return absl::OkStatus();
+  }
+  log_->Publish(reservation, word);
   RingFor(plan);
   log_->doorbell().RingLog();
   if (options.durability == Durability::kDisk) {
@@ -255,6 +308,7 @@ absl::Status Engine::AppendAsync(const Message& message, const AppendOptions& op
   } else {
     log_->RequestWrite();
   }
+  log_->JudgePromises().IgnoreError();  // an error would say that nobody is told
   return absl::OkStatus();
 }
 
@@ -293,13 +347,23 @@ absl::StatusOr<std::vector<Receipt>> Engine::AppendAll(absl::Span<const Message>
   uint32_t at = kRecordHeaderBytes;
   for (const MessagePlan& plan : plans) {
     if (Without(Protection::kGroupPublishedLast)) Linger();
-    char* const record = reservation.bytes + at;
-    char* const body = WriteParts(record, PartsOf(*plan.message));
-    if (plan.body_bytes > 0) std::memcpy(body, plan.message->body.data(), plan.body_bytes);
-    Publish(record, Seal(record, reservation.position + at, log_->incarnation()));
+    const Reservation member{.position = reservation.position + at,
+                             .bytes = reservation.bytes + at,
+                             .size = plan.record_bytes};
+    int32_t word = 0;
+    if (!Fill(*log_, plan, *plan.message, member, &word)) {
+      return GiveUp(plans, reservation.position + kRecordHeaderBytes, reservation);
+    }
+    Publish(member.bytes, word);
     at += plan.record_bytes;
   }
-  log_->Publish(reservation, Seal(reservation.bytes, reservation.position, log_->incarnation()));
+  HOLDS(at == bytes);
+  HOLDS(receipts.capacity() >= plans.size());
+  const int32_t word = Seal(reservation.bytes, reservation.position, log_->incarnation());
+  if (!log_->MayPublish(reservation, word)) {
+    return GiveUp(plans, reservation.position + kRecordHeaderBytes, reservation);
+  }
+  log_->Publish(reservation, word);
   for (const MessagePlan& plan : plans) RingFor(plan);
   log_->doorbell().RingLog();
 
@@ -329,11 +393,15 @@ absl::StatusOr<Engine::Claimed> Engine::Claim(const Message& message, size_t bod
   RETURN_IF_ERROR(planner_.Plan(message, body_bytes, deadline, &claimed.plan));
   RETURN_IF_ERROR(log_->Claim(claimed.plan.record_bytes, log_->clock().WallNanos(), deadline,
                               SingleStamp{claimed.plan, queues_, *log_}, &claimed.reservation));
-  claimed.body = WriteParts(claimed.reservation.bytes, PartsOf(message));
+  const Reservation& place = claimed.reservation;
+  HOLDS(RecordBytes(EncodedPartsBytes(PartsOf(message)), body_bytes) == place.size);
+  if (AnyBroken()) return GiveUp({&claimed.plan, 1}, place.position, place);
+  claimed.body = WriteParts(place.bytes, PartsOf(message));
+  HOLDS(claimed.body + body_bytes <= place.bytes + place.size);
+  if (AnyBroken()) return GiveUp({&claimed.plan, 1}, place.position, place);
   // The message's parts are in the log now; what they pointed to may go.
   claimed.plan.message = nullptr;
-  log_->held_claims().Add(std::move(ticket), claimed.reservation.position,
-                          log_->clock().MonotonicNanos());
+  log_->held_claims().Add(std::move(ticket), place.position, log_->clock().MonotonicNanos());
   return claimed;
 }
 
@@ -343,6 +411,8 @@ absl::StatusOr<Receipt> Engine::Commit(Claimed& claimed, size_t bytes,
   Reservation& reservation = claimed.reservation;
   const auto prefix = static_cast<uint32_t>(claimed.body - record);
   const auto used = static_cast<uint32_t>(RecordBytes(prefix - kRecordHeaderBytes, bytes));
+  HOLDS(bytes <= claimed.plan.body_bytes);
+  if (!HOLDS(used <= reservation.size)) return GiveUpClaim(claimed);
   Store<uint32_t>(record + record_field::kBodyBytes, static_cast<uint32_t>(bytes));
   const LogPosition whole_end = reservation.end();
   if (const uint32_t left = reservation.size - used; left >= kRecordHeaderBytes) {
@@ -355,7 +425,9 @@ absl::StatusOr<Receipt> Engine::Commit(Claimed& claimed, size_t bytes,
     CountShorter(claimed, used);
   }
   std::memset(claimed.body + bytes, 0, reservation.size - prefix - bytes);
-  log_->Publish(reservation, Seal(record, reservation.position, log_->incarnation()));
+  const int32_t word = Seal(record, reservation.position, log_->incarnation());
+  if (!log_->MayPublish(reservation, word)) return GiveUpClaim(claimed);
+  log_->Publish(reservation, word);
   log_->held_claims().Remove(reservation.position);
   RingFor(claimed.plan);
   log_->doorbell().RingLog();
@@ -369,21 +441,28 @@ absl::StatusOr<Receipt> Engine::Commit(Claimed& claimed, size_t bytes,
   return receipt;
 }
 
+absl::Status Engine::GiveUpClaim(Claimed& claimed) {
+  log_->held_claims().Remove(claimed.reservation.position);
+  return GiveUp({&claimed.plan, 1}, claimed.reservation.position, claimed.reservation);
+}
+
 void Engine::Abandon(Claimed& claimed) {
-  CountVoid(claimed);
+  // Before the record is published: then nobody seals it without knowing.
+  indexer_.CountVoid(std::move(claimed.void_ticket), claimed.reservation.position);
+  {
+    MutexLock lock(log_->front().append_lock());
+    CountVoid(claimed.plan);
+  }
   log_->Abandon(claimed.reservation);
   log_->held_claims().Remove(claimed.reservation.position);
   RingFor(claimed.plan);
   log_->doorbell().RingLog();
 }
 
-void Engine::CountVoid(Claimed& claimed) {
-  // Before the record is published: then nobody seals it without knowing.
-  indexer_.CountVoid(std::move(claimed.void_ticket), claimed.reservation.position);
-  MutexLock lock(log_->front().append_lock());
-  claimed.plan.target.topic->CountVoid(claimed.plan.record_bytes);
-  for (const MessagePlan::Target& target : claimed.plan.further) {
-    target.topic->CountVoid(claimed.plan.record_bytes);
+void Engine::CountVoid(const MessagePlan& plan) {
+  plan.target.topic->CountVoid(plan.record_bytes);
+  for (const MessagePlan::Target& target : plan.further) {
+    target.topic->CountVoid(plan.record_bytes);
   }
 }
 
@@ -416,6 +495,7 @@ absl::Duration Engine::SealStep() {
     ASSIGN_OR_RETURN(const bool seals, SealSome());
     return digests || seals;
   });
+  if (!log_->JudgePromises().ok()) return absl::Seconds(1);
   if (!more.ok()) return absl::Milliseconds(50);
   return *more ? absl::ZeroDuration() : absl::Milliseconds(100);
 }
@@ -423,7 +503,7 @@ absl::Duration Engine::SealStep() {
 void Engine::SealAll() {
   log_->RequestSync();
   log_->SyncStep();
-  while (SealSome().value_or(false)) {
+  while (!AnyBroken() && SealSome().value_or(false)) {
   }
 }
 

@@ -91,10 +91,15 @@ class Engine {
 
   absl::StatusOr<bool> SealSome();
   void RingFor(const MessagePlan& plan);
-  // A claim that is given up was counted as a message.
-  void CountVoid(Claimed& claimed);
   // One that is committed with less was counted with all that it claimed.
   void CountShorter(const Claimed& claimed, uint32_t record_bytes);
+  // Makes voids of what was planned and has a place, one behind the other from `first` on, and
+  // returns the promise that was broken.
+  absl::Status GiveUp(absl::Span<const MessagePlan> plans, LogPosition first,
+                      const Reservation& place);
+  absl::Status GiveUpClaim(Claimed& claimed);
+  // What is given up was counted as a message, under the append lock as now.
+  void CountVoid(const MessagePlan& plan);
   // The same with the receipt where the caller will find it.
   absl::Status AppendTo(const Message& message, const AppendOptions& options, Receipt* receipt);
   // Fills in the receipt of what is published, and waits for what is asked.

@@ -293,6 +293,7 @@ absl::Duration Retainer::Step() {
     }
   }
   TellListener();
+  parts_.log->JudgePromises().IgnoreError();  // what is read-only drops nothing
   return kRest;
 }
 

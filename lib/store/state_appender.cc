@@ -20,8 +20,10 @@ absl::StatusOr<Reservation> StateAppender::TryAppend(absl::string_view entries) 
   Reservation place;
   RETURN_IF_ERROR(log_->Claim(bytes, log_->clock().WallNanos(),
                               log_->DeadlineIn(absl::ZeroDuration()), stamp, &place));
-  log_->Publish(place, FillState(place.bytes, place.position, log_->incarnation(),
-                                 {.name = name_, .entries = entries}));
+  const int32_t word = FillState(place.bytes, place.position, log_->incarnation(),
+                                 {.name = name_, .entries = entries});
+  if (!CommitLog::MayPublish(place, word)) return log_->GiveUp(place);
+  log_->Publish(place, word);
   log_->doorbell().RingLog();
   return place;
 }

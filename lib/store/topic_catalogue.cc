@@ -139,11 +139,17 @@ absl::StatusOr<const Topic::Entry*> TopicCatalogue::Add(const TopicRecord& topic
   }
   RETURN_IF_ERROR(CheckNumbers(topic));
   ASSIGN_OR_RETURN(Prepared prepared, Prepare(topic));
-  return Enter(std::move(prepared), position);
+  const Topic::Entry* const added = Enter(std::move(prepared), position);
+  const uint32_t last = topic.first_queue + (topic.queue_count - 1);
+  ENSURE(OfQueue(topic.first_queue) == added && OfQueue(last) == added);
+  ENSURE(next_queue() > last);
+  return added;
 }
 
 absl::StatusOr<TopicCatalogue::Prepared> TopicCatalogue::Prepare(const TopicRecord& topic) {
+  ENSURE(topic.queue_count > 0);
   RETURN_IF_ERROR(queues_->Add(topic.first_queue, topic.queue_count));
+  ENSURE(queues_->has(topic.first_queue + topic.queue_count - 1));
   auto entry = std::make_unique<Topic::Entry>();
   entry->name = std::string(topic.name);
   entry->first_queue = topic.first_queue;
@@ -172,12 +178,15 @@ const Topic::Entry* TopicCatalogue::Enter(Prepared prepared, LogPosition created
   added->created = created;
   added->recorded.store(created.value(), std::memory_order_relaxed);
   MutexLock lock(mutex_);
-  by_queue_.insert(std::move(prepared.number_));
+  auto numbered = by_queue_.insert(std::move(prepared.number_));
+  // An entry that messages point to is never freed, whatever is wrong.
+  if (!HOLDS(numbered.inserted)) static_cast<void>(numbered.node.mapped().release());
   const auto named = by_name_.insert(std::move(prepared.name_));
   // The name is that of the newest one; those before it were deleted.
   if (!named.inserted && named.position->second->first_queue < added->first_queue) {
     named.position->second = added;
   }
+  HOLDS(named.position->second->name == added->name);
   return added;
 }
 
@@ -231,6 +240,8 @@ void TopicCatalogue::KeepOrphan(uint32_t number) {
   if (number >= ConsumeQueues::kQueuesMax) return;
   MutexLock lock(mutex_);
   orphans_end_ = std::max(orphans_end_, number + 1);
+  HOLDS(orphans_end_ > number);
+  HOLDS(orphans_end_ <= ConsumeQueues::kQueuesMax);
 }
 
 void TopicCatalogue::Restart() {

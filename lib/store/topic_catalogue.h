@@ -16,6 +16,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "base/mutex.h"
+#include "base/status_macros.h"
 #include "index/consume_queues.h"
 #include "index/log_index.h"
 #include "index/segment_digest.h"
@@ -52,6 +53,8 @@ struct Topic::Entry {
   }
   // A message that was counted is given up.
   void CountVoid(uint64_t record_bytes) const {
+    if (!HOLDS(messages.load(std::memory_order_relaxed) > 0)) return;
+    if (!HOLDS(bytes.load(std::memory_order_relaxed) >= record_bytes)) return;
     messages.store(messages.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
     bytes.store(bytes.load(std::memory_order_relaxed) - record_bytes, std::memory_order_relaxed);
   }

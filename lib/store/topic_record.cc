@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
 #include "format/record.h"
 
 namespace weir::internal {
@@ -86,11 +87,13 @@ int32_t FillTopicGroup(char* memory, LogPosition position, uint64_t incarnation,
   for (const uint32_t bytes : {twins.first, twins.second}) {
     char* const record = memory + at;
     char* const to = WriteParts(record, {}, 0, static_cast<uint32_t>(body.size()));
+    if (!HOLDS(to + body.size() <= record + bytes)) break;
     std::memset(to, 0, static_cast<size_t>(record + bytes - to));
     std::memcpy(to, body.data(), body.size());
     Publish(record, Seal(record, position + at, incarnation));
     at += bytes;
   }
+  HOLDS(LoadHeader(memory).bytes() == at);
   return Seal(memory, position, incarnation);
 }
 

@@ -2,12 +2,16 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/bytes.h"
+#include "base/status_macros.h"
+#include "format/record.h"
 
 namespace weir::internal {
 
 void TopicTotals::CountRun(uint32_t number, uint64_t messages, uint64_t record_bytes) {
   const Topic::Entry* const topic = catalogue_->OfQueue(number);
   if (topic == nullptr) return;
+  HOLDS(record_bytes >= messages * kRecordHeaderBytes);
+  HOLDS(messages > 0 || record_bytes == 0);
   Total& total = run_[topic->first_queue];
   total.messages += messages;
   total.bytes += record_bytes;
@@ -21,6 +25,8 @@ void TopicTotals::Settle() {
     Total& sealed = sealed_.find(first_queue)->second;
     sealed.messages += total.messages;
     sealed.bytes += total.bytes;
+    HOLDS(sealed.messages >= total.messages);
+    HOLDS(sealed.bytes >= total.bytes);
   }
   run_.clear();
 }
@@ -60,6 +66,7 @@ std::optional<uint64_t> TopicTotals::BytesOf(absl::string_view saved, const Topi
 }
 
 absl::Status TopicTotals::Load(absl::string_view bytes) {
+  ENSURE(run_.empty());  // nothing is being sealed
   ByteReader reader(bytes);
   while (reader.remaining() > 0) {
     const auto first_queue = reader.Take<uint32_t>();
@@ -73,6 +80,7 @@ absl::Status TopicTotals::Load(absl::string_view bytes) {
     topic->messages.store(messages, std::memory_order_relaxed);
     topic->bytes.store(record_bytes, std::memory_order_relaxed);
   }
+  ENSURE(reader.ok());
   return absl::OkStatus();
 }
 

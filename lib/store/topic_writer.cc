@@ -25,6 +25,7 @@ absl::StatusOr<LogPosition> TopicWriter::TryAppend(const TopicRecord& topic, Com
                       : log_->Claim(bytes, now, at_once, CountedStamp{0, stamp}, &place));
   const int32_t word =
       FillTopicGroup(place.bytes, place.position, log_->incarnation(), topic.name, body);
+  if (!CommitLog::MayPublish(place, word)) return log_->GiveUp(place);
   log_->Publish(place, word);
   log_->doorbell().RingLog();
   return place.position + kRecordHeaderBytes;
@@ -69,7 +70,11 @@ absl::StatusOr<const Topic::Entry*> TopicWriter::Create(absl::string_view name,
       ASSIGN_OR_RETURN(TopicCatalogue::Prepared prepared, catalogue_->Prepare(topic));
       const absl::StatusOr<LogPosition> position = TryAppend(topic, CommitLog::Room::kMessages);
       // Entered before anybody can append to it: a message is never without its topic.
-      if (position.ok()) return catalogue_->Enter(std::move(prepared), *position);
+      if (position.ok()) {
+        const Topic::Entry* const added = catalogue_->Enter(std::move(prepared), *position);
+        ENSURE(catalogue_->Find(name) == added);
+        return added;
+      }
       if (!absl::IsDeadlineExceeded(position.status())) return position.status();
     }
     RETURN_IF_ERROR(log_->MakeRoom(TopicGroupBytes(name), deadline));

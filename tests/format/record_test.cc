@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/promise.h"
 #include "support/random.h"
 
 namespace weir::internal {
@@ -509,6 +510,26 @@ TEST_CASE("only the empty tag has the filter word 0") {
   Random random(2);
   for (int i = 0; i < 10'000; ++i) REQUIRE(FilterWord(std::to_string(random.Next())) != 0);
   CHECK(FilterWord("A") != FilterWord("B"));
+}
+
+TEST_CASE("a group whose members do not add up becomes a lost range, over which every walk goes") {
+  for (const uint32_t member : {0u, 40u, 64u, 200u}) {
+    std::string group(kRecordHeaderBytes + 112, 'x');
+    const auto bytes = static_cast<uint32_t>(group.size());
+    WriteStamp(group.data(), {.bytes = bytes, .type = RecordType::kGroup, .store_time = 7});
+    WriteStamp(group.data() + kRecordHeaderBytes, {.bytes = member, .group_distance = 6});
+    WriteStamp(group.data() + kRecordHeaderBytes + 64, {.bytes = 64});  // 16 bytes too many
+
+    SealVoid(group.data(), kPosition, kIncarnation);
+
+    CHECK(absl::IsInternal(TakeBroken()));
+    const RecordHeader header = LoadHeader(group.data());
+    CHECK(header.type == RecordType::kFiller);
+    CHECK(header.flags == kIsLost);
+    CHECK(header.bytes() == bytes);
+    CHECK(header.store_time == 7);
+    CHECK(Verify(group.data(), bytes, kPosition, kIncarnation));
+  }
 }
 
 }  // namespace

@@ -98,5 +98,6 @@ void Run(FuzzInput input) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   weir::testing::Run({data, size});
+  weir::testing::RequirePromisesKept();
   return 0;
 }

@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "base/bytes.h"
+#include "base/promise.h"
 
 namespace weir::testing {
 
@@ -54,6 +55,11 @@ void Require(bool holds, const Parts&... what) {
 template <typename... Parts>
 void RequireOk(const absl::Status& status, const Parts&... what) {
   if (!status.ok()) Require(false, what..., ": ", status.ToString());
+}
+
+// Whatever the bytes say: it is never the library's own code that is wrong.
+inline void RequirePromisesKept() {
+  if (internal::AnyBroken()) Require(false, internal::Broken().message());
 }
 
 }  // namespace weir::testing

@@ -119,7 +119,8 @@ class HostileStore {
   // Hostile bytes are the world's fault, never the library's own.
   void CheckUsable(const absl::Status& status, absl::string_view what) {
     Require(!absl::IsInternal(status), what, ": ", status.ToString());
-    Require(store_->Info().reason.find("internal") == std::string::npos, store_->Info().reason);
+    const std::string reason = store_->Info().reason;
+    Require(reason.find("broken promise") == std::string::npos, reason);
   }
 
   void Take(const std::string& topic, uint32_t id, const MessageView& message, Delivery* delivery) {

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/promise.h"
 #include "log/segment_scanner.h"
 #include "log/small_front.h"
 
@@ -185,6 +186,40 @@ TEST_CASE("a front over the memory of another goes on where that one was") {
   CHECK_FALSE(second.TryClaim(64));  // nobody looked for room yet
   second->set_limit(two.end() + 64);
   CHECK(second.Claim(64).position == two.end());
+}
+
+TEST_CASE(
+    "an end that would go back or overtake the next one is refused, and somebody hears of it") {
+  SmallFront front;
+  const Reservation one = front.Append(64);
+  const Reservation two = front.Append(64);
+  front->set_written_end(one.end());
+  front->set_durable_end(one.end());
+  REQUIRE_FALSE(AnyBroken());
+
+  const auto is_refused = [&](const auto& move) {
+    move();
+    const bool is_told = absl::IsInternal(TakeBroken());
+    return is_told && front->written_end() == one.end() && front->durable_end() == one.end();
+  };
+  CHECK(is_refused([&] { front->set_written_end(one.position); }));
+  CHECK(is_refused([&] { front->set_written_end(two.end() + 8); }));
+  CHECK(is_refused([&] { front->set_durable_end(one.position); }));
+  CHECK(is_refused([&] { front->set_durable_end(two.end()); }));
+  CHECK(is_refused([&] { front->set_limit(front->front_begin() + kRing + 8); }));
+  CHECK(front->limit() == LogPosition(kRing));
+  front->set_written_end(two.end());
+  CHECK_FALSE(AnyBroken());
+}
+
+TEST_CASE("what no record can be is not claimed") {
+  SmallFront front(LogPosition(kSegment - 512));
+  const LogPosition end = front->claimed_end();
+  for (const uint32_t bytes : {52u, 1028u, uint32_t{kSegment}}) {
+    CHECK_FALSE(front.TryClaim(bytes));
+    CHECK(absl::IsInternal(TakeBroken()));
+    CHECK(front->claimed_end() == end);
+  }
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "support/failing_memory.h"
+#include "base/status_macros.h"
 
 namespace weir::internal {
 namespace {
@@ -268,6 +269,28 @@ TEST_CASE("threads raise, clear and tell: the listener is called by one at a tim
   CHECK(listener.overlaps == 0);
   CHECK(listener.state == StoreState::kHealthy);
   CHECK(health.reason().empty());
+}
+
+TEST_CASE("a promise that was broken makes it read-only for good, with its place as the reason") {
+  Listener listener;
+  Health health(&listener);
+  CHECK(health.RaiseBroken().ok());
+  CHECK(health.state() == StoreState::kHealthy);
+
+  CHECK_FALSE(HOLDS(listener.throws));
+  const absl::Status broken = health.RaiseBroken();
+  health.TellListener();
+
+  CHECK(absl::IsInternal(broken));
+  CHECK(health.state() == StoreState::kReadOnly);
+  CHECK(health.reason() == std::string(broken.message()));
+  CHECK(listener.told == Told{{StoreState::kReadOnly, std::string(broken.message())}});
+  CHECK(absl::IsFailedPrecondition(health.WhyNoAppend()));
+  CHECK_FALSE(AnyBroken());
+
+  health.Clear(Condition::kFailed);
+  CHECK(absl::IsInternal(TakeBroken()));
+  CHECK(health.state() == StoreState::kReadOnly);
 }
 
 }  // namespace

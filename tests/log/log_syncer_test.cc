@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "log/small_log.h"
 
 namespace weir::testing {
@@ -402,6 +403,40 @@ TEST_CASE("an error of the disk that space does not cure leaves the log read-onl
   auto again = OpenLog(SmallLog(disk, clock));
   CHECK(again->report().front_adopted);
   CHECK(Bodies(*again) == Words{"durable", "never"});
+}
+
+TEST_CASE("a file that was written further than it reaches confirms nothing") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  auto log = OpenLog(SmallLog(disk, clock));
+  const Reservation one = Append(*log, "one");
+  log->WriteStep();
+  log->front().set_limit(one.end());  // no mark is to be written first
+  log->segments().FindOpen(one.position)->written_end.store(kSegment + 8);
+
+  const absl::Status flushed = log->Flush(kNever);
+
+  CHECK(absl::StrContains(flushed.message(), "lib/log/log_syncer.cc:"));
+  CHECK(log->front().durable_end() < one.end());
+  CHECK(log->health().state() == StoreState::kReadOnly);
+  CHECK_FALSE(AnyBroken());
+}
+
+TEST_CASE("a promise that stays broken keeps no worker busy") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  auto log = OpenLog(SmallLog(disk, clock));
+  int wakes = 0;
+  const auto nothing = [] {};
+  log->SetWakeups({nothing, [&] { ++wakes; }, nothing, nothing});
+  const Reservation one = Append(*log, "one");
+  log->segments().FindOpen(one.position)->written_end.store(kSegment + 8);
+  for (int i = 0; i < 5; ++i) {
+    clock.Advance(absl::Seconds(1));
+    CHECK(log->SyncStep() >= absl::Milliseconds(1));
+  }
+  CHECK(log->health().state() == StoreState::kReadOnly);
+  CHECK(wakes == 1);
 }
 
 }  // namespace

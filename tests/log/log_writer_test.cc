@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "log/small_log.h"
 
 namespace weir::testing {
@@ -301,6 +302,30 @@ TEST_CASE("a device error in the middle of a write leaves no trace in what takes
   auto again = OpenLog(SmallLog(after, clock));
   CHECK(Bodies(*again) == expected);
   CHECK(again->report().damage.empty());
+}
+
+TEST_CASE("bytes that were written once are not written again: the log is read-only instead") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  auto log = OpenLog(SmallLog(disk, clock));
+  const Reservation one = Append(*log, "one");
+  log->WriteStep();
+  const LogPosition end = Append(*log, "two").end();
+  const std::shared_ptr<SegmentFile> file = log->segments().FindOpen(one.position);
+  file->written_end.store(end.value());  // as if another writer had been here
+  const std::string before = disk.ReadFile(FileOf(one.position));
+
+  log->WriteStep();
+  CHECK(absl::IsInternal(log->JudgePromises()));
+
+  CHECK(log->health().state() == StoreState::kReadOnly);
+  CHECK(absl::StrContains(log->health().reason(), "lib/log/log_writer.cc:"));
+  CHECK(absl::StrContains(log->health().reason(), "file.written_end"));
+  CHECK(log->front().written_end() == one.end());
+  CHECK(disk.ReadFile(FileOf(one.position)) == before);
+  CHECK(absl::IsFailedPrecondition(TryClaim(*log, 3).status()));
+  CHECK(Bodies(*log) == Words{"one", "two"});
+  CHECK(log->JudgePromises().ok());
 }
 
 }  // namespace

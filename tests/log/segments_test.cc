@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/promise.h"
 #include "log/sample_segment.h"
 
 namespace weir::testing {
@@ -298,6 +299,28 @@ TEST_CASE("sealed files are closed when many are open; unsynced and newest ones 
   }
   CHECK(list.segments.FindOpen(List::Begin(0)) == nullptr);
   CHECK(find(0)->begin() == LogPosition(0));
+}
+
+TEST_CASE("the file of a segment in use is no spare, and no older one takes its place") {
+  List list;
+  list.PutFull(0);
+  list.PutFull(1);
+  REQUIRE(list.Load().ok());
+  const std::string name = SegmentFileName({List::Begin(1)});
+
+  list.segments.AddSpare(name);
+  CHECK(absl::IsInternal(TakeBroken()));
+  REQUIRE(list.segments.RemovePrepared(List::Begin(1) + 100).ok());
+  CHECK(list.store.disk.FileExists("/store/" + name));
+
+  // Of a segment that is not in the list.
+  const auto file = list.segments.Find(List::Begin(1));
+  REQUIRE(file.ok());
+  const std::shared_ptr<SegmentFile> held = *file;
+  REQUIRE(list.segments.TakeFrom(List::Begin(1)).size() == 1);
+  list.segments.TakeOver(held);
+  CHECK(absl::IsInternal(TakeBroken()));
+  CHECK(list.InList() == Numbers{0});
 }
 
 TEST_CASE("a file whose segment would reach over the last position there is belongs to no store") {

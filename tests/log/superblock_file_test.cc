@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "base/checksum.h"
+#include "base/promise.h"
 #include "format/file_names.h"
 #include "support/fault_file_system.h"
 
@@ -316,6 +317,23 @@ TEST_CASE("something else under the superblock's name is not taken for a missing
   files.PlantSpecialFile(kPath);
 
   CHECK(absl::IsFailedPrecondition(SuperblockFile::CheckNotPlanted(**directory)));
+}
+
+TEST_CASE("a superblock that nobody could read again is not written, and the last one stands") {
+  Disk disk;
+  REQUIRE(disk.SetDurableEnd(64).ok());
+  const std::string before = disk.files.ReadFile(kPath);
+
+  // Behind everything that was prepared; at no border of records; another store's.
+  CHECK(absl::IsInternal(disk.SetDurableEnd(8192)));
+  CHECK(absl::IsInternal(disk.SetDurableEnd(65)));
+  CHECK(absl::IsInternal(disk.superblock->Update([](Superblock& block) { block.store.fill(8); })));
+  ForgetBroken();
+
+  CHECK(disk.files.ReadFile(kPath) == before);
+  CHECK(disk.superblock->current().durable_end == LogPosition(64));
+  CHECK(disk.Loaded() == disk.superblock->current());
+  CHECK(disk.SetDurableEnd(128).ok());
 }
 
 }  // namespace

@@ -216,10 +216,10 @@ TEST_CASE("what is saved is the sum up to the segment that is being sealed, of c
   CHECK(from_changes.Of("one") == Total(0, 0));
   CHECK(from_changes.Of("two") == Total(2, 100));
   // What was loaded goes on to be counted from there.
-  from_all.totals.CountRun(2, 1, 10);
+  from_all.totals.CountRun(2, 1, 60);
   Parts next;
   REQUIRE(next.totals.Load(from_all.totals.SaveAll(any)).ok());
-  CHECK(next.Of("two") == Total(3, 110));
+  CHECK(next.Of("two") == Total(3, 160));
 }
 
 TEST_CASE("a sealing that failed is counted once, when it is done again") {

@@ -1,12 +1,12 @@
-// Segments ahead: files that are made, recycled or removed before or after they are segments.
+// How segments get their files: prepared ahead, out of spares, and removed when they were not
+// needed.
 
 #include <algorithm>
-#include <string>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "base/mutant.h"
 #include "base/status_macros.h"
+#include "format/file_names.h"
 #include "log/segments.h"
 
 namespace weir::internal {
@@ -15,6 +15,13 @@ namespace {
 constexpr uint64_t kZeroPieceBytes = uint64_t{1} << 20;
 
 }  // namespace
+
+void Segments::AddSpare(const std::string& file_name) {
+  MutexLock lock(mutex_);
+  HOLDS(!file_name.empty());
+  if (!HOLDS(!IsInUse(file_name))) return;
+  spares_.push_back(file_name);
+}
 
 // Files that somebody still reads wait; dropping them was the reader's "being removed".
 void Segments::CollectDropped() {
@@ -60,10 +67,15 @@ std::optional<std::string> Segments::TakeSpare(const std::string& preferred) {
   if (chosen == spares_.end()) chosen = std::prev(spares_.end());
   std::string spare = *chosen;
   spares_.erase(chosen);
+  HOLDS(!spare.empty());
+  // It is about to be overwritten, or removed.
+  if (!HOLDS(!IsInUse(spare))) return std::nullopt;
   return spare;
 }
 
 absl::StatusOr<Segments::Preparation> Segments::StartPreparation(LogPosition begin) {
+  ENSURE(begin == BeginOf(begin));
+  ENSURE(!EntryAt(begin));
   Preparation preparation{.begin = begin};
   preparation.temporary_name = TemporaryName(SegmentFileName({.begin = begin}));
   const absl::Status removed = directory_->Remove(preparation.temporary_name);
@@ -108,6 +120,8 @@ absl::StatusOr<Segments::Preparation> Segments::StartPreparation(LogPosition beg
 
 absl::Status Segments::FinishPreparation(Preparation& preparation, LogPosition predecessor_end,
                                          uint64_t incarnation) {
+  ENSURE(preparation.file != nullptr);
+  ENSURE(predecessor_end <= preparation.begin);
   const SegmentHeader header{.store = store_,
                              .segment_bytes = segment_bytes_,
                              .begin = preparation.begin,
@@ -115,6 +129,7 @@ absl::Status Segments::FinishPreparation(Preparation& preparation, LogPosition p
                              .incarnation = incarnation,
                              .predecessor_end = predecessor_end};
   const std::string bytes = EncodeSegmentHeader(header);
+  ENSURE(DecodeSegmentHeader(bytes).ok());
   const absl::string_view piece = bytes;
   RETURN_IF_ERROR(preparation.file->Write(0, {piece}));
   if (!Without(Protection::kPreparedSync)) RETURN_IF_ERROR(preparation.file->Sync());
@@ -134,6 +149,7 @@ absl::Status Segments::FinishPreparation(Preparation& preparation, LogPosition p
   file->written_end.store(start, std::memory_order_release);
   file->synced_end.store(start, std::memory_order_release);
   MutexLock lock(mutex_);
+  ENSURE(!slots_.contains(preparation.begin.value()));
   slots_[preparation.begin.value()] =
       Slot{.entry = {.name = name, .limit = preparation.begin + segment_bytes_},
            .file = std::move(file),
@@ -154,12 +170,18 @@ absl::Status Segments::Create(LogPosition begin, LogPosition predecessor_end, ui
       RETURN_IF_ERROR(preparation.file->Write(at, {absl::string_view(zeros)}));
     }
   }
-  return FinishPreparation(preparation, predecessor_end, incarnation);
+  RETURN_IF_ERROR(FinishPreparation(preparation, predecessor_end, incarnation));
+  ENSURE(FindOpen(begin) != nullptr);
+  ENSURE(prepared_end() >= begin + segment_bytes_);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<bool> Segments::Prepare(LogPosition wanted_end, uint64_t incarnation, bool zero) {
   MutexLock lock(preparing_);
+  const LogPosition before = prepared_end();
+  ENSURE(before == BeginOf(before));
   absl::StatusOr<bool> more = PrepareSome(wanted_end, incarnation, zero);
+  ENSURE(prepared_end() >= before);
   const absl::Status& why = more.status();
   // No record stands in such a file: another may do. Only if that fails too it is for good.
   if (more.ok() || absl::IsResourceExhausted(why) || absl::IsUnavailable(why)) return more;
@@ -179,6 +201,7 @@ absl::StatusOr<bool> Segments::PrepareSome(LogPosition wanted_end, uint64_t inca
     preparation_ = *std::move(started);
     if (zero) return true;
   }
+  ENSURE(preparation_->zeroed <= segment_bytes_);
   if (zero && preparation_->zeroed < segment_bytes_) {
     const std::string zeros(std::min(segment_bytes_, kZeroPieceBytes), '\0');
     const absl::Status written =
@@ -192,13 +215,9 @@ absl::StatusOr<bool> Segments::PrepareSome(LogPosition wanted_end, uint64_t inca
   }
   Preparation preparation = *std::exchange(preparation_, std::nullopt);
   RETURN_IF_ERROR(FinishPreparation(preparation, next, incarnation));
+  ENSURE(prepared_end() == next + segment_bytes_);
   prepares_anew_ = false;
   return prepared_end() < wanted_end;
-}
-
-void Segments::AddSpare(const std::string& file_name) {
-  MutexLock lock(mutex_);
-  spares_.push_back(file_name);
 }
 
 absl::Status Segments::RemovePrepared(LogPosition end) {
@@ -213,9 +232,11 @@ absl::Status Segments::RemovePrepared(LogPosition end) {
   }
   // The segment that holds `end` stays, also when nothing is in it yet.
   const LogPosition keep = BeginOf(end) + segment_bytes_;
+  ENSURE(keep > end);
   for (const SegmentName& name : TakeFrom(keep)) {
     RETURN_IF_ERROR(directory_->Remove(SegmentFileName(name)));
   }
+  ENSURE(prepared_end() <= keep);
   return absl::OkStatus();
 }
 
