@@ -285,7 +285,12 @@ absl::StatusOr<std::unique_ptr<SharedMemory>> FaultFileSystem::OpenShared(
     if (region.memory == nullptr) return absl::UnavailableError("out of memory");
     region.memory->Assign(*region.frozen);
   }
-  return std::make_unique<FaultSharedMemory>(origin, found->second);
+  if (mode != OpenMode::kRead) return std::make_unique<FaultSharedMemory>(origin, found->second);
+  // Who reads does so while another process writes, with checks that no language knows of. At one
+  // address the thread sanitizer would take the two for threads of one.
+  std::unique_ptr<MirroredMemory> alias = region.memory->MapAgain();
+  if (alias == nullptr) return absl::UnavailableError("out of memory");
+  return std::make_unique<FaultSharedMemory>(origin, found->second, std::move(alias));
 }
 
 absl::Status FaultFileSystem::RemoveShared(const std::string& directory, absl::string_view name) {

@@ -275,10 +275,12 @@ absl::StatusOr<std::unique_ptr<Directory>> FaultDirectory::Subdirectory(absl::st
 
 // --- Memory
 
-FaultSharedMemory::FaultSharedMemory(FaultOrigin origin, std::shared_ptr<FaultSharedRegion> region)
-    : origin_(std::move(origin)), region_(std::move(region)) {
-  header_ = region_->memory->header();
-  ring_ = region_->memory->ring();
+FaultSharedMemory::FaultSharedMemory(FaultOrigin origin, std::shared_ptr<FaultSharedRegion> region,
+                                     std::unique_ptr<MirroredMemory> alias)
+    : origin_(std::move(origin)), region_(std::move(region)), alias_(std::move(alias)) {
+  const MirroredMemory& memory = alias_ != nullptr ? *alias_ : *region_->memory;
+  header_ = memory.header();
+  ring_ = memory.ring();
   header_bytes_ = region_->size.header_bytes;
   ring_bytes_ = region_->size.ring_bytes;
   ++region_->mappings[origin_.process.get()];

@@ -92,8 +92,10 @@ class FaultDirectory final : public Directory {
 
 class FaultSharedMemory final : public SharedMemory {
  public:
-  // With the world's mutex held, and `region` mapped.
-  FaultSharedMemory(FaultOrigin origin, std::shared_ptr<FaultSharedRegion> region);
+  // With the world's mutex held, and `region` mapped. `alias`: where this process has it, if not
+  // there.
+  FaultSharedMemory(FaultOrigin origin, std::shared_ptr<FaultSharedRegion> region,
+                    std::unique_ptr<MirroredMemory> alias = nullptr);
   ~FaultSharedMemory() override;
 
   bool is_shared() const override { return true; }
@@ -105,6 +107,7 @@ class FaultSharedMemory final : public SharedMemory {
   const FaultOrigin origin_;
   const FaultHandle handle_{origin_.world};
   const std::shared_ptr<FaultSharedRegion> region_;
+  const std::unique_ptr<MirroredMemory> alias_;
 };
 
 class FaultPrivateMemory final : public SharedMemory {

@@ -93,11 +93,30 @@ std::unique_ptr<MirroredMemory> MirroredMemory::Create(SharedMemorySize size) {
     base = Map(size);
   }
   if (base == nullptr) return nullptr;
-  return std::unique_ptr<MirroredMemory>(new MirroredMemory(base, size));
+  return std::unique_ptr<MirroredMemory>(new MirroredMemory(base, size, /*is_alias=*/false));
+}
+
+std::unique_ptr<MirroredMemory> MirroredMemory::MapAgain() const {
+  const size_t bytes = size_.header_bytes + size_.ring_bytes;
+  const size_t span = bytes + size_.ring_bytes;
+  void* const base = mmap(nullptr, span, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (base == MAP_FAILED) return nullptr;
+  char* const address = static_cast<char*>(base);
+  // An old size of 0 leaves the old mapping where it is.
+  const auto alias = [&](char* from, size_t size, char* to) {
+    return size == 0 || mremap(from, 0, size, MREMAP_MAYMOVE | MREMAP_FIXED, to) != MAP_FAILED;
+  };
+  if (alias(base_, bytes, address) && alias(ring(), size_.ring_bytes, address + bytes)) {
+    return std::unique_ptr<MirroredMemory>(new MirroredMemory(address, size_, /*is_alias=*/true));
+  }
+  munmap(base, span);
+  return nullptr;
 }
 
 MirroredMemory::~MirroredMemory() {
-  if (!Pool::Get().Give(base_, size_)) munmap(base_, size_.header_bytes + 2 * size_.ring_bytes);
+  if (is_alias_ || !Pool::Get().Give(base_, size_)) {
+    munmap(base_, size_.header_bytes + 2 * size_.ring_bytes);
+  }
 }
 
 void MirroredMemory::Assign(absl::string_view bytes) {

@@ -17,6 +17,8 @@ class MirroredMemory {
  public:
   // Zeroed. Null if the machine is out of memory or mappings.
   static std::unique_ptr<MirroredMemory> Create(SharedMemorySize size);
+  // The same memory at another address, as another process has it. Null as above.
+  std::unique_ptr<MirroredMemory> MapAgain() const;
   ~MirroredMemory();
   MirroredMemory(const MirroredMemory&) = delete;
   MirroredMemory& operator=(const MirroredMemory&) = delete;
@@ -30,10 +32,12 @@ class MirroredMemory {
   void Assign(absl::string_view bytes);
 
  private:
-  MirroredMemory(char* base, SharedMemorySize size) : base_(base), size_(size) {}
+  MirroredMemory(char* base, SharedMemorySize size, bool is_alias)
+      : base_(base), size_(size), is_alias_(is_alias) {}
 
-  char* base_;
-  SharedMemorySize size_;
+  char* const base_;
+  const SharedMemorySize size_;
+  const bool is_alias_;  // of what somebody else has: not to be used again
 };
 
 }  // namespace weir::testing
