@@ -14,6 +14,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "base/fork_generation.h"
+#include "base/schedule.h"
 
 namespace weir::internal {
 
@@ -31,6 +32,7 @@ class ABSL_LOCKABLE Mutex {
   Mutex& operator=(const Mutex&) = delete;
 
   void Lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() {
+    MayYield();
     // Critical sections are tens of nanoseconds long where speed matters: a holder that runs is
     // gone before a sleeper would have been put to sleep.
     for (int i = 0; i < kSpins; ++i) {
@@ -39,12 +41,23 @@ class ABSL_LOCKABLE Mutex {
     }
     mutex_.lock();
   }
-  bool TryLock() ABSL_EXCLUSIVE_TRYLOCK_FUNCTION(true) { return mutex_.try_lock(); }
-  void Unlock() ABSL_UNLOCK_FUNCTION() { mutex_.unlock(); }
+  bool TryLock() ABSL_EXCLUSIVE_TRYLOCK_FUNCTION(true) {
+    MayYield();
+    return mutex_.try_lock();
+  }
+  void Unlock() ABSL_UNLOCK_FUNCTION() {
+    mutex_.unlock();
+    MayYield();
+  }
 
  private:
   friend class CondVar;
+#ifdef WEIR_SCHEDULES
+  // The thread sanitizer looks at the order of locks only where a thread asks to wait for one.
+  static constexpr int kSpins = 0;
+#else
   static constexpr int kSpins = 64;
+#endif
   std::mutex mutex_;
 };
 

@@ -18,6 +18,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "base/bytes.h"
+#include "base/schedule.h"
 #include "weir/message.h"
 
 namespace weir::internal {
@@ -99,6 +100,7 @@ inline int32_t LoadWord(const char* record) {
       .load(std::memory_order_acquire);
 }
 inline void StoreWord(char* record, int32_t word) {
+  MayYield();
   std::atomic_ref<int32_t>(*reinterpret_cast<int32_t*>(record))
       .store(word, std::memory_order_release);
 }

@@ -13,6 +13,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "base/schedule.h"
 #include "format/index_layout.h"
 #include "index/entry_chunks.h"
 #include "weir/message.h"
@@ -50,6 +51,7 @@ class ConsumeQueue {
     const uint64_t offset = end_.load(std::memory_order_relaxed);
     last_->entries[offset - last_->first] = entry;
     room_.store(room_.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
+    MayYield();
     end_.store(offset + 1, std::memory_order_release);
     if (offset + 1 == last_->first + last_->capacity) AdvanceChunk();
     return offset;
@@ -121,8 +123,11 @@ ConsumeQueue::ChunkList* ConsumeQueue::ForgetBelow(uint64_t offset, RunLink tail
   const uint32_t kept = ChunksKept(offset);
   // The tail first: who misses an entry in memory looks there.
   tail_first_.store(tail.first.value(), std::memory_order_release);
+  MayYield();
   tail_segment_.store(tail.segment_begin.value(), std::memory_order_release);
+  MayYield();
   memory_first_.store(offset, std::memory_order_seq_cst);
+  MayYield();
   for (uint32_t i = 0; list != nullptr && i < kept; ++i) {
     list->chunks[i].store(old->chunks[count - kept + i].load(std::memory_order_relaxed),
                           std::memory_order_relaxed);

@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "absl/time/time.h"
+#include "base/schedule.h"
 #include "format/front_layout.h"
 #include "io/membarrier.h"
 #include "io/wake_word.h"
@@ -55,6 +56,7 @@ class Doorbell {
       }
     }
     if (ready()) return;
+    MayYield();
     WaitOnWord(word, seen, timeout);
   }
 
@@ -64,6 +66,7 @@ class Doorbell {
   static constexpr uint32_t kSleeper = 1;
 
   void Ring(std::atomic<uint32_t>& word) {
+    MayYield();
     if (has_barriers_) {
       // Only the compiler must keep the order; the waiter's membarrier orders the processor.
       std::atomic_signal_fence(std::memory_order_seq_cst);

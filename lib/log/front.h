@@ -18,6 +18,7 @@
 #include <utility>
 
 #include "base/mutex.h"
+#include "base/schedule.h"
 #include "base/status_macros.h"
 #include "format/front_layout.h"
 #include "format/record.h"
@@ -196,6 +197,7 @@ class Front {
     return LogPosition(end.load(std::memory_order_acquire));
   }
   static void Set(std::atomic<uint64_t>& end, LogPosition value) {
+    MayYield();
     end.store(value.value(), std::memory_order_release);
   }
 
@@ -261,6 +263,7 @@ bool Front::TryClaim(uint32_t bytes, int64_t now, Stamper&& stamp, Reservation* 
   CountAppends(MessagesOf(stamp), bytes);
   PrefetchForWriting(memory + kPrefetchDistance, bytes);
   end_ = start + bytes;
+  MayYield();
   header_->claimed_end.store(end_, std::memory_order_release);
   *reservation = {LogPosition(start), memory, bytes};
   return true;

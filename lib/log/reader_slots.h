@@ -17,6 +17,7 @@
 #include <functional>
 
 #include "base/mutex.h"
+#include "base/schedule.h"
 #include "base/status_macros.h"
 
 namespace weir::internal {
@@ -36,6 +37,7 @@ class ReaderSlots {
       if (held_.depth++ > 0) return;
       held_.owner = &slots;
       held_.slot = &slots.Enter();
+      MayYield();
     }
     // On the thread that made it.
     ~Guard() {
@@ -53,7 +55,10 @@ class ReaderSlots {
   };
 
   // Everything made unreachable before this call is safe once QuietSince(the result).
-  uint64_t Advance() { return 1 + now_.fetch_add(1, std::memory_order_seq_cst); }
+  uint64_t Advance() {
+    MayYield();
+    return 1 + now_.fetch_add(1, std::memory_order_seq_cst);
+  }
 
   bool QuietSince(uint64_t moment) const {
     for (const Slot& slot : slots_) {

@@ -1,4 +1,5 @@
-// The switches of lib/base/mutant.h cost the library nothing, because they are not in it.
+// The switches of lib/base/mutant.h cost the library nothing, because they are not in it. Nor is
+// what lib/base/schedule.h lets threads do in the build with the thread sanitizer.
 
 #include <catch2/catch.hpp>
 #include <fstream>
@@ -25,6 +26,15 @@ TEST_CASE("in the library no protection can be taken away") {
 
   CHECK(library.find("WEIR_MUTANT") == std::string::npos);
   CHECK(library.find("WithoutENS") == std::string::npos);  // Without(Protection), mangled
+}
+
+TEST_CASE("in the library nobody gives his processor away") {
+#ifdef WEIR_SCHEDULES
+  constexpr bool does_yield = true;
+#else
+  constexpr bool does_yield = false;
+#endif
+  CHECK((Library().find("sched_yield") != std::string::npos) == does_yield);
 }
 
 }  // namespace
