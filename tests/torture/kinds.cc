@@ -28,7 +28,7 @@ Kind Harness(std::string name, std::string injected, std::string counted, uint64
           .commands = commands};
 }
 
-constexpr uint64_t kStressCalls = 100'000;
+constexpr uint64_t kStressCalls = 200'000;
 constexpr uint64_t kOperations = 2'000'000;
 constexpr uint64_t kExecutions = 150'000;
 
@@ -129,7 +129,8 @@ const std::vector<Kind>& Kinds() {
               "throw, syncs that hang, signals, forks, openers that race",
               "cases", 300, "hostile_environment"),
       {.name = "threads",
-       .injected = "all public calls from many threads at once, under the thread sanitizer",
+       .injected = "all public functions from many threads at once, which yield at locks and "
+                   "publications, under the thread sanitizer",
        .counted = "calls",
        .floor = kStressCalls,
        .commands = ThreadStress},

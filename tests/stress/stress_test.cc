@@ -1,6 +1,6 @@
 // For the thread sanitizer, and for what must hold whoever is faster.
 
-#include "api/stress.h"
+#include "stress/stress.h"
 
 #include <atomic>
 #include <catch2/catch.hpp>
@@ -9,16 +9,25 @@
 #include <thread>
 #include <vector>
 
+#include "stress/scenario.h"
 #include "support/temporary_directory.h"
 #include "weir/store.h"
 
 namespace weir::testing {
 namespace {
 
-TEST_CASE("all calls at once, beside a reading store, keep every queue dense and lose nothing") {
-  const StressResult result = RunStress(400);
-  CHECK(result.complaints == "");
-  CHECK(result.calls >= 2'000);
+TEST_CASE("all functions called at once from many threads keep every order and lose nothing") {
+  CallTable table;
+  uint64_t calls = 0;
+  for (size_t number = 0; number < Scenarios().size(); ++number) {
+    INFO(Scenarios()[number].name);
+    const StressResult result = RunStress(Scenarios()[number], 40, /*seed=*/number, &table);
+    CHECK(result.complaints == "");
+    calls += result.calls;
+  }
+
+  CHECK(calls >= 1'000);
+  CHECK(table.CalledByFewerThan(2).empty());
 }
 
 // What a reader sees that never waits, while another thread appends.
