@@ -159,6 +159,10 @@ void CommitLog::Stop() {
 
 absl::Status CommitLog::Close() {
   Stop();
+  {
+    // Who is in the step would make a file in a directory that may be another writer's by then.
+    MutexLock lock(prepare_step_lock_);
+  }
   const absl::Status status = Guarded([&] { return WriteAndClose(); });
   doorbell_->RingAll();
   health_.Raise(Condition::kClosed, "closed");

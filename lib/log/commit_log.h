@@ -296,6 +296,9 @@ class CommitLog {
   bool must_announce_ ABSL_GUARDED_BY(room_lock_) = false;
   uint64_t announced_behind_ ABSL_GUARDED_BY(room_lock_) = 0;
 
+  // Held by the prepare step from its look at is_stopped() on.
+  Mutex prepare_step_lock_;
+
   // Only the sync step uses these.
   Mutex sync_step_lock_;
   int64_t unsynced_since_ ABSL_GUARDED_BY(sync_step_lock_) = 0;

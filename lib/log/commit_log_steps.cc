@@ -146,6 +146,9 @@ absl::Duration CommitLog::PrepareFor(Room room, bool may_drop) {
     }
     if (segments_.IsFull()) return kRetry;
   }
+  // Not before: who makes space prepares a segment for himself.
+  MutexLock step(prepare_step_lock_);
+  if (is_stopped()) return absl::Seconds(1);
   const absl::StatusOr<bool> more = Guarded([&] {
     return segments_.Prepare(wanted, front_->incarnation(),
                              uses_disk_durability_.load(std::memory_order_relaxed));

@@ -120,6 +120,33 @@ TEST_CASE("who reads a journal is told of a range that a failed sync lost") {
   CHECK(read->entries.back().position == places.back());
 }
 
+TEST_CASE("a step that another thread is in makes no file in a journal that is closed") {
+  constexpr int kRaces = 2000;
+  int left_behind = 0;
+  for (int race = 0; race < kRaces; ++race) {
+    FaultFileSystem disk;
+    ManualClock clock;
+    const auto journal = OpenJournal(SmallOptions(disk, clock));
+    REQUIRE(journal->Append("one").ok());
+    std::atomic<int> steps{0};
+    std::vector<std::thread> steppers;
+    for (int i = 0; i < 2; ++i) {
+      steppers.emplace_back([&] {
+        while (journal->state() != StoreState::kClosed) {
+          journal->RunOnce();
+          ++steps;
+        }
+      });
+    }
+    while (steps < 20) std::this_thread::yield();
+    REQUIRE(journal->Close().ok());
+    for (std::thread& stepper : steppers) stepper.join();
+    // LOCK, superblock, and the segment.
+    left_behind += disk.ListFiles("/store").size() == 3 ? 0 : 1;
+  }
+  CHECK(left_behind == 0);
+}
+
 TEST_CASE("two threads that trim a journal leave one that opens without a gap") {
   constexpr int kRaces = 300;
   int damaged = 0;
