@@ -33,6 +33,7 @@ class Recoverer {
   absl::Status WriteAgain(LogPosition from, LogPosition to, Front* front);
 
   absl::Status JudgeFiles();
+  void RemoveLeftFront();
   bool IsOpenRecordTorn(LogPosition end) const;
   absl::Status GoOnBehind(LogPosition end);
   void PrepareActive(LogPosition end);

@@ -261,6 +261,21 @@ absl::Status Recoverer::StartFront(LogPosition end) {
   });
 }
 
+// Memory that nobody asks for any more, and that the machine would keep until it starts again.
+void Recoverer::RemoveLeftFront() {
+  FileSystem& file_system = context_.file_system;
+  const bool was_closed = saved_.is_clean && saved_.incarnation != 0 && same_boot_;
+  if (was_closed) {
+    // Who closed the store may have died, or met an error, before it was removed.
+    file_system.RemoveShared(saved_.front_directory, FrontName(saved_.incarnation)).IgnoreError();
+  }
+  if (was_closed || log_.report.possible_loss) {
+    // Of a front that is gone the doorbells may have stayed.
+    file_system.RemoveShared(saved_.front_directory, DoorbellName(saved_.incarnation))
+        .IgnoreError();
+  }
+}
+
 absl::StatusOr<RecoveredLog> Recoverer::Run() {
   ASSIGN_OR_RETURN(directory_status_, context_.directory.Stat());
   log_.report.last_sync =
@@ -288,11 +303,7 @@ absl::StatusOr<RecoveredLog> Recoverer::Run() {
     return std::move(log_);
   }
   RETURN_IF_ERROR(JudgeFiles());
-  if (log_.report.possible_loss) {
-    // Of a front that is gone the doorbells may have stayed.
-    context_.file_system.RemoveShared(saved_.front_directory, DoorbellName(saved_.incarnation))
-        .IgnoreError();
-  }
+  RemoveLeftFront();
   return std::move(log_);
 }
 

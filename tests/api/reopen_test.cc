@@ -163,5 +163,36 @@ TEST_CASE("while a claim holds up the syncs the log does not grow by marks") {
   Close(*store);
 }
 
+TEST_CASE("a front that its owner could not remove when he closed is removed by the next open") {
+  auto disk = std::make_unique<FaultFileSystem>();
+  ManualClock clock;
+  auto store = OpenStore(SmallOptions(*disk, clock));
+  AppendNumbered(*store, "events", 0, 5, kBodyBytes);
+  std::unique_ptr<FaultFileSystem> next;
+  SECTION("for an error of the machine") {
+    disk->Inject({.kind = OperationKind::kRemoveShared, .times = Fault::kForEver});
+    Close(*store);
+    disk->ClearFaults();
+    next = std::make_unique<FaultFileSystem>(disk->ProcessDeath());
+  }
+  SECTION("because he died between the two") {
+    disk->SetHook([&](const Operation& operation) {
+      if (operation.kind != OperationKind::kRemoveShared || next != nullptr) return;
+      next = std::make_unique<FaultFileSystem>(disk->ProcessDeath());
+    });
+    Close(*store);
+    disk->SetHook(nullptr);
+  }
+  REQUIRE(next != nullptr);
+  CHECK(next->ListShared().size() == 2);
+  store = OpenStore(SmallOptions(*next, clock));
+  CHECK(store->recovery().was_clean);
+  CHECK(next->ListShared().size() == 2);  // the new one and its doorbells
+  Close(*store);
+  CHECK(next->ListShared().empty());
+  store.reset();
+  CheckSound(*next, clock, 5);
+}
+
 }  // namespace
 }  // namespace weir::testing
