@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <utility>
 #include <vector>
 
@@ -112,8 +113,13 @@ class EntryChunks {
         if (free_.back().size() >= wanted) return;
       }
       EntryChunk* const made = Make(kCapacityMax);
-      MutexLock lock(mutex_);
-      free_.back().push_back(made);
+      try {
+        MutexLock lock(mutex_);
+        free_.back().push_back(made);
+      } catch (const std::bad_alloc&) {
+        Drop(made);
+        throw;
+      }
     }
   }
 

@@ -1,13 +1,18 @@
 #include "index/entry_chunks.h"
 
 #include <catch2/catch.hpp>
+#include <new>
 #include <optional>
 #include <set>
 #include <utility>
 #include <vector>
 
+#include "support/failing_memory.h"
+
 namespace weir::internal {
 namespace {
+
+using testing::FailingMemory;
 
 uint64_t BytesOf(uint32_t capacity) { return sizeof(EntryChunk) + capacity * sizeof(QueueEntry); }
 
@@ -108,6 +113,35 @@ TEST_CASE("as many of the largest chunks as were taken since the last time are m
   const uint64_t kept = chunks.bytes();
   chunks.Replenish();
   CHECK(chunks.bytes() == kept);
+}
+
+TEST_CASE("chunks that there is no memory to keep go back to the heap, and are not counted") {
+  const auto held_behind = [&](testing::MemoryFailure failure) {
+    ReaderSlots readers;
+    const int64_t before = FailingMemory::live();
+    {
+      EntryChunks chunks(&readers);
+      for (int i = 0; i < 3; ++i) chunks.Retire(chunks.Take(EntryChunks::kCapacityMax));
+      FailingMemory::Fail(failure);
+      try {
+        const FailingMemory::Watch watch;
+        chunks.Replenish();
+      } catch (const std::bad_alloc&) {
+      }
+      FailingMemory::BringBack();
+      // Of each two allocations, and of the lists.
+      const auto chunks_held = static_cast<uint64_t>(FailingMemory::live() - before) / 2;
+      CHECK(chunks.bytes() == chunks_held * BytesOf(EntryChunks::kCapacityMax));
+    }
+    return FailingMemory::live() - before;
+  };
+  CHECK(held_behind({}) == 0);
+  const uint64_t allocations = FailingMemory::allocations();
+  CHECK(allocations > 5);
+  for (uint64_t nth = 0; nth < allocations; ++nth) {
+    INFO("allocation " << nth);
+    CHECK(held_behind({.nth = nth}) == 0);
+  }
 }
 
 }  // namespace
