@@ -28,7 +28,7 @@ Verdict ExamineImage(const CrashImage& image, const SubjectShape& shape, const S
   clock.Advance(absl::Hours(1));
   clock.AdvanceAtEveryLook(absl::Microseconds(100));
   Verdict verdict;
-  absl::StatusOr<Subject> subject = Subject::Open(shape, &disk, &clock);
+  absl::StatusOr<Subject> subject = Subject::Open(shape.WithoutWorkers(), &disk, &clock);
   if (subject.ok()) {
     verdict = subject->Examine(history, expectation);
     disk.Kill();
@@ -40,45 +40,63 @@ Verdict ExamineImage(const CrashImage& image, const SubjectShape& shape, const S
   return verdict;
 }
 
-std::vector<std::string> CheckAftermath(Trial& trial, uint64_t seed, const AftermathRules& rules) {
-  std::vector<std::string> told;
-  Random random(seed);
-  const bool is_thorough = random.OneIn(kThoroughOneIn);
-  const CrashImage moment = trial.disk().Freeze();
-  Tell("killed",
-       ExamineImage(moment.ProcessDeath(), trial.shape(), trial.history(),
-                    {.survives = rules.survives_death,
-                     .allows_damage = rules.survives_death == Durability::kDisk,
-                     .is_thorough = is_thorough}),
-       told);
+namespace {
+
+// The crashes that are looked at.
+enum : uint64_t { kKilled, kPowerLost, kPowerLostLater, kAll };
+
+void TellKilled(const Trial& trial, const CrashImage& moment, const AftermathRules& rules,
+                bool is_thorough, std::vector<std::string>& told) {
+  const Verdict verdict = ExamineImage(moment.ProcessDeath(), trial.shape(), trial.history(),
+                                       {.survives = rules.survives_death,
+                                        .allows_damage = rules.survives_death == Durability::kDisk,
+                                        .is_thorough = is_thorough});
+  Tell("killed", verdict, told);
+}
+
+void TellPowerLost(const Trial& trial, const CrashImage& moment, Random& random, bool is_thorough,
+                   std::vector<std::string>& told) {
   const std::vector<LossPlan> plans = moment.LossPlans(
       {.seed = random.Next(), .single_sectors_max = 2, .subsets_max = 8, .random_plans = 4});
   const LossPlan& plan =
       random.OneIn(2) ? plans.front() : plans[static_cast<size_t>(random.Below(plans.size()))];
-  Tell(absl::StrCat("power lost (", plan.ToString(), ")"),
-       ExamineImage(moment.PowerLoss(plan), trial.shape(), trial.history(),
-                    {.survives = Durability::kDisk, .is_thorough = is_thorough}),
-       told);
+  const Verdict verdict = ExamineImage(moment.PowerLoss(plan), trial.shape(), trial.history(),
+                                       {.survives = Durability::kDisk, .is_thorough = is_thorough});
+  Tell(absl::StrCat("power lost (", plan.ToString(), ")"), verdict, told);
+}
+
+void LiveOn(Trial& trial, uint64_t seed, const AftermathRules& rules,
+            std::vector<std::string>& told) {
+  Random random(seed);
+  const bool is_thorough = random.OneIn(kThoroughOneIn);
+  const uint64_t crash = rules.is_brief ? random.Below(kAll) : kAll;
+  const CrashImage moment = trial.disk().Freeze();
+  if (crash == kKilled || crash == kAll) TellKilled(trial, moment, rules, is_thorough, told);
+  if (crash == kPowerLost || crash == kAll) {
+    TellPowerLost(trial, moment, random, is_thorough, told);
+  }
 
   trial.Heal();
   trial.Resume(rules.may_be_read_only);
-  if (!trial.is_open()) return told;
+  if (!trial.is_open()) return;
   const bool is_read_only = trial.subject().state() == StoreState::kReadOnly;
   Tell("going on",
        trial.subject().Examine(trial.history(), {.survives = Durability::kProcess,
                                                  .allows_damage = is_read_only,
                                                  .allows_read_only = is_read_only}),
        told);
-  Tell("gone on, then power lost",
-       ExamineImage(trial.disk().PowerLoss(LossPlan::LoseEverything()), trial.shape(),
-                    trial.history(), {.survives = Durability::kDisk}),
-       told);
+  if (crash == kPowerLostLater || crash == kAll) {
+    Tell("gone on, then power lost",
+         ExamineImage(trial.disk().PowerLoss(LossPlan::LoseEverything()), trial.shape(),
+                      trial.history(), {.survives = Durability::kDisk}),
+         told);
+  }
   const absl::Status closed = trial.Finish();
   if (!closed.ok() && !is_read_only) told.push_back(absl::StrCat("Close: ", closed.ToString()));
   const absl::Status opened = trial.Reopen();
   if (!opened.ok()) {
     told.push_back(absl::StrCat("closed, and Open: ", opened.ToString()));
-    return told;
+    return;
   }
   Tell("closed and opened",
        trial.subject().Examine(trial.history(),
@@ -86,6 +104,16 @@ std::vector<std::string> CheckAftermath(Trial& trial, uint64_t seed, const After
        told);
   if (closed.ok() && !trial.subject().was_clean()) told.emplace_back("closed, and not clean");
   trial.Destroy();
+}
+
+}  // namespace
+
+std::vector<std::string> CheckAftermath(Trial& trial, uint64_t seed, const AftermathRules& rules) {
+  std::vector<std::string> told;
+  LiveOn(trial, seed, rules, told);
+  for (const std::string& problem : trial.problems()) {
+    told.push_back(absl::StrCat("in the run: ", problem));
+  }
   return told;
 }
 

@@ -20,12 +20,15 @@ namespace weir::testing {
 Verdict ExamineImage(const CrashImage& image, const SubjectShape& shape, const SendHistory& history,
                      const Expectation& expectation);
 
-// Goes through all of it with a trial that ran to its end; the violations, told.
+// Goes through all of it with a trial that ran to its end; the violations, those inside the run
+// among them.
 struct AftermathRules {
   // The fault was one after which a store may refuse appends until it is opened again.
   bool may_be_read_only = false;
   // The weakest level that survives the death of the process.
   Durability survives_death = Durability::kProcess;
+  // Of the crashes a lot chooses one: for many trials, in which the disk does what it should.
+  bool is_brief = false;
 };
 std::vector<std::string> CheckAftermath(Trial& trial, uint64_t seed, const AftermathRules& rules);
 

@@ -10,7 +10,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstdio>
 #include <optional>
 #include <string>
 #include <utility>
@@ -21,17 +20,14 @@
 #include "faults/aftermath.h"
 #include "faults/fault_case.h"
 #include "faults/fault_kinds.h"
-#include "faults/sandbox.h"
 #include "faults/trial.h"
 #include "support/fault_file_system.h"
 #include "support/manual_clock.h"
 #include "support/random.h"
-#include "torture/report.h"
 
 namespace weir::testing {
 namespace {
 
-constexpr absl::string_view kName = "compound_faults";
 // Moments behind a failure; behind a failed sync all of so many calls.
 constexpr uint64_t kMomentsPerCase = 4;
 constexpr uint64_t kMomentsBehindSync = 24;
@@ -155,7 +151,7 @@ class SecondFaults {
   std::vector<std::string> told_;
 };
 
-std::vector<std::string> RunCase(const FaultCase& which, uint64_t* states, uint64_t* failed_calls) {
+CaseOutcome RunCase(const FaultCase& which) {
   const Fault& fault = which.fault_kind().fault;
   Trial trial(which.program->shape, which.seed, Injection{.call = which.call, .fault = fault});
   const Durability survives_death =
@@ -180,28 +176,31 @@ std::vector<std::string> RunCase(const FaultCase& which, uint64_t* states, uint6
   const TrialMoment last{
       .image = trial.disk().Freeze(), .as_of = trial.history().now(), .call = trial.calls().size()};
   second.CrashMoment(last);
-  *states = second.states();
-  *failed_calls = trial.failed_calls();
-  std::vector<std::string> told = second.told();
+  CaseOutcome outcome{.violations = second.told(), .failures = trial.failed_calls()};
+  if (outcome.failures > 0) outcome.injected = second.states();
   for (const std::string& problem : trial.problems()) {
-    told.push_back(absl::StrCat("in the run: ", problem));
+    outcome.violations.push_back(absl::StrCat("in the run: ", problem));
   }
-  return told;
+  return outcome;
+}
+
+std::vector<FaultCase> CasesOf(const TrialProgram& program, uint64_t seed,
+                               std::vector<std::string>&) {
+  Trial trial(program.shape, seed, std::nullopt);
+  program.run(trial);
+  return FaultCasesOf(program, seed, trial.calls());
 }
 
 // Failed syncs first, then all others in an order drawn by lot.
-std::vector<FaultCase> CasesOf(const std::vector<const TrialProgram*>& programs, uint64_t seed) {
+void Shuffle(std::vector<FaultCase>& all, uint64_t seed) {
   std::vector<FaultCase> syncs;
   std::vector<FaultCase> others;
-  for (const TrialProgram* const program : programs) {
-    Trial trial(program->shape, seed, std::nullopt);
-    program->run(trial);
-    for (const FaultCase& which : FaultCasesOf(*program, seed, trial.calls())) {
-      const Fault& fault = which.fault_kind().fault;
-      const bool is_error = fault.code == absl::StatusCode::kDataLoss && fault.times == 1;
-      (IsSync(which) && is_error ? syncs : others).push_back(which);
-    }
+  for (FaultCase& which : all) {
+    const Fault& fault = which.fault_kind().fault;
+    const bool is_error = fault.code == absl::StatusCode::kDataLoss && fault.times == 1;
+    (IsSync(which) && is_error ? syncs : others).push_back(std::move(which));
   }
+  all.clear();
   Random random(Random::Mix(seed, 11));
   for (std::vector<FaultCase>* const cases : {&syncs, &others}) {
     for (size_t i = cases->size(); i > 1; --i) {
@@ -209,60 +208,23 @@ std::vector<FaultCase> CasesOf(const std::vector<const TrialProgram*>& programs,
     }
   }
   // Turn by turn, so that any count has both.
-  std::vector<FaultCase> all;
   for (size_t i = 0; i < std::max(syncs.size(), others.size()); ++i) {
     if (i < syncs.size()) all.push_back(syncs[i]);
     if (i < others.size()) all.push_back(others[i]);
     if (i + syncs.size() < others.size() && i < syncs.size())
       all.push_back(others[i + syncs.size()]);
   }
-  return all;
-}
-
-int Torture(const FaultFlags& flags, const std::vector<const TrialProgram*>& programs) {
-  SandboxCounts* const counts = Sandbox::Share();
-  if (counts == nullptr) return ReportSkipped("no memory to share");
-  for (uint64_t round = 0; counts->injected < flags.count && round < 1000; ++round) {
-    const std::vector<FaultCase> cases = CasesOf(programs, flags.seed + round);
-    Sandbox::Run(
-        *counts, cases.size(),
-        [&](uint64_t i) {
-          if (counts->injected >= flags.count) return;
-          const FaultCase& which = cases[static_cast<size_t>(i)];
-          uint64_t states = 0;
-          uint64_t failed_calls = 0;
-          std::vector<std::string> violations = RunCase(which, &states, &failed_calls);
-          counts->failed_calls += failed_calls;
-          if (failed_calls > 0) counts->injected += states;
-          if (violations.empty()) return;
-          violations.insert(violations.begin(), which.ToString());
-          PrintViolations(*counts, violations, which.Reproduction(kName));
-        },
-        [&](uint64_t i, const std::string& why) {
-          const FaultCase& which = cases[static_cast<size_t>(i)];
-          PrintViolations(*counts, {absl::StrCat(which.ToString(), ": ", why)},
-                          which.Reproduction(kName));
-        });
-  }
-  return ReportTorture("states behind two faults", counts->injected, flags.count,
-                       counts->violations);
-}
-
-int Reproduce(const FaultCase& which) {
-  uint64_t states = 0;
-  uint64_t failed_calls = 0;
-  const std::vector<std::string> violations = RunCase(which, &states, &failed_calls);
-  for (const std::string& text : violations) std::printf("VIOLATION %s\n", text.c_str());
-  return ReportTorture("states behind two faults", states, 1, violations.size());
 }
 
 }  // namespace
 }  // namespace weir::testing
 
 int main(int argc, char** argv) {
-  return weir::testing::RunFaultHarness({.name = weir::testing::kName,
+  return weir::testing::RunFaultHarness({.name = "compound_faults",
+                                         .counted = "states behind two faults",
                                          .count = 100'000,
-                                         .torture = weir::testing::Torture,
-                                         .reproduce = weir::testing::Reproduce},
+                                         .cases = weir::testing::CasesOf,
+                                         .run = weir::testing::RunCase,
+                                         .shuffle = weir::testing::Shuffle},
                                         argc, argv);
 }

@@ -15,7 +15,7 @@ namespace weir::testing {
 struct SandboxCounts {
   std::atomic<uint64_t> next;      // the case that runs
   std::atomic<uint64_t> injected;  // faults that were met, or states that were examined
-  std::atomic<uint64_t> failed_calls;
+  std::atomic<uint64_t> failures;  // calls and allocations that failed
   std::atomic<uint64_t> violations;
 };
 

@@ -6,7 +6,7 @@ namespace weir::testing {
 
 StoreOptions SubjectOptions(const SubjectShape& shape, FileSystem* file_system, Clock* clock) {
   return {.directory = "/store",
-          .background = Background::kManual,
+          .background = shape.has_workers ? Background::kThreads : Background::kManual,
           .segment_bytes = 4096,
           .front_bytes = 16384,
           .front_directory = shape.front_directory,
@@ -18,7 +18,10 @@ StoreOptions SubjectOptions(const SubjectShape& shape, FileSystem* file_system, 
 
 absl::StatusOr<Subject> Subject::Open(const SubjectShape& shape, FileSystem* file_system,
                                       Clock* clock) {
-  const StoreOptions options = SubjectOptions(shape, file_system, clock);
+  return Open(shape, SubjectOptions(shape, file_system, clock));
+}
+
+absl::StatusOr<Subject> Subject::Open(const SubjectShape& shape, const StoreOptions& options) {
   Subject subject;
   if (shape.is_journal) {
     auto journal = CommitLog::Open(options);
@@ -42,6 +45,12 @@ absl::Duration Subject::RunOnce() {
   return journal != nullptr ? journal->RunOnce() : store->RunOnce();
 }
 
+absl::StatusOr<Durability> Subject::WaitFor(const Receipt& receipt, Durability durability,
+                                            absl::Duration timeout) {
+  return journal != nullptr ? journal->WaitFor(receipt, durability, timeout)
+                            : store->WaitFor(receipt, durability, timeout);
+}
+
 absl::Status Subject::Flush(absl::Duration timeout) {
   return journal != nullptr ? journal->Flush(timeout) : store->Flush(timeout);
 }
@@ -49,6 +58,8 @@ absl::Status Subject::Flush(absl::Duration timeout) {
 absl::Status Subject::Close() { return journal != nullptr ? journal->Close() : store->Close(); }
 
 StoreState Subject::state() const { return journal != nullptr ? journal->state() : store->state(); }
+
+StoreStats Subject::Stats() const { return journal != nullptr ? journal->Stats() : store->Stats(); }
 
 std::string Subject::reason() const {
   return journal != nullptr ? "a journal does not say" : store->Info().reason;

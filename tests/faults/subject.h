@@ -18,7 +18,13 @@ namespace weir::testing {
 
 struct SubjectShape {
   bool is_journal = false;
+  bool has_workers = false;
   std::string front_directory = {};
+
+  // The same without threads: to look at what is left.
+  SubjectShape WithoutWorkers() const {
+    return {.is_journal = is_journal, .front_directory = front_directory};
+  }
 };
 
 // The smallest store there is, on this world.
@@ -31,6 +37,7 @@ struct Subject {
 
   static absl::StatusOr<Subject> Open(const SubjectShape& shape, FileSystem* file_system,
                                       Clock* clock);
+  static absl::StatusOr<Subject> Open(const SubjectShape& shape, const StoreOptions& options);
 
   bool is_open() const { return store != nullptr || journal != nullptr; }
   void Destroy() {
@@ -39,9 +46,12 @@ struct Subject {
   }
   absl::StatusOr<Receipt> Append(const SendHistory::Sent& sent, const AppendOptions& options);
   absl::Duration RunOnce();
+  absl::StatusOr<Durability> WaitFor(const Receipt& receipt, Durability durability,
+                                     absl::Duration timeout);
   absl::Status Flush(absl::Duration timeout);
   absl::Status Close();
   StoreState state() const;
+  StoreStats Stats() const;
   std::string reason() const;
   bool was_clean() const;  // when it was opened
   Verdict Examine(const SendHistory& history, const Expectation& expectation) const;

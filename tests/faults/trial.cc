@@ -1,20 +1,14 @@
 #include "faults/trial.h"
 
 #include <algorithm>
-#include <cstring>
-
-#include "absl/strings/str_cat.h"
+#include <filesystem>
+#include <iterator>
 
 namespace weir::testing {
 namespace {
 
 // A wait that the disk does not end ends after some looks at the clock.
 constexpr absl::Duration kStep = absl::Microseconds(100);
-constexpr absl::Duration kTimeout = absl::Milliseconds(2);
-
-constexpr int kRunsMax = 300;
-constexpr uint32_t kQueuesPerTopic = 2;
-const char* const kJournalQueue = "journal";
 
 }  // namespace
 
@@ -26,7 +20,15 @@ Trial::Trial(SubjectShape shape, uint64_t seed, std::optional<Injection> injecti
   Enter(std::move(nothing));
 }
 
-Trial::~Trial() { Abandon(); }
+Trial::~Trial() {
+  Abandon();
+  FailingMemory::BringBack();
+}
+
+void Trial::FailMemory(MemoryFailure failure) {
+  memory_failure_ = failure;
+  FailingMemory::Fail(failure, shape_.has_workers);
+}
 
 void Trial::Enter(CrashImage image) {
   disk_ = std::make_unique<FaultFileSystem>(image);
@@ -43,21 +45,42 @@ void Trial::Enter(CrashImage image) {
       disk_->Inject(fault);
     }
   }
+  // Workers make calls of their own, whose order nobody knows.
+  if (shape_.has_workers) return;
   disk_->SetHook([this](const Operation& operation) {
     const uint64_t call = calls_.size();
-    if (std::find(watched_.begin(), watched_.end(), call) != watched_.end()) {
+    const bool is_watched = std::find(watched_.begin(), watched_.end(), call) != watched_.end();
+    if (is_watched && !is_wounded_) {
       moments_.push_back({.image = disk_->Freeze(), .as_of = history_.now(), .call = call});
     }
     calls_.push_back(operation.kind);
   });
 }
 
+void Trial::DropStore() {
+  WithinSound("a destructor", [&] {
+    claims_.clear();
+    subject_.Destroy();
+  });
+  CheckThreads();
+}
+
+void Trial::CheckThreads() {
+  if (!shape_.has_workers) return;
+  const std::filesystem::directory_iterator threads("/proc/self/task");
+  const auto count = std::distance(begin(threads), end(threads));
+  if (count != 1) Problem(absl::StrCat(count - 1, " threads are left behind"));
+}
+
 void Trial::Abandon() {
   failed_before_ += disk_->failures();
   disk_->SetHook(nullptr);
   disk_->Kill();
-  claims_.clear();
-  subject_.Destroy();
+  if (reader_disk_ != nullptr) reader_disk_->Kill();
+  WithinSound("a reader's destructor", [&] { reader_.reset(); });
+  DropStore();
+  SettleOutcomes();
+  outcomes_.Forget();
   if (disk_->open_handles() != 0) {
     Problem(absl::StrCat(disk_->open_handles(), " handles are left behind"));
   }
@@ -65,10 +88,29 @@ void Trial::Abandon() {
 
 uint64_t Trial::failed_calls() const { return failed_before_ + disk_->failures(); }
 
-void Trial::Judge(const char* what, const absl::Status& status) {
+uint64_t Trial::failed_allocations() const {
+  return memory_failure_.has_value() ? FailingMemory::failures() : 0;
+}
+
+bool Trial::HasPassed() const {
+  if (memory_failure_.has_value()) {
+    return !memory_failure_->is_for_ever && failed_allocations() > 0;
+  }
+  return injection_.has_value() && injection_->fault.times != Fault::kForEver &&
+         calls_.size() >= injection_->call + injection_->fault.times;
+}
+
+void Trial::Judge(const char* what, const absl::Status& status, uint64_t failures_before) {
   if (is_open() && subject_.state() > StoreState::kClosed) Problem("no such state");
   if (status.ok()) return;
-  if (failed_calls() == 0) Problem(absl::StrCat(what, ": ", status.ToString()));
+  if (failures() == 0) Problem(absl::StrCat(what, ": ", status.ToString()));
+  const bool is_alone = memory_failure_.has_value() && !memory_failure_->is_for_ever;
+  // A worker whose step failed tries again after a rest.
+  const bool is_rest =
+      shape_.has_workers && (absl::IsDeadlineExceeded(status) || absl::IsResourceExhausted(status));
+  if (is_alone && failures_before > 0 && !is_rest) {
+    Problem(absl::StrCat(what, " fails behind the failure: ", status.ToString()));
+  }
   switch (status.code()) {
     case absl::StatusCode::kDeadlineExceeded:
     case absl::StatusCode::kResourceExhausted:
@@ -84,21 +126,39 @@ void Trial::Judge(const char* what, const absl::Status& status) {
   }
 }
 
+void Trial::SettleOutcomes() {
+  for (const AsyncOutcomes::Outcome& outcome : outcomes_.Take()) {
+    if (outcome.status.ok() && outcome.receipt.reached < outcome.asked) {
+      Problem("a callback hears OK below what was asked");
+    }
+    // What failed may be in the log.
+    history_.Settle(outcome.sent, outcome.status.ok()
+                                      ? absl::StatusOr<Receipt>(outcome.receipt)
+                                      : absl::StatusOr<Receipt>(absl::DataLossError("")));
+  }
+  if (outcomes_.WasCalledAgain()) Problem("a callback is called again");
+}
+
+StoreOptions Trial::Options() {
+  StoreOptions options = SubjectOptions(shape_, disk_.get(), &clock_);
+  options.state_listener = &listener_;
+  return options;
+}
+
 absl::Status Trial::Reopen() {
-  absl::StatusOr<Subject> opened = Subject::Open(shape_, disk_.get(), &clock_);
-  if (opened.ok()) subject_ = *std::move(opened);
-  return opened.status();
+  return Within("Open", [&]() -> absl::Status {
+    absl::StatusOr<Subject> opened = Subject::Open(shape_, Options());
+    if (opened.ok()) subject_ = *std::move(opened);
+    return opened.status();
+  });
 }
 
 void Trial::Open() {
-  const absl::Status status = Reopen();
-  Judge("Open", status);
-  if (status.ok()) return LookAround();
-  if (disk_->open_handles() != 0) Problem("a failed open keeps handles");
+  if (Reopen().ok()) return LookAround();
+  if (reader_ == nullptr && disk_->open_handles() != 0) Problem("a failed open keeps handles");
+  CheckThreads();
   // Who met a fault that passes opens again.
-  const bool has_passed = injection_.has_value() && injection_->fault.times != Fault::kForEver &&
-                          calls_.size() >= injection_->call + injection_->fault.times;
-  if (!has_passed) return;
+  if (!HasPassed()) return;
   const absl::Status again = Reopen();
   if (!again.ok()) return Problem(absl::StrCat("the second Open fails too: ", again.ToString()));
   LookAround();
@@ -111,7 +171,7 @@ void Trial::LookAround() {
   FaultFileSystem beside(disk_->ProcessDeath());
   ManualClock clock;
   clock.AdvanceAtEveryLook(kStep);
-  absl::StatusOr<Subject> opened = Subject::Open(shape_, &beside, &clock);
+  absl::StatusOr<Subject> opened = Subject::Open(shape_.WithoutWorkers(), &beside, &clock);
   if (!opened.ok()) {
     return Problem(absl::StrCat("does not open twice: ", opened.status().ToString()));
   }
@@ -124,22 +184,25 @@ void Trial::LookAround() {
 }
 
 void Trial::Close() {
-  if (!is_open()) return;
-  Judge("Close", Finish());
+  if (is_open()) Finish().IgnoreError();
 }
 
 void Trial::Destroy() {
-  claims_.clear();
-  subject_.Destroy();
-  if (disk_->open_handles() != 0) {
+  DropStore();
+  if (reader_ == nullptr && disk_->open_handles() != 0) {
     Problem(absl::StrCat(disk_->open_handles(), " handles are open behind the store"));
   }
 }
 
 absl::Status Trial::Finish() {
-  claims_.clear();
-  const absl::Status status = subject_.Close();
+  WithinSound("a claim's destructor", [&] { claims_.clear(); });
+  const absl::Status status = Within("Close", [&] { return subject_.Close(); });
+  is_closed_well_ = status.ok();
   if (status.ok()) history_.ReachAll(Durability::kDisk);
+  if (outcomes_.waiting() != 0) {
+    Problem(absl::StrCat("Close() leaves ", outcomes_.waiting(), " callbacks uncalled"));
+  }
+  if (listener_.last() != StoreState::kClosed) Problem("the listener does not hear of the close");
   Destroy();
   return status;
 }
@@ -154,228 +217,24 @@ void Trial::CutPowerAndOpen() {
   GoOn(moment.PowerLoss(plan), Durability::kDisk);
 }
 
+void Trial::KillWriter() { EnterAfter(disk_->ProcessDeath(), survives_death_); }
+
 void Trial::GoOn(CrashImage image, Durability survives) {
-  Abandon();
-  Enter(std::move(image));
-  crashed_ = std::max(crashed_.value_or(survives), survives);
+  EnterAfter(std::move(image), survives);
   Open();
 }
 
-void Trial::CreateTopic(const std::string& name) {
-  if (!is_open()) return;
-  history_.DeclareTopic(name, kQueuesPerTopic);
-  if (std::find(topics_.begin(), topics_.end(), name) == topics_.end()) topics_.push_back(name);
-  const absl::StatusOr<Topic> topic = subject_.store->CreateTopic(name, kQueuesPerTopic);
-  Judge("CreateTopic", topic.status());
-  if (topic.ok()) history_.AcknowledgeTopic(name);
+void Trial::EnterAfter(CrashImage image, Durability survives) {
+  Abandon();
+  reader_disk_ = nullptr;
+  Enter(std::move(image));
+  crashed_ = std::max(crashed_.value_or(survives), survives);
 }
 
-size_t Trial::Send(size_t body_bytes_max, uint64_t group) {
-  Outgoing message;
-  message.group = group;
-  message.body_bytes =
-      static_cast<size_t>(random_.OneIn(3) ? random_.Between(8, 700) : random_.Between(8, 160));
-  message.body_bytes = std::min(message.body_bytes, body_bytes_max);
-  if (shape_.is_journal) {
-    message.queues = {{kJournalQueue, 0}};
-    return history_.Send(message);
-  }
-  const std::string& topic = topics_[static_cast<size_t>(random_.Below(topics_.size()))];
-  message.queues = {{topic, static_cast<uint32_t>(random_.Below(kQueuesPerTopic))}};
-  if (random_.OneIn(4)) message.tag = "NEW";
-  if (random_.OneIn(4)) message.keys = {absl::StrCat("key-", random_.Below(5))};
-  return history_.Send(message);
+void Trial::Heal() {
+  disk_->ClearFaults();
+  FailingMemory::BringBack();
 }
-
-void Trial::Append(Durability durability) {
-  if (!is_open()) return;
-  const size_t sent = Send();
-  const absl::StatusOr<Receipt> receipt =
-      subject_.Append(history_[sent], {.durability = durability, .timeout = kTimeout});
-  Judge("Append", receipt.status());
-  if (failed_calls() == 0 && receipt.ok() && receipt->reached < durability) {
-    Problem("an append does not reach its level on a good disk");
-  }
-  history_.Settle(sent, receipt);
-}
-
-void Trial::AppendMany(int count, Durability durability) {
-  for (int i = 0; i < count; ++i) {
-    Append(durability);
-    if (random_.OneIn(3)) RunOnce();
-  }
-}
-
-void Trial::AppendAsync(Durability durability) {
-  if (!is_open()) return;
-  const size_t sent = Send();
-  const auto called = std::make_shared<int>(0);
-  const absl::Status status = subject_.store->AppendAsync(
-      history_[sent].message(), {.durability = durability, .timeout = kTimeout},
-      [this, sent, called, durability](const absl::Status& outcome, const Receipt& receipt) {
-        if (++*called != 1) Problem("a callback is called again");
-        Judge("callback", outcome);
-        if (outcome.ok() && receipt.reached < durability) Problem("OK below what was asked");
-        // What failed may be in the log.
-        history_.Settle(sent, outcome.ok() ? absl::StatusOr<Receipt>(receipt)
-                                           : absl::StatusOr<Receipt>(absl::DataLossError("")));
-      });
-  Judge("AppendAsync", status);
-  if (status.ok()) return;
-  if (*called != 0) Problem("a callback of a refused append");
-  *called = 1;
-  history_.Settle(sent, status);
-}
-
-void Trial::AppendGroup(size_t count, Durability durability) {
-  if (!is_open()) return;
-  const uint64_t group = history_.NewGroup();
-  std::vector<size_t> sent;
-  for (size_t i = 0; i < count; ++i) sent.push_back(Send(1200 / count, group));
-  const AppendOptions options{.durability = durability, .timeout = kTimeout};
-  absl::StatusOr<std::vector<Receipt>> receipts = std::vector<Receipt>();
-  if (shape_.is_journal) {
-    std::vector<absl::string_view> bodies;
-    for (const size_t i : sent) bodies.push_back(history_[i].body);
-    receipts = subject_.journal->Append(bodies, options);
-  } else {
-    std::vector<Message> messages;
-    for (const size_t i : sent) messages.push_back(history_[i].message());
-    receipts = subject_.store->Append(messages, options);
-  }
-  Judge("a group", receipts.status());
-  history_.SettleGroup(sent, receipts);
-}
-
-void Trial::FanOut(Durability durability) {
-  if (!is_open()) return;
-  Outgoing message;
-  message.body_bytes = static_cast<size_t>(random_.Between(8, 200));
-  for (const std::string& topic : topics_) {
-    for (uint32_t id = 0; id < kQueuesPerTopic; ++id) message.queues.push_back({topic, id});
-  }
-  const size_t sent = history_.Send(message);
-  const absl::StatusOr<Receipt> receipt =
-      subject_.Append(history_[sent], {.durability = durability, .timeout = kTimeout});
-  Judge("a fan-out", receipt.status());
-  history_.Settle(sent, receipt);
-}
-
-void Trial::CommitClaim(Durability durability) {
-  if (!is_open()) return;
-  const size_t sent = Send();
-  const std::string& body = history_[sent].body;
-  absl::StatusOr<MessageClaim> claim =
-      subject_.store->Claim(history_[sent].message(), body.size() + random_.Below(100), kTimeout);
-  Judge("Claim", claim.status());
-  if (!claim.ok()) return history_.Settle(sent, claim.status());
-  std::memcpy(claim->body().data(), body.data(), body.size());
-  const absl::StatusOr<Receipt> receipt =
-      claim->Commit(body.size(), {.durability = durability, .timeout = kTimeout});
-  Judge("Commit", receipt.status());
-  history_.Settle(sent, receipt);
-}
-
-void Trial::GiveUpClaim() {
-  if (!is_open()) return;
-  const size_t sent = Send();
-  const absl::StatusOr<MessageClaim> claim =
-      subject_.store->Claim(history_[sent].message(), history_[sent].body.size(), kTimeout);
-  Judge("Claim", claim.status());
-  history_.GiveUp(sent);
-}
-
-void Trial::LeaveClaimOpen() {
-  if (!is_open()) return;
-  const size_t sent = Send();
-  absl::StatusOr<MessageClaim> claim =
-      subject_.store->Claim(history_[sent].message(), history_[sent].body.size(), kTimeout);
-  Judge("Claim", claim.status());
-  if (claim.ok()) claims_.push_back(*std::move(claim));
-  history_.GiveUp(sent);
-}
-
-void Trial::AppendToNewTopic(const std::string& name) {
-  if (!is_open()) return;
-  history_.DeclareTopic(name, kQueuesPerTopic);
-  topics_.push_back(name);
-  std::swap(topics_.front(), topics_.back());
-  Append(Durability::kProcess);
-}
-
-void Trial::CheckRead(const char* what, const absl::StatusOr<ReadResult>& result) {
-  Judge(what, result.status());
-  if (!result.ok()) return;
-  for (const MessageView& message : *result) {
-    const std::optional<size_t> sent = history_.Identify(message.body());
-    if (!sent.has_value() || history_[*sent].body != message.body()) {
-      Problem(absl::StrCat(what, " gives what was never sent"));
-    }
-  }
-}
-
-void Trial::ReadEverything() {
-  if (!is_open()) return;
-  if (shape_.is_journal) {
-    const absl::StatusOr<JournalEntries> read = subject_.journal->Read(LogPosition(0), 1000);
-    Judge("Read", read.status());
-    if (!read.ok()) return;
-    for (const JournalEntry& entry : read->entries) {
-      const std::optional<size_t> sent = history_.Identify(entry.body);
-      if (!sent.has_value() || history_[*sent].body != entry.body) {
-        Problem("Read gives what was never sent");
-      }
-    }
-    return;
-  }
-  MessageStore& store = *subject_.store;
-  for (const std::string& topic : topics_) {
-    for (uint32_t id = 0; id < kQueuesPerTopic; ++id) {
-      CheckRead("Read", store.Read(topic, id, QueueOffset(0), {.max_messages = 1000}));
-      CheckRead("ReadLast", store.ReadLast(topic, id, 5));
-    }
-    CheckRead("ReadTopic", store.ReadTopic(topic, LogPosition(0), {.max_messages = 1000}));
-  }
-}
-
-void Trial::Trim() {
-  if (!is_open()) return;
-  CommitLog& journal = *subject_.journal;
-  const LogPosition before = journal.begin();
-  const LogPosition half = before + (journal.end() - before) / 2;
-  history_.AskTrim(half);
-  const absl::Status status = journal.TrimTo(half);
-  Judge("TrimTo", status);
-  if (status.ok()) {
-    history_.SettleTrim(journal.begin());
-  } else if (journal.begin() != before) {
-    Problem("TrimTo fails and drops");
-  }
-}
-
-void Trial::RunOnce() {
-  if (!is_open()) return;
-  clock_.Advance(absl::Milliseconds(static_cast<int64_t>(random_.Below(150))));
-  subject_.RunOnce();
-}
-
-void Trial::RunUntilIdle() {
-  if (!is_open()) return;
-  clock_.Advance(absl::Seconds(2));
-  for (int i = 0; i < kRunsMax; ++i) {
-    if (subject_.RunOnce() > absl::ZeroDuration()) return;
-  }
-  Problem("RunOnce() never comes to an end");
-}
-
-void Trial::Flush() {
-  if (!is_open()) return;
-  const absl::Status status = subject_.Flush(kTimeout);
-  Judge("Flush", status);
-  if (status.ok()) history_.ReachAll(Durability::kDisk);
-}
-
-void Trial::Heal() { disk_->ClearFaults(); }
 
 void Trial::Resume(bool may_be_read_only) {
   if (!is_open()) {
@@ -399,6 +258,13 @@ void Trial::Resume(bool may_be_read_only) {
   } else if (receipt->reached != Durability::kDisk) {
     Problem("an append behind the fault is not durable");
   }
+  if (reader_ == nullptr) return;
+  // What a device did not give when it opened it never looks for again.
+  const bool has_met_device = failed_calls() > 0;
+  const Verdict verdict = Examine(
+      *reader_, history_,
+      {.allows_damage = has_met_device, .allows_read_only = has_met_device, .is_thorough = true});
+  if (!verdict.ok()) Problem(absl::StrCat("the reader: ", verdict.ToString()));
 }
 
 }  // namespace weir::testing

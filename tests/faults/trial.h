@@ -1,24 +1,31 @@
-// A run of a small program in a world where calls of the file system fail. It goes on whatever
-// happens: errors are what it is about. What must not happen even so is a problem of the run.
+// A run of a small program in a world where calls of the file system fail, or allocations of the
+// library do. It goes on whatever happens: errors are what it is about. What must not happen even
+// so is a problem of the run.
 
 #ifndef WEIR_TESTS_FAULTS_TRIAL_H_
 #define WEIR_TESTS_FAULTS_TRIAL_H_
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "faults/async_outcomes.h"
 #include "faults/subject.h"
 #include "support/crash_image.h"
+#include "support/failing_memory.h"
 #include "support/fault_file_system.h"
 #include "support/manual_clock.h"
 #include "support/oracle.h"
 #include "support/random.h"
 #include "support/send_history.h"
+#include "weir/repair.h"
 #include "weir/store.h"
 
 namespace weir::testing {
@@ -44,6 +51,8 @@ class Trial {
   Trial(const Trial&) = delete;
   Trial& operator=(const Trial&) = delete;
 
+  // Allocations of the library fail so, counted from here on.
+  void FailMemory(MemoryFailure failure);
   // What a death of the process leaves in these runs; kProcess if nothing is said.
   void SetSurvivesDeath(Durability level) { survives_death_ = level; }
   // The moments before these calls are kept.
@@ -57,6 +66,7 @@ class Trial {
   void Open();
   void Close();
   void KillAndOpen();
+  void KillWriter();  // and nobody opens
   void CutPowerAndOpen();
 
   void CreateTopic(const std::string& name);
@@ -69,17 +79,32 @@ class Trial {
   void GiveUpClaim();
   void LeaveClaimOpen();
   void AppendToNewTopic(const std::string& name);
+  void WaitForLast(Durability durability);
   // Everything that can be read, in all ways; what is given must have been sent.
   void ReadEverything();
+  // At the end of a queue, where nothing comes.
+  void ReadWaiting();
+  // All that there is to ask for besides messages.
+  void LookAtEverything();
+  void Verify();
   // Drops the older half of the journal.
   void Trim();
   void RunOnce();
   void RunUntilIdle();
   void Flush();
 
+  // Another process reads the store.
+  void OpenReader();
+  void ReadAsReader();
+  void CloseReader();
+  // Of a closed store: one index file is damaged, or both copies of the superblock are; what is
+  // left then is repaired, in place or into a copy.
+  void RepairIndexFile();
+  void RepairIntoCopy();
+
   // --- The end of the run
 
-  // No call fails any more.
+  // Nothing fails any more.
   void Heal();
   // The store works again as if nothing had been: opened if it was not, its work done, and an
   // append confirmed as kDisk. `may_be_read_only`: unless the fault was one for good.
@@ -98,24 +123,72 @@ class Trial {
   const std::vector<TrialMoment>& moments() const { return moments_; }
   // Of each call that was made.
   const std::vector<OperationKind>& calls() const { return calls_; }
-  uint64_t failed_calls() const;
+  uint64_t failed_calls() const;  // of the file system
   const std::vector<std::string>& problems() const { return problems_; }
   void Problem(const std::string& text) { problems_.push_back(text); }
 
  private:
+  // The last state that the store told of.
+  class Listener final : public StateListener {
+   public:
+    void OnState(StoreState state, const std::string&) override { last_ = state; }
+    StoreState last() const { return last_; }
+
+   private:
+    std::atomic<StoreState> last_{StoreState::kHealthy};
+  };
+
   void Enter(CrashImage image);
   void Abandon();
+  // Takes the store away, with all that lies in it.
+  void DropStore();
   void GoOn(CrashImage image, Durability survives);
+  void EnterAfter(CrashImage image, Durability survives);
   // Behind the first open that succeeds after a crash: is everything there that survives it?
   void LookAround();
-  // An error where nothing has failed yet is a problem; so is a code that is not promised.
-  void Judge(const char* what, const absl::Status& status);
+  StoreOptions Options();
+
+  // A call of the library: what it allocates may fail, and what it returns is judged.
+  template <typename Call>
+  auto Within(const char* what, Call&& call) -> decltype(call());
+  // The same for one that cannot fail.
+  template <typename Call>
+  void WithinSound(const char* what, Call&& call) {
+    Within(what, [&] {
+      call();
+      return absl::OkStatus();
+    }).IgnoreError();
+  }
+  static const absl::Status& StatusOf(const absl::Status& status) { return status; }
+  template <typename T>
+  static const absl::Status& StatusOf(const absl::StatusOr<T>& result) {
+    return result.status();
+  }
+  // An error where nothing has failed yet is a problem; so is one where all that was to fail has
+  // failed before the call; and so is a code that is not promised.
+  void Judge(const char* what, const absl::Status& status, uint64_t failures_before);
+  uint64_t failed_allocations() const;
+  uint64_t failures() const { return failed_calls() + failed_allocations(); }
+  // Whether a fault lies behind us that does not come again.
+  bool HasPassed() const;
+
   void CheckRead(const char* what, const absl::StatusOr<ReadResult>& result);
+  void ReadJournal();
+  absl::StatusOr<MessageClaim> Claim(size_t sent, size_t body_bytes);
+  void ReadAllOf(MessageStore& store);
+  absl::StatusOr<RepairReport> RepairBehind(const std::string& file, const std::string& content,
+                                            const RepairOptions& options);
+  void CheckUnrepaired(const RepairOptions& options);
+  void CheckCopy(const std::string& directory);
+  void CheckThreads();
+  // What asynchronous appends were told goes into the history.
+  void SettleOutcomes();
   size_t Send(size_t body_bytes_max = 700, uint64_t group = 0);
 
   const SubjectShape shape_;
   Durability survives_death_ = Durability::kProcess;
   const std::optional<Injection> injection_;
+  std::optional<MemoryFailure> memory_failure_;
   Random random_;
   ManualClock clock_;
   SendHistory history_;
@@ -126,12 +199,36 @@ class Trial {
   std::vector<std::string> problems_;
   std::optional<Durability> crashed_;  // and not opened since; the weakest level that survives
   uint64_t failed_before_ = 0;         // in processes that are gone
+  std::optional<Receipt> last_receipt_;
+  AsyncOutcomes outcomes_;
+  Listener listener_;
+  bool is_closed_well_ = false;  // the store, by the last Close()
+  bool is_wounded_ = false;      // and not by anything that the library did
 
-  // One process. Destroyed from the last to the first.
+  // One process, and one that reads. Destroyed from the last to the first.
   std::unique_ptr<FaultFileSystem> disk_;
+  std::unique_ptr<FaultFileSystem> reader_disk_;
   Subject subject_;
   std::vector<MessageClaim> claims_;
+  std::unique_ptr<MessageStore> reader_;
 };
+
+template <typename Call>
+auto Trial::Within(const char* what, Call&& call) -> decltype(call()) {
+  const uint64_t before = failures();
+  try {
+    auto result = [&] {
+      const FailingMemory::Watch watch;
+      return call();
+    }();
+    Judge(what, StatusOf(result), before);
+    SettleOutcomes();
+    return result;
+  } catch (const std::bad_alloc&) {
+    Problem(absl::StrCat(what, " throws"));
+    return absl::UnavailableError("thrown");
+  }
+}
 
 }  // namespace weir::testing
 

@@ -173,6 +173,131 @@ void JournalDeaths(Trial& trial) {
   trial.ReadEverything();
 }
 
+// What is there to ask for, in a store with sealed segments.
+void Looking(Trial& trial) {
+  Begin(trial);
+  trial.LookAtEverything();
+  trial.AppendMany(20, kProcess);
+  trial.Verify();
+  trial.RunUntilIdle();
+  trial.LookAtEverything();
+  trial.Verify();
+  trial.KillAndOpen();
+  trial.LookAtEverything();
+}
+
+void Waits(Trial& trial) {
+  Begin(trial);
+  for (int i = 0; i < 3; ++i) {
+    trial.Append(kProcess);
+    trial.WaitForLast(kDisk);
+    trial.ReadWaiting();
+    trial.CommitClaim(kDisk);
+    trial.Flush();
+  }
+}
+
+// Another process reads while this one writes, is killed, and writes again.
+void Reader(Trial& trial) {
+  Begin(trial);
+  trial.AppendMany(10, kProcess);
+  trial.OpenReader();
+  trial.ReadAsReader();
+  trial.AppendToNewTopic("later");
+  trial.AppendMany(20, kProcess);
+  trial.AppendGroup(3, kDisk);
+  trial.ReadAsReader();
+  trial.RunUntilIdle();
+  trial.ReadAsReader();
+  trial.Close();
+  trial.ReadAsReader();
+  trial.Open();
+  trial.Append(kProcess);
+  trial.ReadAsReader();
+  trial.CloseReader();
+  trial.KillAndOpen();
+  trial.OpenReader();
+  trial.ReadAsReader();
+}
+
+// What a reading process makes of a store whose writer died.
+void ReaderOfTheDead(Trial& trial) {
+  Begin(trial);
+  trial.AppendMany(14, kProcess);
+  trial.Flush();
+  trial.AppendMany(6, kProcess);
+  trial.LeaveClaimOpen();
+  trial.Append(kProcess);
+  trial.KillWriter();
+  trial.OpenReader();
+  trial.ReadAsReader();
+  trial.Open();
+  trial.Append(kDisk);
+  trial.ReadAsReader();
+}
+
+void Repairs(Trial& trial) {
+  Begin(trial);
+  trial.AppendMany(24, kProcess);
+  trial.AppendGroup(3, kProcess);
+  trial.GiveUpClaim();
+  trial.RunUntilIdle();
+  trial.Close();
+  trial.RepairIndexFile();
+  trial.RepairIntoCopy();
+  trial.Open();
+  trial.Append(kDisk);
+}
+
+void JournalWaits(Trial& trial) {
+  trial.Open();
+  for (int i = 0; i < 3; ++i) {
+    trial.AppendMany(4, kProcess);
+    trial.WaitForLast(kDisk);
+    trial.AppendGroup(4, kProcess);
+    trial.LookAtEverything();
+    trial.ReadEverything();
+    trial.Flush();
+  }
+  trial.Close();
+  trial.Open();
+  trial.Append(kDisk);
+}
+
+// With threads of the library; what they find at an open is sealed by them. CreateTopic() would
+// wait for memory for ever.
+void Workers(Trial& trial) {
+  trial.Open();
+  trial.AppendToNewTopic("orders");
+  for (int i = 0; i < 2; ++i) {
+    trial.AppendMany(10, kProcess);
+    trial.AppendAsync(kDisk);
+    trial.Append(kDisk);
+    trial.CommitClaim(kProcess);
+    trial.AppendGroup(3, kDisk);
+    trial.ReadEverything();
+    trial.ReadWaiting();
+    if (i == 0) trial.KillAndOpen();
+  }
+  trial.AppendAsync(kProcess);
+  trial.Flush();
+  trial.LookAtEverything();
+  trial.Close();
+  trial.Open();
+  trial.Append(kProcess);
+}
+
+void JournalWorkers(Trial& trial) {
+  trial.Open();
+  trial.AppendMany(14, kProcess);
+  trial.Append(kDisk);
+  trial.Trim();
+  trial.KillAndOpen();
+  trial.AppendGroup(3, kDisk);
+  trial.ReadEverything();
+  trial.Close();
+}
+
 }  // namespace
 
 const std::vector<TrialProgram>& TrialPrograms() {
@@ -190,6 +315,16 @@ const std::vector<TrialProgram>& TrialPrograms() {
       {.name = "topics", .run = Topics},
       {.name = "private_front", .shape = {.front_directory = "private"}, .run = PrivateFront},
       {.name = "reading", .run = Reading},
+      {.name = "looking", .run = Looking},
+      {.name = "waits", .run = Waits},
+      {.name = "reader", .run = Reader},
+      {.name = "reader_of_the_dead", .run = ReaderOfTheDead},
+      {.name = "repairs", .run = Repairs},
+      {.name = "workers", .shape = {.has_workers = true}, .run = Workers},
+      {.name = "journal_waits", .shape = {.is_journal = true}, .run = JournalWaits},
+      {.name = "journal_workers",
+       .shape = {.is_journal = true, .has_workers = true},
+       .run = JournalWorkers},
       {.name = "journal_trim", .shape = {.is_journal = true}, .run = JournalTrim},
       {.name = "journal_deaths", .shape = {.is_journal = true}, .run = JournalDeaths},
   };

@@ -136,6 +136,11 @@ void FaultFileSystem::MakeDirectory(const std::string& path) {
   world_->disk.SyncDirectory(directory);
 }
 
+bool FaultFileSystem::DirectoryExists(const std::string& path) const {
+  const std::lock_guard<std::mutex> guard(world_->mutex);
+  return world_->disk.FindDirectory(path).ok();
+}
+
 bool FaultFileSystem::FileExists(const std::string& path) const {
   const std::lock_guard<std::mutex> guard(world_->mutex);
   const auto [directory, name] = Split(path);

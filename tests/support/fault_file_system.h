@@ -80,6 +80,7 @@ class FaultFileSystem final : public FileSystem {
   // unsynced in the same directory. Paths are absolute. Tests only; a wrong path ends the test.
 
   void MakeDirectory(const std::string& path);
+  bool DirectoryExists(const std::string& path) const;
   bool FileExists(const std::string& path) const;
   std::string ReadFile(const std::string& path) const;
   void WriteFile(const std::string& path, absl::string_view content);

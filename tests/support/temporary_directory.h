@@ -16,9 +16,8 @@ namespace weir::testing {
 class TemporaryDirectory {
  public:
   // In $TMPDIR, else in /tmp.
-  TemporaryDirectory() {
-    const char* parent = std::getenv("TMPDIR");
-    path_ = std::string(parent != nullptr && *parent != '\0' ? parent : "/tmp") + "/weir.XXXXXX";
+  TemporaryDirectory() : TemporaryDirectory(Default()) {}
+  explicit TemporaryDirectory(const std::string& parent) : path_(parent + "/weir.XXXXXX") {
     if (mkdtemp(path_.data()) == nullptr) {
       // No test can go on, and a test binary may say so on the way out.
       std::perror(path_.c_str());
@@ -37,6 +36,11 @@ class TemporaryDirectory {
   std::string operator/(const std::string& name) const { return path_ + "/" + name; }
 
  private:
+  static std::string Default() {
+    const char* const parent = std::getenv("TMPDIR");
+    return parent != nullptr && *parent != '\0' ? parent : "/tmp";
+  }
+
   std::string path_;
 };
 

@@ -106,8 +106,9 @@ const std::vector<Kind>& Kinds() {
               "every call of the file system, with each error, short transfers and failed syncs, "
               "once and for ever",
               "failures of calls", 50'000, "io_errors"),
-      Harness("allocation_failures", "every allocation of calls of the API", "failed allocations",
-              5'000, "allocation_failures"),
+      Harness("allocation_failures",
+              "every allocation and mapping in calls of the API and in workers, once and for ever",
+              "failed allocations", 20'000, "allocation_failures"),
       Harness("compound_faults",
               "a failed call, then a death, a power loss or an error of the recovery",
               "states behind two faults", 100'000, "compound_faults"),
