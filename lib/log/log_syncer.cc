@@ -160,7 +160,7 @@ absl::Status LogSyncer::SaveSuperblock(bool idle) {
 absl::Status LogSyncer::SaveDurableEnd(LogPosition durable) {
   const std::shared_ptr<SegmentFile> file = segments_->FindOpen(durable);
   ENSURE(durable <= front_->written_end());
-  ENSURE(durable >= saved.log_begin);
+  ENSURE(durable >= superblock_->current().log_begin);
   return Judge(superblock_->Update([&](Superblock& block) {
     block.durable_end = durable;
     block.durable_incarnation =

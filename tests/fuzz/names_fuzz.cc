@@ -54,7 +54,8 @@ struct Catalogue {
 void CheckTopicName(absl::string_view name) {
   const bool is_good = weir::CheckTopicName(name).ok();
   Catalogue catalogue;
-  const auto added = catalogue.topics.Add(name, 3, 2, LogPosition(1024));
+  const auto added =
+      catalogue.topics.Add({.name = name, .first_queue = 3, .queue_count = 2}, LogPosition(1024));
   Require(added.ok() == is_good, "a topic of that name");
   Require((catalogue.topics.Find(name) != nullptr) == is_good, "found by that name");
   if (!is_good) return;

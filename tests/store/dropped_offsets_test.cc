@@ -14,8 +14,10 @@ TEST_CASE("what was left out is told by topic and queue, in one range for each")
   Mutex lock;
   ConsumeQueues queues(&readers, &lock);
   TopicCatalogue catalogue(&queues);
-  REQUIRE(catalogue.Add("orders", 0, 3, LogPosition(1024)).ok());
-  REQUIRE(catalogue.Add("trades", 3, 2, LogPosition(2048)).ok());
+  REQUIRE(catalogue.Add({.name = "orders", .first_queue = 0, .queue_count = 3}, LogPosition(1024))
+              .ok());
+  REQUIRE(catalogue.Add({.name = "trades", .first_queue = 3, .queue_count = 2}, LogPosition(2048))
+              .ok());
   const std::vector<SeenOffset> left_out = {
       {.position = LogPosition(5000), .queue_number = 4, .queue_offset = 9},
       {.position = LogPosition(5100), .queue_number = 1, .queue_offset = 7},

@@ -47,7 +47,7 @@ TEST_CASE("a batch with one message that is refused leaves nothing behind") {
   FaultFileSystem disk;
   ManualClock clock;
   auto engine = OpenEngine(SmallOptions(disk, clock));
-  REQUIRE(engine->CreateTopic("t", 2).ok());
+  REQUIRE(engine->CreateTopic("t", {.queue_count = 2}).ok());
   const std::string long_tag(256, 'x');
   const std::string half(1000, 'x');
   const LogPosition end = EndOf(*engine);

@@ -54,7 +54,7 @@ TEST_CASE("a topic is not forgotten if the segment of its record is sealed while
   FaultFileSystem disk;
   ManualClock clock;
   auto engine = OpenEngine(SmallOptions(disk, clock));
-  REQUIRE(engine->CreateTopic("other", 1).ok());
+  REQUIRE(engine->CreateTopic("other", {.queue_count = 1}).ok());
   const LogPosition begin = EndOf(*engine);
   std::atomic<bool> is_sealed{false};
   std::thread sealer;
@@ -89,7 +89,7 @@ TEST_CASE("a topic that was created survives a power loss at once") {
   FaultFileSystem disk;
   ManualClock clock;
   auto engine = OpenEngine(SmallOptions(disk, clock));
-  const auto topic = engine->CreateTopic("t", 3);
+  const auto topic = engine->CreateTopic("t", {.queue_count = 3});
   REQUIRE(topic.ok());
   CHECK(topic->name() == "t");
   CHECK(topic->queue_count() == 3);
@@ -104,15 +104,16 @@ TEST_CASE("creating a topic again gives its handle, with another number of queue
   FaultFileSystem disk;
   ManualClock clock;
   auto engine = OpenEngine(SmallOptions(disk, clock));
-  const Topic topic = *engine->CreateTopic("t", 3);
+  const Topic topic = *engine->CreateTopic("t", {.queue_count = 3});
   const LogPosition end = EndOf(*engine);
 
-  CHECK(*engine->CreateTopic("t", 3) == topic);
+  CHECK(*engine->CreateTopic("t", {.queue_count = 3}) == topic);
   CHECK(*engine->OpenTopic("t") == topic);
-  CHECK(absl::IsAlreadyExists(engine->CreateTopic("t", 2).status()));
-  CHECK(absl::IsInvalidArgument(engine->CreateTopic("u", 0).status()));
-  CHECK(absl::IsInvalidArgument(engine->CreateTopic("u", kMaxQueuesPerTopic + 1).status()));
-  CHECK(absl::IsInvalidArgument(engine->CreateTopic("a/b", 1).status()));
+  CHECK(absl::IsAlreadyExists(engine->CreateTopic("t", {.queue_count = 2}).status()));
+  CHECK(absl::IsInvalidArgument(engine->CreateTopic("u", {.queue_count = 0}).status()));
+  CHECK(absl::IsInvalidArgument(
+      engine->CreateTopic("u", {.queue_count = kMaxQueuesPerTopic + 1}).status()));
+  CHECK(absl::IsInvalidArgument(engine->CreateTopic("a/b", {.queue_count = 1}).status()));
   CHECK(EndOf(*engine) == end);
   CHECK(engine->catalogue().All().size() == 1);
 }
@@ -133,7 +134,8 @@ TEST_CASE("threads that create the same topic at the same time make one, and kno
     threads.emplace_back([&, t] {
       for (int i = 0; i < kTopics; ++i) {
         const std::string name = absl::StrCat("topic ", i);
-        const auto topic = t % 2 == 0 ? engine->CreateTopic(name, 2) : engine->OpenTopic(name);
+        const auto topic =
+            t % 2 == 0 ? engine->CreateTopic(name, {.queue_count = 2}) : engine->OpenTopic(name);
         if (!topic.ok()) ++failures;
         if (topic.ok()) topics[t].push_back(*topic);
         if (!engine->Append({.topic = name, .queue_id = 1, .body = "x"}, {}).ok()) ++failures;
@@ -178,7 +180,7 @@ TEST_CASE("a handle of another store is refused everywhere") {
   auto engine = OpenEngine(SmallOptions(disk, clock));
   auto other = OpenEngine(SmallOptions(other_disk, clock));
   const Topic foreign = *other->CreateTopic("t", 2);
-  REQUIRE(engine->CreateTopic("t", 2).ok());
+  REQUIRE(engine->CreateTopic("t", {.queue_count = 2}).ok());
   const LogPosition end = EndOf(*engine);
   const std::vector<QueueRef> further = {{foreign, 1}};
 
@@ -194,7 +196,7 @@ TEST_CASE("a message goes to the queue it names, whatever its ordering key") {
   FaultFileSystem disk;
   ManualClock clock;
   auto engine = OpenEngine(SmallOptions(disk, clock));
-  REQUIRE(engine->CreateTopic("t", 8).ok());
+  REQUIRE(engine->CreateTopic("t", {.queue_count = 8}).ok());
   for (uint32_t id = 0; id < 8; ++id) {
     const Receipt receipt =
         Append(*engine, {.topic = "t", .queue_id = id, .ordering_key = "key", .body = "x"});
@@ -208,7 +210,7 @@ TEST_CASE("an ordering key has one queue, now and after an open, and keys spread
   FaultFileSystem disk;
   ManualClock clock;
   auto engine = OpenEngine(SmallOptions(disk, clock));
-  REQUIRE(engine->CreateTopic("t", 8).ok());
+  REQUIRE(engine->CreateTopic("t", {.queue_count = 8}).ok());
   std::vector<uint32_t> queues;
   const auto append = [&](int key) {
     const std::string text = absl::StrCat("key ", key);
@@ -230,8 +232,8 @@ TEST_CASE("without a queue and a key messages go round, each topic for itself") 
   FaultFileSystem disk;
   ManualClock clock;
   auto engine = OpenEngine(SmallOptions(disk, clock));
-  REQUIRE(engine->CreateTopic("t", 3).ok());
-  REQUIRE(engine->CreateTopic("u", 5).ok());
+  REQUIRE(engine->CreateTopic("t", {.queue_count = 3}).ok());
+  REQUIRE(engine->CreateTopic("u", {.queue_count = 5}).ok());
   for (int round = 0; round < 4; ++round) {
     std::set<uint32_t> of_t;
     std::set<uint32_t> of_u;

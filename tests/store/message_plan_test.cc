@@ -137,7 +137,7 @@ TEST_CASE("16,384 queues hold one message, and not one queue more") {
   options.segment_bytes = 1 << 20;
   options.front_bytes = 1 << 20;
   auto engine = OpenEngine(options);
-  REQUIRE(engine->CreateTopic("t", 20'000).ok());
+  REQUIRE(engine->CreateTopic("t", {.queue_count = 20'000}).ok());
   std::vector<QueueRef> further;
   for (uint32_t id = kMaxFurtherQueues + 1; id > 0; --id) further.push_back({"t", id});
 
@@ -160,8 +160,8 @@ TEST_CASE("no queue may be named twice, also not the message's own, nor one that
   FaultFileSystem disk;
   ManualClock clock;
   auto engine = OpenEngine(SmallOptions(disk, clock));
-  REQUIRE(engine->CreateTopic("t", 4).ok());
-  REQUIRE(engine->CreateTopic("u", 4).ok());
+  REQUIRE(engine->CreateTopic("t", {.queue_count = 4}).ok());
+  REQUIRE(engine->CreateTopic("u", {.queue_count = 4}).ok());
   const LogPosition end = engine->log().front().claimed_end();
   const auto append = [&](const std::vector<QueueRef>& further) {
     return engine->Append({.topic = "t", .queue_id = 1, .further_queues = further, .body = "x"}, {})

@@ -25,8 +25,8 @@ struct Topics {
   std::vector<Appended> t;  // in the order of the log
 
   Topics() {
-    REQUIRE(engine->CreateTopic("t", 5).ok());
-    REQUIRE(engine->CreateTopic("u", 2).ok());
+    REQUIRE(engine->CreateTopic("t", {.queue_count = 5}).ok());
+    REQUIRE(engine->CreateTopic("u", {.queue_count = 2}).ok());
     for (size_t i = 0; i < 120; ++i) {
       const std::vector<QueueRef> further = {{"t", 4}, {"u", 1}, {"t", 2}};
       const bool is_shared = i % 7 == 0;
@@ -174,7 +174,7 @@ TEST_CASE("a position where something else than a message begins gives nothing")
   ManualClock clock;
   auto engine = OpenEngine(SmallOptions(disk, clock));
   const LogPosition catalogue = [&] {
-    REQUIRE(engine->CreateTopic("t", 2).ok());
+    REQUIRE(engine->CreateTopic("t", {.queue_count = 2}).ok());
     return Find(*engine, "t").created;
   }();
   const std::vector<Message> two = {{.topic = "t", .queue_id = 0, .body = "one"},

@@ -13,8 +13,10 @@ namespace {
 
 struct Sample {
   Sample() {
-    orders = *catalogue.Add("orders", 0, 2, LogPosition(1024));
-    trades = *catalogue.Add("trades", 2, 3, LogPosition(2048));
+    orders =
+        *catalogue.Add({.name = "orders", .first_queue = 0, .queue_count = 2}, LogPosition(1024));
+    trades =
+        *catalogue.Add({.name = "trades", .first_queue = 2, .queue_count = 3}, LogPosition(2048));
   }
   MessagePlan::Target Target(const Topic::Entry* topic, uint32_t number) {
     return {.number = number, .topic = topic, .queue = &queues.queue(number)};

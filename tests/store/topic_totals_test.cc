@@ -185,8 +185,10 @@ struct Parts {
   TopicTotals totals{&catalogue};
 
   Parts() {
-    REQUIRE(catalogue.Add("one", 0, 2, LogPosition(0)).ok());
-    REQUIRE(catalogue.Add("two", 2, 2, LogPosition(0)).ok());
+    REQUIRE(
+        catalogue.Add({.name = "one", .first_queue = 0, .queue_count = 2}, LogPosition(0)).ok());
+    REQUIRE(
+        catalogue.Add({.name = "two", .first_queue = 2, .queue_count = 2}, LogPosition(0)).ok());
   }
   std::pair<uint64_t, uint64_t> Of(absl::string_view topic) const {
     const Topic::Entry* const entry = catalogue.Find(topic);
