@@ -61,8 +61,9 @@ class Digests {
   }
 
   uint64_t memory_bytes() const {
+    MutexLock lock(mutex_);
     uint64_t bytes = 0;
-    for (const auto& digest : All()) bytes += digest->memory_bytes();
+    for (const auto& [begin, digest] : digests_) bytes += digest->memory_bytes();
     return bytes;
   }
 

@@ -154,7 +154,6 @@ absl::Status Indexer::FeedTopics(LogPosition end, Report* report) {
     ASSIGN_OR_RETURN(const LogScanner::Step step, scanner.Next(&record, &damage));
     if (step == LogScanner::Step::kEnd) break;
     if (step == LogScanner::Step::kDamage || record.header.type != RecordType::kCatalogue) continue;
-    // What makes no sense is told when everything is fed.
     for (LogIndex* const index : indexes_) index->Apply(record).IgnoreError();
   }
   report->bytes_read += scanner.bytes_read();

@@ -152,7 +152,6 @@ absl::StatusOr<TopicSettings> SettingsOf(const TopicOptions& options) {
   if (options.max_age <= absl::ZeroDuration()) {
     return absl::InvalidArgumentError("max_age of a topic is not positive");
   }
-  // What does not fit is for ever.
   const bool is_endless = options.max_age >= absl::Hours(24 * 365 * 200);
   return TopicSettings{.max_age_nanos = is_endless ? 0 : absl::ToInt64Nanoseconds(options.max_age),
                        .max_bytes = options.max_bytes};

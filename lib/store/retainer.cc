@@ -170,6 +170,7 @@ void Retainer::KeepInBudget(const RetentionFacts& facts) {
 
 void Retainer::Begin() {
   MutexLock lock(retaining_);
+  if (parts_.log->options().retention.max_bytes == 0) return;
   KeepInBudget(Facts(parts_.clock->Now(parts_.log->front().last_store_time())));
 }
 
@@ -267,12 +268,23 @@ absl::Status Retainer::PurgeTopics(const RetentionFacts& facts) {
 
 // --- The step
 
+// Whether there is anything to look for.
+bool Retainer::HasPolicy() const {
+  const Retention& policy = parts_.log->options().retention;
+  if (policy.NeedsSpace() || policy.max_age != absl::InfiniteDuration()) return true;
+  const std::vector<const Topic::Entry*> topics = parts_.catalogue->All();
+  return std::any_of(topics.begin(), topics.end(), [](const Topic::Entry* topic) {
+    return topic->max_age_nanos.load() != 0 || topic->max_bytes.load() != 0;
+  });
+}
+
 absl::Duration Retainer::Step() {
   if (parts_.log->is_stopped()) return kRest;
   Health& health = parts_.log->health();
   {
     MutexLock lock(retaining_);
     const Retention& policy = parts_.log->options().retention;
+    if (!HasPolicy()) return kRest;
     const RetentionFacts facts = Facts(parts_.clock->Now(parts_.log->front().last_store_time()));
     const RetentionPlan plan =
         PlanRetention(policy, facts, [&](const OldSegment& segment) ABSL_NO_THREAD_SAFETY_ANALYSIS {

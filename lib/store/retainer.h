@@ -84,6 +84,7 @@ class Retainer {
   void KeepInBudget(const RetentionFacts& facts) ABSL_EXCLUSIVE_LOCKS_REQUIRED(retaining_);
   absl::Status PurgeTopics(const RetentionFacts& facts) ABSL_EXCLUSIVE_LOCKS_REQUIRED(retaining_);
   bool IsSpent(const Topic::Entry& topic, const OldSegment& segment, int64_t now);
+  bool HasPolicy() const;
   void TellListener() ABSL_LOCKS_EXCLUDED(retaining_);
 
   const Parts parts_;

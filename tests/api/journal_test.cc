@@ -165,7 +165,9 @@ TEST_CASE("two threads that trim a journal leave one that opens without a gap") 
     std::thread near([&] { trim(places[8]); });
     far.join();
     near.join();
-    REQUIRE(journal->Close().ok());
+    const absl::Status closed = journal->Close();
+    INFO(closed);
+    REQUIRE(closed.ok());
 
     journal = OpenJournal(SmallOptions(disk, clock));
     damaged += journal->recovery().damage.empty() ? 0 : 1;

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "base/promise.h"
 #include "base/bytes.h"
 #include "index/sample_index.h"
 
@@ -161,6 +162,7 @@ TEST_CASE("what was written is found again") {
   REQUIRE((*index)->ReadEntries(RunOf(**index, 3), 1, absl::MakeSpan(&second, 1)).ok());
   CHECK(second.is_hole());
   CHECK_FALSE((*index)->ReadEntries(RunOf(**index, 3), 2, absl::MakeSpan(&second, 1)).ok());
+  ForgetBroken();
 }
 
 TEST_CASE("the bytes of an index file are those of FORMAT.md") {

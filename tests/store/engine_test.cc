@@ -179,7 +179,7 @@ TEST_CASE("a handle of another store is refused everywhere") {
   ManualClock clock;
   auto engine = OpenEngine(SmallOptions(disk, clock));
   auto other = OpenEngine(SmallOptions(other_disk, clock));
-  const Topic foreign = *other->CreateTopic("t", 2);
+  const Topic foreign = *other->CreateTopic("t", {.queue_count = 2});
   REQUIRE(engine->CreateTopic("t", {.queue_count = 2}).ok());
   const LogPosition end = EndOf(*engine);
   const std::vector<QueueRef> further = {{foreign, 1}};

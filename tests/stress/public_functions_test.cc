@@ -61,7 +61,10 @@ TEST_CASE("the stress knows every function of the public headers, and no other")
   const Names declared = PublicFunctionsOf(WEIR_SOURCE_DIR "/include/weir");
   REQUIRE(declared.size() >= 70);
 
-  CHECK(declared == Names(kPublicFunctions.begin(), kPublicFunctions.end()));
+  Names known(kPublicFunctions.begin(), kPublicFunctions.end());
+  known.insert(known.end(), kNotUnderStress.begin(), kNotUnderStress.end());
+  std::sort(known.begin(), known.end());
+  CHECK(declared == known);
 }
 
 }  // namespace
