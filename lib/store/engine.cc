@@ -147,14 +147,13 @@ absl::Status Engine::Start() {
 // --- Topics
 
 namespace {
-
 absl::StatusOr<TopicSettings> SettingsOf(const TopicOptions& options) {
   if (options.max_age <= absl::ZeroDuration()) {
     return absl::InvalidArgumentError("max_age of a topic is not positive");
   }
-  const bool is_endless = options.max_age >= absl::Hours(24 * 365 * 200);
-  return TopicSettings{.max_age_nanos = is_endless ? 0 : absl::ToInt64Nanoseconds(options.max_age),
-                       .max_bytes = options.max_bytes};
+  const bool ends = options.max_age < absl::Hours(24 * 365 * 200);
+  const int64_t max_age = ends ? absl::ToInt64Nanoseconds(options.max_age) : 0;
+  return TopicSettings{.max_age_nanos = max_age, .max_bytes = options.max_bytes};
 }
 
 }  // namespace

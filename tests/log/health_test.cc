@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include "support/failing_memory.h"
 #include "base/status_macros.h"
+#include "support/failing_memory.h"
 
 namespace weir::internal {
 namespace {
