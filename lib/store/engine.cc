@@ -101,16 +101,6 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Open(const StoreOptions& options
   return engine;
 }
 
-void Engine::RemoveOrphans() {
-  const LogPosition log_begin = log_->superblock().current().log_begin;
-  const auto names = log_->directory().List();
-  if (!names.ok()) return;
-  for (const std::string& name : *names) {
-    const std::optional<LogPosition> begin = ParseIndexFileName(name);
-    if (begin && *begin < log_begin) log_->directory().Remove(name).IgnoreError();
-  }
-}
-
 absl::Status Engine::Start() {
   RemoveOrphans();
   files_.SetResolver([this](LogPosition begin) { return indexer_.IdentityOf(begin); });
@@ -142,61 +132,6 @@ absl::Status Engine::Start() {
                      indexer_.unread().message()));
   }
   return absl::OkStatus();
-}
-
-// --- Topics
-
-namespace {
-absl::StatusOr<TopicSettings> SettingsOf(const TopicOptions& options) {
-  if (options.max_age <= absl::ZeroDuration()) {
-    return absl::InvalidArgumentError("max_age of a topic is not positive");
-  }
-  const bool ends = options.max_age < absl::Hours(24 * 365 * 200);
-  const int64_t max_age = ends ? absl::ToInt64Nanoseconds(options.max_age) : 0;
-  return TopicSettings{.max_age_nanos = max_age, .max_bytes = options.max_bytes};
-}
-
-}  // namespace
-
-absl::Status Engine::AlterTopic(const Topic::Entry& topic, const TopicOptions& options) {
-  ASSIGN_OR_RETURN(const TopicSettings settings, SettingsOf(options));
-  return topics_.Alter(topic, settings, kNever);
-}
-
-absl::Status Engine::DeleteTopic(const Topic::Entry& topic) {
-  return topics_.Delete(topic, kNever);
-}
-
-absl::StatusOr<Topic> Engine::CreateTopic(absl::string_view name, const TopicOptions& options) {
-  const uint32_t queue_count = options.queue_count;
-  const Deadline never = log_->DeadlineIn(absl::InfiniteDuration());
-  ASSIGN_OR_RETURN(const TopicSettings settings, SettingsOf(options));
-  ASSIGN_OR_RETURN(const Topic::Entry* const topic,
-                   topics_.Create(name, queue_count, settings, never));
-  if (topic->queue_count != queue_count) {
-    return absl::AlreadyExistsError(
-        absl::StrCat("topic ", name, " has ", topic->queue_count, " queues"));
-  }
-  // It may have come with a message, and be in memory only. Its group is durable as a whole.
-  const LogPosition begin = topic->created;
-  ENSURE(begin + kRecordHeaderBytes <= log_->front().claimed_end());
-  ENSURE(queues_.has(topic->first_queue + topic->queue_count - 1));
-  if (Without(Protection::kTopicDurable)) return Topic(topic);
-  ASSIGN_OR_RETURN(const Durability reached,
-                   log_->WaitFor(begin, begin + kRecordHeaderBytes, Durability::kDisk, never));
-  if (reached != Durability::kDisk) {
-    const absl::Status why = log_->health().WhyNoAppend();
-    return why.ok() ? absl::DeadlineExceededError(
-                          absl::StrCat("topic ", name, " is created and not yet durable"))
-                    : why;
-  }
-  return Topic(topic);
-}
-
-absl::StatusOr<Topic> Engine::OpenTopic(absl::string_view name) {
-  ASSIGN_OR_RETURN(const Topic::Entry* const entry,
-                   planner_.Resolve(name, log_->DeadlineIn(absl::InfiniteDuration())));
-  return Topic(entry);
 }
 
 // --- Append
@@ -464,14 +399,6 @@ void Engine::CountVoid(const MessagePlan& plan) {
   }
 }
 
-absl::StatusOr<bool> Engine::SealSome() {
-  const LogPosition durable = log_->front().durable_end();
-  // The index file says which topics there are at its segment's end: who creates one has its record
-  // in the log before he has it in the catalogue.
-  topics_.AwaitTopics();
-  return Guarded([&] { return indexer_.SealSome(durable); });
-}
-
 void Engine::CountShorter(const Claimed& claimed, uint32_t record_bytes) {
   const MessagePlan& plan = claimed.plan;
   const uint32_t unused = plan.record_bytes - record_bytes;
@@ -482,26 +409,6 @@ void Engine::CountShorter(const Claimed& claimed, uint32_t record_bytes) {
   for (const MessagePlan::Target& target : plan.further) {
     target.topic->CountUnused(unused);
     target.queue->Shorten(target.offset, record_bytes);
-  }
-}
-
-absl::Duration Engine::SealStep() {
-  if (log_->is_stopped()) return absl::Seconds(1);
-  const absl::StatusOr<bool> more = Guarded([&]() -> absl::StatusOr<bool> {
-    // Behind who appends, not far: what is in the front need not be read from a file.
-    ASSIGN_OR_RETURN(const bool digests, indexer_.DigestSome(log_->ContiguousVisibleEnd()));
-    ASSIGN_OR_RETURN(const bool seals, SealSome());
-    return digests || seals;
-  });
-  if (!log_->JudgePromises().ok()) return absl::Seconds(1);
-  if (!more.ok()) return absl::Milliseconds(50);
-  return *more ? absl::ZeroDuration() : absl::Milliseconds(100);
-}
-
-void Engine::SealAll() {
-  log_->RequestSync();
-  log_->SyncStep();
-  while (!AnyBroken() && SealSome().value_or(false)) {
   }
 }
 
