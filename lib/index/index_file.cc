@@ -67,7 +67,8 @@ absl::StatusOr<std::shared_ptr<IndexFile>> IndexFile::FromBytes(const std::strin
 }
 
 absl::Status IndexFile::Enter(const IndexIdentity& expected, bool is_orphan) {
-  ASSIGN_OR_RETURN(header_, ReadHeader());
+  ASSIGN_OR_RETURN(const std::string start, ReadStart());
+  ASSIGN_OR_RETURN(header_, HeaderIn(start));
   IndexIdentity known = expected;
   if (is_orphan) {
     known.records_end = header_.identity.records_end;
@@ -85,7 +86,7 @@ absl::Status IndexFile::Enter(const IndexIdentity& expected, bool is_orphan) {
     return absl::DataLossError(absl::StrCat(name_, ": the file has ", status->size,
                                             " bytes, its header counts ", header_.file_bytes()));
   }
-  ASSIGN_OR_RETURN(table_, ReadTable());
+  ASSIGN_OR_RETURN(table_, ReadTable(start));
   return absl::OkStatus();
 }
 
@@ -98,17 +99,31 @@ absl::Status IndexFile::ReadFile(uint64_t offset, absl::Span<char> out) const {
                                           " of ", out.size(), " bytes"));
 }
 
-absl::StatusOr<IndexHeader> IndexFile::ReadHeader() const {
-  std::array<char, kIndexHeaderBytes> bytes;
-  RETURN_IF_ERROR(ReadFile(0, absl::MakeSpan(bytes)));
-  auto header = DecodeIndexHeader(absl::string_view(bytes.data(), bytes.size()));
+absl::StatusOr<std::string> IndexFile::ReadStart() const {
+  std::string bytes(kIndexBlockBytes, '\0');
+  const absl::StatusOr<size_t> read = file_->Read(0, absl::MakeSpan(bytes.data(), bytes.size()));
+  if (!read.ok()) return FromDevice(read.status());
+  if (*read < kIndexHeaderBytes) {
+    return absl::DataLossError(absl::StrCat(name_, ": at +0: the file ends after ", *read, " of ",
+                                            kIndexHeaderBytes, " bytes"));
+  }
+  bytes.resize(*read);
+  return bytes;
+}
+
+absl::StatusOr<IndexHeader> IndexFile::HeaderIn(absl::string_view start) const {
+  auto header = DecodeIndexHeader(start.substr(0, kIndexHeaderBytes));
   if (!header.ok()) return InFile(header.status());
   return header;
 }
 
-absl::StatusOr<std::vector<uint64_t>> IndexFile::ReadTable() const {
-  std::string bytes(header_.table_bytes(), '\0');
-  RETURN_IF_ERROR(ReadFile(kIndexHeaderBytes, absl::MakeSpan(bytes.data(), bytes.size())));
+absl::StatusOr<std::vector<uint64_t>> IndexFile::ReadTable(absl::string_view start) const {
+  std::string bytes(start.substr(kIndexHeaderBytes, header_.table_bytes()));
+  if (const size_t known = bytes.size(); known < header_.table_bytes()) {
+    bytes.resize(header_.table_bytes());
+    RETURN_IF_ERROR(ReadFile(kIndexHeaderBytes + known,
+                             absl::MakeSpan(bytes.data() + known, bytes.size() - known)));
+  }
   const uint64_t computed = IndexChecksum(bytes);
   if (computed != header_.table_checksum && !Without(Protection::kIndexTableChecksum)) {
     return absl::DataLossError(absl::StrCat(name_, ": table of blocks at +", kIndexHeaderBytes,
@@ -305,8 +320,9 @@ std::vector<absl::Status> IndexFile::FindDamage() const {
 }
 
 absl::Status IndexFile::VerifyAll() const {
-  ASSIGN_OR_RETURN(const IndexHeader header, ReadHeader());
-  ASSIGN_OR_RETURN(const std::vector<uint64_t> table, ReadTable());
+  ASSIGN_OR_RETURN(const std::string start, ReadStart());
+  ASSIGN_OR_RETURN(const IndexHeader header, HeaderIn(start));
+  ASSIGN_OR_RETURN(const std::vector<uint64_t> table, ReadTable(start));
   ASSIGN_OR_RETURN(const FileStatus status, file_->Stat());
   if (header != header_ || table != table_ || status.size != header_.file_bytes()) {
     return absl::DataLossError(absl::StrCat(name_, ": it has changed since it was opened"));

@@ -94,9 +94,11 @@ class IndexFile {
   // Reads and checks header, size and table.
   absl::Status Enter(const IndexIdentity& expected, bool is_orphan);
   absl::Status ReadFile(uint64_t offset, absl::Span<char> out) const;
-  // The header and the table as they stand on the disk, checked.
-  absl::StatusOr<IndexHeader> ReadHeader() const;
-  absl::StatusOr<std::vector<uint64_t>> ReadTable() const;
+  // The first bytes as they stand on the disk: of most files header and table, in one call.
+  absl::StatusOr<std::string> ReadStart() const;
+  // Checked; the table with the header that is known.
+  absl::StatusOr<IndexHeader> HeaderIn(absl::string_view start) const;
+  absl::StatusOr<std::vector<uint64_t>> ReadTable(absl::string_view start) const;
   // From the disk, checked.
   absl::StatusOr<Block> ReadBlock(uint64_t number) const;
   // From the cache if it is there.
