@@ -67,9 +67,7 @@ absl::Status PrintByKey(const Scan& scan, const Topic& topic, Output& output) {
     const absl::StatusOr<FindResult> page = scan.store->FindByKey(topic, key, options);
     if (!page.ok()) return page.status();
     for (const DamagedRange& range : page->damage()) Note(kName, DescribeDamage(range));
-    if (!page->damage().empty()) {
-      damage = absl::DataLossError("messages may be missing because of damage");
-    }
+    damage.Update(MissingBecauseOf(page->damage()));
     std::string text;
     for (const MessageView& message : *page) {
       if (left == 0) break;
@@ -121,10 +119,7 @@ int RunFind(const std::string& directory) {
   absl::Status status = PrintFound(**store, *selection, output);
   output.Flush();
   status.Update(output.status());
-  // Whose messages a damaged range held, nobody knows any more.
-  if (!(*store)->recovery().damage.empty()) {
-    status.Update(absl::DataLossError("messages may be missing because of damage"));
-  }
+  status.Update(MissingBecauseOf((*store)->recovery().damage));
   return status.ok() ? kSuccess : Failed(kName, status);
 }
 

@@ -98,10 +98,7 @@ int RunRead(const std::string& directory) {
   absl::Status status = scan.Print(cursor, output);
   output.Flush();
   status.Update(output.status());
-  // Whose messages a damaged range held, nobody knows any more.
-  if (!(*store)->recovery().damage.empty()) {
-    status.Update(absl::DataLossError("messages may be missing because of damage"));
-  }
+  status.Update(MissingBecauseOf((*store)->recovery().damage));
   return status.ok() ? kSuccess : Failed(kName, status);
 }
 

@@ -32,6 +32,11 @@ std::string DescribeRecovery(const RecoveryReport& report) {
   return text;
 }
 
+absl::Status MissingBecauseOf(absl::Span<const DamagedRange> damage) {
+  return damage.empty() ? absl::OkStatus()
+                        : absl::DataLossError("messages may be missing because of damage");
+}
+
 std::string DescribeDropped(const DroppedOffsets& dropped) {
   return absl::StrCat(
       "left out: ", dropped.topic.empty() ? "a topic that was left out itself" : dropped.topic,

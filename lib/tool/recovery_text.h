@@ -5,6 +5,8 @@
 
 #include <string>
 
+#include "absl/status/status.h"
+#include "absl/types/span.h"
 #include "weir/store.h"
 
 namespace weir::tool {
@@ -17,6 +19,9 @@ std::string DescribeDropped(const DroppedOffsets& dropped);
 
 // "damaged 262144 to 524288: ..."
 std::string DescribeDamage(const DamagedRange& range);
+
+// kDataLoss if there is any damage: whose messages it held, nobody knows any more.
+absl::Status MissingBecauseOf(absl::Span<const DamagedRange> damage);
 
 // A line: "00000000000000262144 at 262512: no valid record (up to 262768)".
 std::string DescribeFinding(const VerifyFinding& finding);
