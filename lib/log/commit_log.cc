@@ -368,12 +368,17 @@ absl::Status CommitLog::Flush(Deadline deadline) {
   // What is durable already was confirmed or reported before.
   const LogPosition begin = front_->durable_end();
   const LogPosition end = front_->claimed_end();
+  return WaitDurable(begin, end, deadline, "what was appended");
+}
+
+absl::Status CommitLog::WaitDurable(LogPosition begin, LogPosition end, Deadline deadline,
+                                    absl::string_view what) {
   ASSIGN_OR_RETURN(const Durability reached, WaitFor(begin, end, Durability::kDisk, deadline));
   if (reached == Durability::kDisk) return absl::OkStatus();
   const absl::Status why = health_.WhyNoAppend();
   if (!why.ok()) return why;
   return absl::DeadlineExceededError(
-      absl::StrCat("not everything was durable before the deadline", HeldClaimText()));
+      absl::StrCat(what, " was not durable before the deadline", HeldClaimText()));
 }
 
 std::string CommitLog::HeldClaimText() const {

@@ -129,6 +129,10 @@ class CommitLog {
   // wait with, what it has reached. kDataLoss: it never will.
   absl::StatusOr<Durability> WaitFor(LogPosition begin, LogPosition end, Durability wanted,
                                      Deadline deadline);
+  // The same for kDisk, as a status: why no more is appended, or kDeadlineExceeded, which names
+  // `what` lies there.
+  absl::Status WaitDurable(LogPosition begin, LogPosition end, Deadline deadline,
+                           absl::string_view what);
   absl::Status Flush(Deadline deadline);
   // An endless timeout costs no look at the clock.
   Deadline DeadlineIn(absl::Duration timeout) const {
@@ -176,11 +180,11 @@ class CommitLog {
     std::function<void()> writer, syncer, preparer, callbacks;
   };
   void SetWakeups(Wakeups wakeups);
-  // Who drops old segments when there may be no more files. An error: nothing can go, and appends
-  // are refused for it. Called with no lock held, by whoever prepares.
   // Messages are refused for this reason (kResourceExhausted), whatever room there is, until OK is
   // said.
   void Refuse(const absl::Status& why);
+  // Who drops old segments when there may be no more files. An error: nothing can go, and appends
+  // are refused for it. Called with no lock held, by whoever prepares.
   void SetSpaceMaker(std::function<absl::Status()> make_space) {
     make_space_ = std::move(make_space);
   }

@@ -50,14 +50,8 @@ absl::StatusOr<Topic> Engine::CreateTopic(absl::string_view name, const TopicOpt
   ENSURE(begin + kRecordHeaderBytes <= log_->front().claimed_end());
   ENSURE(queues_.has(topic->first_queue + topic->queue_count - 1));
   if (Without(Protection::kTopicDurable)) return Topic(topic);
-  ASSIGN_OR_RETURN(const Durability reached,
-                   log_->WaitFor(begin, begin + kRecordHeaderBytes, Durability::kDisk, never));
-  if (reached != Durability::kDisk) {
-    const absl::Status why = log_->health().WhyNoAppend();
-    return why.ok() ? absl::DeadlineExceededError(
-                          absl::StrCat("topic ", name, " is created and not yet durable"))
-                    : why;
-  }
+  RETURN_IF_ERROR(log_->WaitDurable(begin, begin + kRecordHeaderBytes, never,
+                                    absl::StrCat("topic ", name, " is created, and")));
   return Topic(topic);
 }
 

@@ -34,14 +34,8 @@ absl::Status StateAppender::MakeRoom(size_t entries_bytes, Deadline deadline) {
 }
 
 absl::Status StateAppender::MakeDurable(const Reservation& place) {
-  ASSIGN_OR_RETURN(const Durability reached,
-                   log_->WaitFor(place.position, place.end(), Durability::kDisk,
-                                 log_->DeadlineIn(absl::InfiniteDuration())));
-  if (reached == Durability::kDisk) return absl::OkStatus();
-  const absl::Status why = log_->health().WhyNoAppend();
-  return why.ok() ? absl::DeadlineExceededError(
-                        absl::StrCat("state of ", name_, " is appended and not yet durable"))
-                  : why;
+  return log_->WaitDurable(place.position, place.end(), log_->DeadlineIn(absl::InfiniteDuration()),
+                           absl::StrCat("state of ", name_));
 }
 
 }  // namespace weir::internal

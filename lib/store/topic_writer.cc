@@ -95,15 +95,9 @@ absl::Status TopicWriter::Change(const Topic::Entry& topic, const TopicRecord& r
       }();
       if (position.ok()) {
         const LogPosition group = *position - kRecordHeaderBytes;
-        ASSIGN_OR_RETURN(const Durability reached,
-                         log_->WaitFor(group, group + kRecordHeaderBytes, Durability::kDisk,
-                                       log_->DeadlineIn(absl::InfiniteDuration())));
-        if (reached != Durability::kDisk) {
-          const absl::Status why = log_->health().WhyNoAppend();
-          return why.ok() ? absl::DeadlineExceededError(absl::StrCat(
-                                "the change of topic ", topic.name, " is not yet durable"))
-                          : why;
-        }
+        RETURN_IF_ERROR(log_->WaitDurable(group, group + kRecordHeaderBytes,
+                                          log_->DeadlineIn(absl::InfiniteDuration()),
+                                          absl::StrCat("the change of topic ", topic.name)));
         catalogue_->Change(topic, record, *position);
         return absl::OkStatus();
       }
