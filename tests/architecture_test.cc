@@ -2,9 +2,11 @@
 // thing used where it does not belong. The layers are those of the table in lib/README.md, whose
 // rows begin with `| <number> <folder> |`.
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <map>
 #include <regex>
 #include <set>
@@ -152,6 +154,46 @@ TEST_CASE("every arrow points downwards, files are short, and one file reads the
       }
     }
   }
+}
+
+// The names that a file brings into its namespace and does not use there.
+std::vector<std::string> UnusedNames(const std::vector<std::string>& lines) {
+  const std::regex declaration(R"(\s*using (?:\w*::)+(\w+);\s*)");
+  const std::regex word(R"(\w+)");
+  std::set<std::string> used;
+  std::vector<std::string> declared, unused;
+  for (const std::string& line : lines) {
+    const std::string code = line.substr(0, line.find("//"));
+    std::smatch m;
+    if (std::regex_match(code, m, declaration)) {
+      declared.push_back(m[1]);
+    } else {
+      for (std::sregex_iterator i(code.begin(), code.end(), word), end; i != end; ++i) {
+        used.insert(i->str());
+      }
+    }
+  }
+  std::copy_if(declared.begin(), declared.end(), std::back_inserter(unused),
+               [&](const std::string& name) { return !used.contains(name); });
+  return unused;
+}
+
+TEST_CASE("a name that a file takes from another namespace is used there") {
+  CHECK(UnusedNames({"using a::B;", "B b;"}).empty());
+  CHECK(UnusedNames({"using a::B;", "Bb b;  // B"}) == std::vector<std::string>{"B"});
+  CHECK(UnusedNames({"using ::a::b::C;"}) == std::vector<std::string>{"C"});
+
+  size_t files = 0;
+  for (const std::string top : {"lib", "tests", "bench", "examples"}) {
+    for (const auto& entry : fs::recursive_directory_iterator(kRoot / top)) {
+      if (entry.path().extension() != ".cc") continue;
+      ++files;
+      for (const std::string& name : UnusedNames(ReadLines(entry.path()))) {
+        FAIL_CHECK(fs::relative(entry.path(), kRoot).string() << ": does not use " << name);
+      }
+    }
+  }
+  CHECK(files >= 300);
 }
 
 }  // namespace

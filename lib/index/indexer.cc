@@ -13,14 +13,6 @@
 #include "log/log_scanner.h"
 
 namespace weir::internal {
-namespace {
-
-// Something of the segment will not serve, or is not there at all.
-bool IsLost(const absl::Status& status) {
-  return IsUnreadable(status) || absl::IsOutOfRange(status);
-}
-
-}  // namespace
 
 absl::StatusOr<IndexIdentity> Indexer::IdentityOf(LogPosition segment_begin) {
   const std::optional<SegmentEntry> entry = log_->segments().EntryAt(segment_begin);

@@ -8,14 +8,6 @@
 #include "log/segment_file.h"
 
 namespace weir::internal {
-namespace {
-
-// Its segment is gone, or nothing of it can be read.
-bool IsLost(const absl::Status& status) {
-  return IsUnreadable(status) || absl::IsOutOfRange(status);
-}
-
-}  // namespace
 
 absl::StatusOr<std::shared_ptr<IndexFile>> SealedSegments::File(LogPosition segment_begin) {
   absl::StatusOr<std::shared_ptr<IndexFile>> file = files_.Get(segment_begin);

@@ -16,7 +16,7 @@ namespace weir::internal {
 namespace {
 
 // A living writer may be at it: what is damaged is looked at again before it is told.
-constexpr int kLooks = 3;
+constexpr int kReadings = 3;
 
 // The first bytes of a file. What the device does not give is shown as zeros, and told in `unread`.
 absl::StatusOr<std::string> ReadHead(Directory& directory, const std::string& name, size_t size,
@@ -39,7 +39,7 @@ struct SuperblockLook {
 
 absl::StatusOr<SuperblockLook> LookAtSuperblock(Directory& directory, const std::string& name) {
   SuperblockLook look{.name = name};
-  for (int looks = 0; looks < kLooks; ++looks) {
+  for (int looks = 0; looks < kReadings; ++looks) {
     ASSIGN_OR_RETURN(const std::string bytes,
                      ReadHead(directory, name, kSuperblockBytes, &look.unread));
     look.slots = SuperblockSlots(bytes);
@@ -117,7 +117,7 @@ absl::StatusOr<std::vector<HeaderFault>> SegmentHeaderFaults(Directory& director
   std::vector<HeaderFault> faults;
   std::array<bool, 2> whole{};
   std::string unread;
-  for (int looks = 0; looks < kLooks && !(whole[0] && whole[1]); ++looks) {
+  for (int looks = 0; looks < kReadings && !(whole[0] && whole[1]); ++looks) {
     const absl::StatusOr<std::string> bytes =
         ReadHead(directory, name, kSegmentHeaderBytes, &unread);
     if (!bytes.ok() && IsUnreadable(bytes.status())) return faults;

@@ -28,6 +28,10 @@ bool IsUnreadable(const absl::Status& status) {
          absl::IsFailedPrecondition(status);
 }
 
+bool IsLost(const absl::Status& status) {
+  return IsUnreadable(status) || absl::IsOutOfRange(status);
+}
+
 absl::Status FromDevice(absl::Status status) {
   if (absl::IsDataLoss(status)) status.SetPayload(kDevicePayload, absl::Cord());
   return status;

@@ -24,6 +24,8 @@ namespace weir::internal {
 // other error may pass (too few descriptors, too little memory, a missing right), and nothing may
 // be concluded from it.
 bool IsUnreadable(const absl::Status& status);
+// The same, or its segment is not there at all.
+bool IsLost(const absl::Status& status);
 
 // What a file system says when the device did not give the bytes (kDataLoss) is marked where it
 // comes from. The bytes may be whole, and a later try may get them: reads go on without them, and

@@ -28,12 +28,12 @@ constexpr uint16_t kNoExit = 0xFFFF;
 static_assert(2 * kMaxFilterTerms < kNoExit);
 
 // The steps of a part of the expression, all in a row.
-struct Condition {
+struct Clause {
   Exits if_true;
   Exits if_false;
 };
 
-Condition Not(const Condition& condition) { return {condition.if_false, condition.if_true}; }
+Clause Not(const Clause& condition) { return {condition.if_false, condition.if_true}; }
 
 bool IsLiteral(Kind kind) {
   return kind == Kind::kText || kind == Kind::kNumber || kind == Kind::kTrue ||
@@ -97,20 +97,20 @@ class Compiler {
   absl::StatusOr<FilterProgram> Compile() &&;
 
  private:
-  absl::StatusOr<Condition> Alternatives(bool negated);  // joined by OR
-  absl::StatusOr<Condition> Conjunction(bool negated);   // joined by AND
-  absl::StatusOr<Condition> Negation(bool negated);      // behind any number of NOTs
-  absl::StatusOr<Condition> Parentheses(bool negated);
-  absl::StatusOr<Condition> Comparison(bool negated);
-  absl::StatusOr<Condition> Between(const Operand& value, bool negated);
-  absl::StatusOr<Condition> In(const Operand& value, bool negated);
-  absl::StatusOr<Condition> Part(const Operand& value, Test test, bool negated);
+  absl::StatusOr<Clause> Alternatives(bool negated);  // joined by OR
+  absl::StatusOr<Clause> Conjunction(bool negated);   // joined by AND
+  absl::StatusOr<Clause> Negation(bool negated);      // behind any number of NOTs
+  absl::StatusOr<Clause> Parentheses(bool negated);
+  absl::StatusOr<Clause> Comparison(bool negated);
+  absl::StatusOr<Clause> Between(const Operand& value, bool negated);
+  absl::StatusOr<Clause> In(const Operand& value, bool negated);
+  absl::StatusOr<Clause> Part(const Operand& value, Test test, bool negated);
   absl::StatusOr<Operand> Value(absl::string_view expected = "a property or a literal");
   absl::StatusOr<Operand> Literal();
 
   // Comparisons written as steps.
-  absl::StatusOr<Condition> Compare(Operand left, Operator how, Operand right, bool negated);
-  absl::StatusOr<Condition> Add(const Operand& left, FilterStep step, bool negated);
+  absl::StatusOr<Clause> Compare(Operand left, Operator how, Operand right, bool negated);
+  absl::StatusOr<Clause> Add(const Operand& left, FilterStep step, bool negated);
   absl::StatusOr<uint16_t> SourceOf(const FilterToken& name);
 
   absl::Status Advance();
@@ -140,61 +140,61 @@ absl::StatusOr<FilterProgram> Compiler::Compile() && {
                        absl::StrCat(expression_.size()));
   }
   RETURN_IF_ERROR(Advance());
-  ASSIGN_OR_RETURN(const Condition all, Alternatives(/*negated=*/false));
+  ASSIGN_OR_RETURN(const Clause all, Alternatives(/*negated=*/false));
   if (token_.kind != Kind::kEnd) return Unexpected("AND, OR or the end");
   Lead(all.if_true, FilterProgram::kAccept);
   Lead(all.if_false, FilterProgram::kReject);
   return FilterProgram(expression_, lexer_.TakeTexts(), std::move(sources_), std::move(steps_));
 }
 
-absl::StatusOr<Condition> Compiler::Alternatives(bool negated) {
-  ASSIGN_OR_RETURN(Condition all, Conjunction(negated));
+absl::StatusOr<Clause> Compiler::Alternatives(bool negated) {
+  ASSIGN_OR_RETURN(Clause all, Conjunction(negated));
   while (token_.kind == Kind::kOr) {
     RETURN_IF_ERROR(Advance());
     Lead(all.if_false, here());
-    ASSIGN_OR_RETURN(const Condition next, Conjunction(negated));
+    ASSIGN_OR_RETURN(const Clause next, Conjunction(negated));
     all = {Join(all.if_true, next.if_true), next.if_false};
   }
   return all;
 }
 
-absl::StatusOr<Condition> Compiler::Conjunction(bool negated) {
-  ASSIGN_OR_RETURN(Condition all, Negation(negated));
+absl::StatusOr<Clause> Compiler::Conjunction(bool negated) {
+  ASSIGN_OR_RETURN(Clause all, Negation(negated));
   while (token_.kind == Kind::kAnd) {
     RETURN_IF_ERROR(Advance());
     Lead(all.if_true, here());
-    ASSIGN_OR_RETURN(const Condition next, Negation(negated));
+    ASSIGN_OR_RETURN(const Clause next, Negation(negated));
     all = {next.if_true, Join(all.if_false, next.if_false)};
   }
   return all;
 }
 
 // In a loop: a thousand NOTs in a row shall not be a thousand calls in each other.
-absl::StatusOr<Condition> Compiler::Negation(bool negated) {
+absl::StatusOr<Clause> Compiler::Negation(bool negated) {
   bool is_odd = false;
   while (token_.kind == Kind::kNot) {
     RETURN_IF_ERROR(Advance());
     is_odd = !is_odd;
   }
   const bool inside = negated != is_odd;
-  ASSIGN_OR_RETURN(const Condition condition,
+  ASSIGN_OR_RETURN(const Clause condition,
                    token_.kind == Kind::kOpen ? Parentheses(inside) : Comparison(inside));
   return is_odd ? Not(condition) : condition;
 }
 
-absl::StatusOr<Condition> Compiler::Parentheses(bool negated) {
+absl::StatusOr<Clause> Compiler::Parentheses(bool negated) {
   if (depth_ == kMaxFilterDepth) {
     return Unexpected(absl::StrCat("at most ", kMaxFilterDepth, " parentheses in each other"));
   }
   ++depth_;
   RETURN_IF_ERROR(Advance());
-  ASSIGN_OR_RETURN(const Condition inside, Alternatives(negated));
+  ASSIGN_OR_RETURN(const Clause inside, Alternatives(negated));
   RETURN_IF_ERROR(Expect(Kind::kClose, "AND, OR or \")\""));
   --depth_;
   return inside;
 }
 
-absl::StatusOr<Condition> Compiler::Comparison(bool negated) {
+absl::StatusOr<Clause> Compiler::Comparison(bool negated) {
   ASSIGN_OR_RETURN(const Operand value, Value("a property, a literal, NOT or \"(\""));
   if (const auto how = OperatorOf(token_.kind)) {
     RETURN_IF_ERROR(Advance());
@@ -205,12 +205,12 @@ absl::StatusOr<Condition> Compiler::Comparison(bool negated) {
     RETURN_IF_ERROR(Advance());
     ASSIGN_OR_RETURN(const bool is_not, Take(Kind::kNot));
     RETURN_IF_ERROR(Expect(Kind::kNull, is_not ? "NULL" : "NULL or NOT NULL"));
-    ASSIGN_OR_RETURN(const Condition missing, Add(value, {.test = Test::kMissing}, negated));
+    ASSIGN_OR_RETURN(const Clause missing, Add(value, {.test = Test::kMissing}, negated));
     return is_not ? Not(missing) : missing;
   }
   ASSIGN_OR_RETURN(const bool is_not, Take(Kind::kNot));
   const bool inside = negated != is_not;
-  absl::StatusOr<Condition> condition;
+  absl::StatusOr<Clause> condition;
   switch (token_.kind) {
     case Kind::kBetween:
       condition = Between(value, inside);
@@ -236,7 +236,7 @@ absl::StatusOr<Condition> Compiler::Comparison(bool negated) {
   return condition;
 }
 
-absl::StatusOr<Condition> Compiler::Between(const Operand& value, bool negated) {
+absl::StatusOr<Clause> Compiler::Between(const Operand& value, bool negated) {
   RETURN_IF_ERROR(Advance());
   ASSIGN_OR_RETURN(const Operand low, Value());
   RETURN_IF_ERROR(Expect(Kind::kAnd, "AND"));
@@ -245,29 +245,29 @@ absl::StatusOr<Condition> Compiler::Between(const Operand& value, bool negated) 
     return FilterError(high.token.column, absl::StrCat("at least ", low.token.as_written),
                        Shown(high.token.as_written));
   }
-  ASSIGN_OR_RETURN(const Condition above, Compare(value, {kGreater | kEqual}, low, negated));
+  ASSIGN_OR_RETURN(const Clause above, Compare(value, {kGreater | kEqual}, low, negated));
   Lead(above.if_true, here());
-  ASSIGN_OR_RETURN(const Condition below, Compare(value, {kLess | kEqual}, high, negated));
-  return Condition{below.if_true, Join(above.if_false, below.if_false)};
+  ASSIGN_OR_RETURN(const Clause below, Compare(value, {kLess | kEqual}, high, negated));
+  return Clause{below.if_true, Join(above.if_false, below.if_false)};
 }
 
-absl::StatusOr<Condition> Compiler::In(const Operand& value, bool negated) {
+absl::StatusOr<Clause> Compiler::In(const Operand& value, bool negated) {
   RETURN_IF_ERROR(Advance());
   RETURN_IF_ERROR(Expect(Kind::kOpen, "\"(\""));
   ASSIGN_OR_RETURN(const Operand first, Literal());
-  ASSIGN_OR_RETURN(Condition all, Compare(value, {kEqual}, first, negated));
+  ASSIGN_OR_RETURN(Clause all, Compare(value, {kEqual}, first, negated));
   while (token_.kind == Kind::kComma) {
     RETURN_IF_ERROR(Advance());
     ASSIGN_OR_RETURN(const Operand literal, Literal());
     Lead(all.if_false, here());
-    ASSIGN_OR_RETURN(const Condition next, Compare(value, {kEqual}, literal, negated));
+    ASSIGN_OR_RETURN(const Clause next, Compare(value, {kEqual}, literal, negated));
     all = {Join(all.if_true, next.if_true), next.if_false};
   }
   RETURN_IF_ERROR(Expect(Kind::kClose, "\",\" or \")\""));
   return all;
 }
 
-absl::StatusOr<Condition> Compiler::Part(const Operand& value, Test test, bool negated) {
+absl::StatusOr<Clause> Compiler::Part(const Operand& value, Test test, bool negated) {
   RETURN_IF_ERROR(Advance());
   if (token_.kind != Kind::kText || token_.text.empty()) {
     return Unexpected("a text of at least one byte");
@@ -317,8 +317,7 @@ absl::StatusOr<uint16_t> Compiler::SourceOf(const FilterToken& name) {
   return static_cast<uint16_t>(sources_.size() - 1);
 }
 
-absl::StatusOr<Condition> Compiler::Compare(Operand left, Operator how, Operand right,
-                                            bool negated) {
+absl::StatusOr<Clause> Compiler::Compare(Operand left, Operator how, Operand right, bool negated) {
   for (const Operand* const side : {&left, &right}) {
     if (how.is_order() && !side->is_property() && !side->is_number()) {
       return FilterError(side->token.column, "a property or a number, which have an order",
@@ -343,11 +342,11 @@ absl::StatusOr<Condition> Compiler::Compare(Operand left, Operator how, Operand 
     step.test = Test::kBoolean;
     step.boolean = right.token.kind == Kind::kTrue;
   }
-  ASSIGN_OR_RETURN(const Condition condition, Add(left, step, negated != how.is_negated));
+  ASSIGN_OR_RETURN(const Clause condition, Add(left, step, negated != how.is_negated));
   return how.is_negated ? Not(condition) : condition;
 }
 
-absl::StatusOr<Condition> Compiler::Add(const Operand& left, FilterStep step, bool negated) {
+absl::StatusOr<Clause> Compiler::Add(const Operand& left, FilterStep step, bool negated) {
   if (steps_.size() == kMaxFilterTerms) {
     return FilterError(left.token.column, absl::StrCat("at most ", kMaxFilterTerms, " comparisons"),
                        Shown(left.token.as_written));
@@ -366,7 +365,7 @@ absl::StatusOr<Condition> Compiler::Add(const Operand& left, FilterStep step, bo
   const auto if_false = static_cast<uint16_t>(2 * steps_.size());
   const auto if_true = static_cast<uint16_t>(if_false + 1);
   steps_.push_back(step);
-  return Condition{{if_true, if_true}, {if_false, if_false}};
+  return Clause{{if_true, if_true}, {if_false, if_false}};
 }
 
 absl::Status Compiler::Advance() {

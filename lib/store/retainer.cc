@@ -14,7 +14,7 @@ namespace {
 
 constexpr absl::Duration kRest = absl::Seconds(1);
 // Superblock, its slots, LOCK.
-constexpr uint64_t kFixedBytes = 16 << 10;
+constexpr uint64_t kStoreFilesBytes = 16 << 10;
 // Files of dropped segments that wait to be used again, where nobody counts bytes.
 constexpr size_t kSparesMax = 2;
 
@@ -49,7 +49,7 @@ uint64_t Retainer::IndexBytes(LogPosition segment_begin) {
 RetentionFacts Retainer::Facts(int64_t now) {
   CommitLog& log = *parts_.log;
   const uint64_t segment_bytes = log.segments().segment_bytes();
-  RetentionFacts facts{.now = now, .used_bytes = kFixedBytes};
+  RetentionFacts facts{.now = now, .used_bytes = kStoreFilesBytes};
   const LogPosition whole = std::min({parts_.indexer->sealed_end(), log.front().durable_end(),
                                       log.segments().BeginOf(log.front().claimed_end())});
   const std::vector<SegmentEntry> entries = log.segments().entries();
@@ -157,7 +157,7 @@ void Retainer::KeepInBudget(const RetentionFacts& facts) {
   Segments& segments = parts_.log->segments();
   size_t spares = policy.free_bytes_low > facts.free_bytes ? 0 : kSparesMax;
   if (policy.max_bytes > 0) {
-    uint64_t beside = kFixedBytes;
+    uint64_t beside = kStoreFilesBytes;
     for (const auto& [begin, bytes] : index_bytes_) beside += bytes;
     const uint64_t files =
         (policy.max_bytes - std::min(beside, policy.max_bytes)) / segments.segment_bytes();
