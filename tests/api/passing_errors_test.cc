@@ -133,6 +133,7 @@ TEST_CASE("a header behind a cut that cannot be read once is no damage") {
   }
   CHECK(met > 2);
   CHECK(AllOf(*OpenStore(SmallOptions(disk, clock)), "orders", 0) == NumberedBodies(0, 4, 100));
+  store = nullptr;  // before the disk it is on
 }
 
 // A directory's sync fails, and the process dies. The next one sees the file that it was for, goes

@@ -282,6 +282,7 @@ TEST_CASE("an id finds its message, through closing, killing and reading beside 
   store = OpenStore(SmallOptions(next, clock));
   append(30);
   check_all(*store);
+  store = nullptr;  // before the disk it is on
 }
 
 TEST_CASE("an id whose message a power loss took says so, and never gives another message") {
@@ -316,6 +317,7 @@ TEST_CASE("an id whose message a power loss took says so, and never gives anothe
     }
     append(&kept);
   }
+  store = nullptr;  // before the disk it is on
 }
 
 TEST_CASE("an id that leads nowhere says why") {

@@ -131,6 +131,7 @@ TEST_CASE("what was given up is no message, neither now nor at the next open nor
   RunUntilIdle(*store, clock);
   Close(*store);
   CHECK(TotalsOf(*OpenStore(SmallOptions(after, clock))) == expected);
+  store = nullptr;  // before the disk it is on
 }
 
 TEST_CASE("a claim counts as the record that was committed, however the totals are come by") {
