@@ -1,13 +1,13 @@
-// Fails the system calls of a store, one in each run, with strace, and looks whether anything
-// acknowledged is gone.
+// Fails the system calls of a store, one in each run, and looks whether anything acknowledged is
+// gone.
 //
 //   syscall_errors [--count=N] [--seed=S] [--case=N]
 //
 // The victim works alone in manual mode, so it makes the same calls in the same order each time.
 // One traced run says which they are; the first few of each kind that touch the store or its front
-// fail then with each error that such a call can have, or the process is killed in them. Before
-// that, three traced runs show that it touches files with the calls of seam_calls.h and with no
-// others.
+// fail then with each error that such a call can have, take a part of their bytes, or the process
+// is killed in them (injection.cc). Before that, three traced runs show that it touches files with
+// the calls of seam_calls.h and with no others.
 
 #include <signal.h>
 
@@ -25,11 +25,12 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "kernel/harness.h"
+#include "kernel/injection.h"
 #include "kernel/seam_calls.h"
 #include "kernel/syscall_trace.h"
 #include "victim/victim_process.h"
 
-ABSL_FLAG(uint64_t, count, 200, "How many calls to fail at least.");
+ABSL_FLAG(uint64_t, count, 700, "How many calls to fail at least.");
 
 namespace weir::kernel {
 namespace {
@@ -45,28 +46,6 @@ constexpr uint64_t kCasesPerVictim = 100'000;
 constexpr std::chrono::seconds kPatience{20};
 // The victim's first word to its parent; the store's files come after it.
 constexpr std::string_view kBegin = "write(";
-
-struct Injection {
-  std::string call;
-  std::string what;  // as strace has it: error=EIO, signal=SIGKILL
-  uint32_t index = 0;
-  std::string text() const { return absl::StrCat(call, ":", what, ":when=", index); }
-  bool is_kill() const { return what == "signal=SIGKILL"; }
-};
-
-// What a call of this name can answer.
-std::vector<std::string> ErrorsOf(const std::string& call) {
-  if (call == "mmap") return {"error=ENOMEM", "signal=SIGKILL"};
-  if (call == "madvise") return {"error=ENOMEM", "error=EINVAL", "signal=SIGKILL"};
-  if (call == "munmap") return {"signal=SIGKILL"};
-  std::vector<std::string> errors{"error=EIO", "error=ENOSPC", "signal=SIGKILL"};
-  const bool may_wait = call != "fstat" && call != "newfstatat" && call != "getdents64" &&
-                        call != "fchmod" && call != "unlinkat" && call != "renameat2" &&
-                        call != "mkdir" && call != "mkdirat" && call != "linkat";
-  if (may_wait) errors.push_back("error=EINTR");
-  if (absl::StartsWith(call, "open")) errors.push_back("error=EMFILE");
-  return errors;
-}
 
 std::string ContentOf(const std::string& path) {
   std::ostringstream text;
@@ -101,6 +80,7 @@ class Place {
   Place(const Workplace& workplace, uint64_t seed, bool has_threads, bool is_private)
       : path_(workplace / "place"), log_path_(workplace / "strace.log") {
     fs::remove_all(path_);
+    fs::remove(log_path_);
     fs::create_directories(path_ + "/front");
     victim_.store.directory = path_ + "/store";
     victim_.store.front_directory = is_private ? "private" : path_ + "/front";
@@ -114,9 +94,27 @@ class Place {
   }
 
   // Lets a victim live under `strace WORDS`.
-  absl::StatusOr<int> Run(const std::vector<std::string>& words, victim::Ledger& ledger) {
+  absl::StatusOr<int> Trace(const std::vector<std::string>& words, victim::Ledger& ledger) {
     std::vector<std::string> wrapper{"strace", "-f", "-o", log_path_};
     wrapper.insert(wrapper.end(), words.begin(), words.end());
+    return Run(std::move(wrapper), ledger);
+  }
+  // Lets one live whose transfers are short, as the injection says.
+  absl::StatusOr<int> CutShort(const Injection& injection, victim::Ledger& ledger) {
+    const std::string module =
+        fs::read_symlink("/proc/self/exe").parent_path() / "libshort_counts.so";
+    return Run({"env", "LD_PRELOAD=" + module, "SHORT_PLACE=" + path_,
+                "SHORT_CALL=" + injection.call, absl::StrCat("SHORT_INDEX=", injection.index),
+                "SHORT_COUNT=" + injection.what, "SHORT_TOLD=" + log_path_},
+               ledger);
+  }
+
+  std::string log() const { return ContentOf(log_path_); }
+  const std::string& path() const { return path_; }
+  const StoreOptions& options() const { return victim_.store; }
+
+ private:
+  absl::StatusOr<int> Run(std::vector<std::string> wrapper, victim::Ledger& ledger) {
     VictimProcess process(victim_,
                           [&](const Event& event) {
                             const bool is_outcome = event.kind == EventKind::kAcknowledged ||
@@ -127,11 +125,6 @@ class Place {
     return process.Wait(std::chrono::steady_clock::now() + kPatience);
   }
 
-  std::string log() const { return ContentOf(log_path_); }
-  const std::string& path() const { return path_; }
-  const StoreOptions& options() const { return victim_.store; }
-
- private:
   const std::string path_;
   const std::string log_path_;
   VictimOptions victim_;
@@ -142,7 +135,7 @@ absl::StatusOr<std::vector<TracedCall>> TraceOne(const Workplace& workplace, uin
                                                  bool has_threads, bool is_private) {
   Place place(workplace, seed, has_threads, is_private);
   victim::Ledger ledger(seed);
-  const absl::StatusOr<int> end = place.Run({"-y", "-s", "64"}, ledger);
+  const absl::StatusOr<int> end = place.Trace({"-y", "-s", "64"}, ledger);
   if (absl::Status status = CheckEnd(end); !status.ok()) return status;
   if (ledger.acknowledged() < 100) return absl::InternalError("the victim did next to nothing");
   std::vector<TracedCall> calls = CallsOn(place.log(), kBegin, place.path());
@@ -155,34 +148,27 @@ absl::StatusOr<std::vector<TracedCall>> TraceOne(const Workplace& workplace, uin
   return calls;
 }
 
-// Index by index, call by call: the first of each kind come first.
-std::vector<Injection> InjectionsInto(const std::vector<TracedCall>& calls) {
-  const auto indices = IndicesOf(calls);
-  std::vector<Injection> injections;
-  for (size_t depth = 0; depth < calls.size(); ++depth) {
-    for (const auto& [call, made] : indices) {
-      if (depth >= made.size()) continue;
-      for (const std::string& what : ErrorsOf(call))
-        injections.push_back({call, what, made[depth]});
-    }
-  }
-  return injections;
-}
-
 // Nothing if the injection did not happen.
 std::optional<absl::Status> Inject(const Workplace& workplace, uint64_t seed,
                                    const Injection& injection) {
   Place place(workplace, seed, /*has_threads=*/false, /*is_private=*/false);
   victim::Ledger ledger(seed);
-  std::vector<std::string> words{"-y", "-e", absl::StrCat("trace=", injection.call), "-e",
-                                 absl::StrCat("inject=", injection.text())};
-  // Where the filter stops a process, strace can fail its call but not give it a signal.
-  if (!injection.is_kill()) words.push_back("--seccomp-bpf");
-  const absl::StatusOr<int> end = place.Run(words, ledger);
-  // The call that it was to be: else the victim did something else than the one that was traced.
-  const std::string hit = LineWith(place.log(), injection.is_kill() ? ") = ?" : "(INJECTED)");
-  if (!absl::StrContains(hit, place.path())) return std::nullopt;
-  const bool is_killed = injection.is_kill() && end.ok() && *end == -SIGKILL;
+  const bool is_kill = injection.kind == Injection::Kind::kKill;
+  absl::StatusOr<int> end;
+  if (injection.kind == Injection::Kind::kShort) {
+    end = place.CutShort(injection, ledger);
+    if (place.log().empty()) return std::nullopt;
+  } else {
+    std::vector<std::string> words{"-y", "-e", absl::StrCat("trace=", injection.call), "-e",
+                                   absl::StrCat("inject=", injection.text())};
+    // Where the filter stops a process, strace can fail its call but not give it a signal.
+    if (!is_kill) words.push_back("--seccomp-bpf");
+    end = place.Trace(words, ledger);
+    // The call that it was to be: else the victim did something else than the one that was traced.
+    const std::string hit = LineWith(place.log(), is_kill ? ") = ?" : "(INJECTED)");
+    if (!absl::StrContains(hit, place.path())) return std::nullopt;
+  }
+  const bool is_killed = is_kill && end.ok() && *end == -SIGKILL;
   absl::Status status = is_killed ? absl::OkStatus() : CheckEnd(end);
   if (status.ok()) status = Examine(place.options(), ledger);
   return status;

@@ -116,9 +116,11 @@ const std::vector<Kind>& Kinds() {
               "mutants that the suite noticed", 105, "mutant_hunt"),
       Harness("kills", "SIGKILL of a process with producers and consumers, also in its recovery",
               "kills", 200, "kill_loop", "kills"),
-      Harness("system_calls",
-              "each system call of a process on its store, failed by the kernel or killed in it",
-              "system calls failed", 200, "syscall_errors"),
+      Harness(
+          "system_calls",
+          "each system call of a process on its store, failed with each error that it can have, "
+          "cut short, or killed in it",
+          "system calls failed", 700, "syscall_errors"),
       Harness("power_cuts", "images of ext4, xfs and btrfs cloned while a store on them is written",
               "cuts", 20, "power_cuts"),
       Harness("failed_syncs", "disks that run full below a file system, so that fsync fails",
