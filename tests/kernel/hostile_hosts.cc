@@ -162,46 +162,136 @@ absl::Status ThrowAlways(const Workplace& workplace, uint64_t seed) {
   return (*store)->Close();
 }
 
-absl::Status HangSync(const Workplace& workplace, uint64_t seed) {
+namespace {
+
+// A store whose syncs wait at a gate, and how many messages it was given.
+struct HungStore {
   SyncGate gate;
-  HeldSyncs file_system(&gate);
-  StoreOptions options = Options(workplace, seed);
-  options.background = Background::kThreads;
-  options.segment_bytes = 4 << 20;
-  options.front_bytes = 1 << 20;
-  options.unsynced_bytes_max = (128 << 10) * (1 + seed % 3);
-  options.sync_interval = absl::Milliseconds(1);
-  options.file_system = &file_system;
-  auto store = MessageStore::Open(options);
-  if (!store.ok()) return store.status();
-  if (absl::Status status = AppendOne(**store, 0, {.durability = Durability::kDisk});
-      !status.ok()) {
+  HeldSyncs file_system{&gate};
+  StoreOptions options;
+  std::unique_ptr<MessageStore> store;
+  uint64_t count = 0;
+
+  absl::Status Append(const AppendOptions& how) {
+    absl::Status status = AppendOne(*store, count, how);
+    if (status.ok()) ++count;
     return status;
   }
-  gate.Hold();
-  absl::Status status = AppendOne(**store, 1);
-  gate.AwaitCaught();
-  uint64_t count = 2;
-  while (status.ok()) {
-    status = AppendOne(**store, count, {.timeout = absl::ZeroDuration()});
-    if (status.ok()) ++count;
+  // Until a sync hangs.
+  absl::Status Open() {
+    auto opened = MessageStore::Open(options);
+    if (!opened.ok()) return opened.status();
+    store = *std::move(opened);
+    if (absl::Status status = Append({.durability = Durability::kDisk}); !status.ok()) {
+      return status;
+    }
+    gate.Hold();
+    if (absl::Status status = Append({}); !status.ok()) return status;
+    gate.AwaitCaught();
+    return absl::OkStatus();
   }
-  const uint64_t bytes = count * kBodyBytes;
+  // Without waiting, until there is back-pressure: for what is unsynced, and not before the limit.
+  absl::Status Fill() {
+    absl::Status status;
+    while (status.ok()) status = Append({.timeout = absl::ZeroDuration()});
+    if (!absl::IsDeadlineExceeded(status)) return status;
+    const uint64_t bytes = count * kBodyBytes;
+    if (bytes + (16 << 10) < options.unsynced_bytes_max * kBodyBytes / (kBodyBytes + 64)) {
+      return absl::InternalError(absl::StrCat("producers stop after ", bytes, " bytes"));
+    }
+    const StoreStats stats = store->Stats();
+    if (stats.unsynced_bytes > options.unsynced_bytes_max) {
+      return absl::InternalError(absl::StrCat(stats.unsynced_bytes, " bytes are unsynced"));
+    }
+    if (stats.stalls_unsynced == 0) return absl::InternalError("they stop for another reason");
+    return absl::OkStatus();
+  }
+};
+
+// Reads one message after the other, waiting for each, until the messages before *end are read.
+class Follower {
+ public:
+  Follower(MessageStore* store, const std::atomic<uint64_t>* end)
+      : thread_([this, store, end] { status_ = Follow(*store, *end); }) {}
+  absl::Status Join() {
+    thread_.join();
+    return status_;
+  }
+
+ private:
+  static absl::Status Follow(MessageStore& store, const std::atomic<uint64_t>& end) {
+    const absl::Time limit = absl::Now() + absl::Seconds(20);
+    for (uint64_t next = 0; next < end.load();) {
+      if (absl::Now() > limit) return absl::DeadlineExceededError("a reader does not go on");
+      const auto result = store.Read("events", 0, QueueOffset(next),
+                                     {.max_messages = 1, .wait = absl::Milliseconds(50)});
+      if (!result.ok()) return result.status();
+      if (result->outcome() != ReadOutcome::kFound) continue;
+      if ((*result)[0].body() != BodyOf(next++)) return absl::DataLossError("another body");
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status status_;
+  std::thread thread_;
+};
+
+// What a producer with a deadline, and one without, is told while nothing is synced.
+absl::Status WaitForRoom(HungStore& hung) {
+  constexpr absl::Duration kTimeout = absl::Milliseconds(20);
+  const absl::Time before = absl::Now();
+  absl::Status status = hung.Append({.timeout = kTimeout});
   if (!absl::IsDeadlineExceeded(status)) {
-    // Said already.
-  } else if (bytes + (16 << 10) < options.unsynced_bytes_max * kBodyBytes / (kBodyBytes + 64)) {
-    status = absl::InternalError(absl::StrCat("producers stop after ", bytes, " bytes"));
-  } else if (bytes > options.unsynced_bytes_max) {
-    status = absl::InternalError(absl::StrCat(bytes, " bytes are unsynced"));
-  } else {
-    status = CheckAll(**store, count);
+    return absl::InternalError(absl::StrCat("no back-pressure: ", status.ToString()));
   }
-  gate.Release();
-  if (!status.ok()) return status;
-  status = AppendOne(**store, count++, {.durability = Durability::kDisk});
-  if (!status.ok()) return status;
-  if (status = CheckAll(**store, count); !status.ok()) return status;
-  return (*store)->Close();
+  if (absl::Now() - before < kTimeout) return absl::InternalError("told before the deadline");
+  const uint64_t stalls = hung.store->Stats().stalls_unsynced;
+  std::atomic<bool> is_through{false};
+  std::thread producer([&] {
+    status = hung.Append({});
+    is_through = true;
+  });
+  while (hung.store->Stats().stalls_unsynced == stalls && !is_through) std::this_thread::yield();
+  const bool has_waited = !is_through;
+  hung.gate.Release();
+  producer.join();
+  if (status.ok() && !has_waited) return absl::InternalError("an append did not wait for room");
+  return status;
+}
+
+}  // namespace
+
+absl::Status HangSync(const Workplace& workplace, uint64_t seed) {
+  HungStore hung;
+  hung.options = Options(workplace, seed);
+  hung.options.background = Background::kThreads;
+  hung.options.segment_bytes = 4 << 20;
+  hung.options.front_bytes = 1 << 20;
+  hung.options.unsynced_bytes_max = (128 << 10) * (1 + seed % 3);
+  hung.options.sync_interval = absl::Milliseconds(1);
+  hung.options.file_system = &hung.file_system;
+  if (absl::Status status = hung.Open(); !status.ok()) return status;
+  StoreOptions reading = hung.options;
+  reading.read_only = true;
+  const auto reader = MessageStore::Open(reading);
+  absl::Status status = reader.status();
+  if (status.ok()) {
+    std::atomic<uint64_t> end{std::numeric_limits<uint64_t>::max()};
+    Follower inside(hung.store.get(), &end);
+    Follower beside(reader->get(), &end);
+    // It has its place; that it is durable nobody can tell.
+    status = hung.Append({.durability = Durability::kDisk, .timeout = absl::Milliseconds(1)});
+    if (status.ok()) status = hung.Fill();
+    // Both have read everything when they come back, with the sync still hanging.
+    end = status.ok() ? hung.count : 0;
+    status.Update(inside.Join());
+    status.Update(beside.Join());
+  }
+  if (status.ok()) status = WaitForRoom(hung);
+  hung.gate.Release();
+  if (status.ok()) status = hung.Append({.durability = Durability::kDisk});
+  if (status.ok()) status = CheckAll(*hung.store, hung.count);
+  return status.ok() ? hung.store->Close() : status;
 }
 
 absl::Status ForkInTheMiddle(const Workplace& workplace, uint64_t seed) {

@@ -19,8 +19,9 @@ absl::Status JumpClock(const Workplace& workplace, uint64_t seed);
 // on.
 absl::Status ThrowAlways(const Workplace& workplace, uint64_t seed);
 
-// A sync that does not return stops neither readers nor kProcess producers, until
-// unsynced_bytes_max; then appends are told to wait, and go on with the sync.
+// A sync that does not return stops neither readers, of this process and of others, nor kProcess
+// producers, until unsynced_bytes_max; then who has a deadline is told so when it has passed, and
+// who has none goes on with the sync.
 absl::Status HangSync(const Workplace& workplace, uint64_t seed);
 
 // The host forks under load: the child is refused everything, the parent notices nothing.
