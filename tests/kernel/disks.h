@@ -27,7 +27,7 @@ std::vector<DiskKind> DiskKinds(const std::string& scratch);
 absl::Status MakeImage(const DiskKind& kind, const std::string& image, uint64_t megabytes);
 // Makes the directory and mounts the image there.
 absl::Status MountImage(const DiskKind& kind, const std::string& image, const std::string& path);
-// Unmounts what may be busy for a moment; lazily if it stays busy.
+// Nothing of it may be open. If something is it goes when that is closed, and that is an error.
 absl::Status Unmount(const std::string& path);
 
 }  // namespace weir::kernel

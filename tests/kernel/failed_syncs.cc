@@ -38,13 +38,15 @@ uint64_t SpareKib(Random& random) {
   return random.OneIn(2) ? 128 + random.Below(512) : 256 + random.Below(4096);
 }
 
+constexpr char kPageKib[] = "4";
+
 // An image mounted at PLACE/disk, on a tmpfs at PLACE/medium.
 class FailingDisk {
  public:
   FailingDisk(const DiskKind& kind, const std::string& place) : kind_(kind), place_(place) {}
   ~FailingDisk() {
     if (!queue_.empty()) {
-      RunCommand(absl::StrCat("echo ", requests_before_, " >", queue_)).IgnoreError();
+      RunCommand(absl::StrCat("f=", queue_, "; echo ", requests_before_, " >$f")).IgnoreError();
     }
     Unmount(place_ + "/disk").IgnoreError();
     Unmount(place_ + "/medium").IgnoreError();
@@ -74,7 +76,8 @@ class FailingDisk {
 
  private:
   // A loop device reports a request that its file took a part of as whole, so a sync would lie. One
-  // page is taken or not.
+  // page is taken or not: so no request may be larger than that. The limit stays with the device
+  // when it is given back, and is set back then; one that a killed run has left is not kept.
   absl::Status LimitRequests() {
     auto device = RunCommand(absl::StrCat("findmnt -n -o SOURCE --mountpoint ", place_, "/disk"));
     if (!device.ok()) return device.status();
@@ -84,7 +87,8 @@ class FailingDisk {
     if (!before.ok()) return before.status();
     requests_before_ = *before;
     absl::StripAsciiWhitespace(&requests_before_);
-    return RunCommand(absl::StrCat("echo 4 >", queue_)).status();
+    if (requests_before_ == kPageKib) requests_before_ = "$(cat ${f%/*}/max_hw_sectors_kb)";
+    return RunCommand(absl::StrCat("echo ", kPageKib, " >", queue_)).status();
   }
 
   absl::Status Resize(const std::string& size) {

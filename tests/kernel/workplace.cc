@@ -24,11 +24,12 @@ bool MountPrivately(const std::string& path) {
          mount("tmpfs", path.c_str(), "tmpfs", 0, "size=2g,mode=0700") == 0;
 }
 
-[[noreturn]] void RunChild(const std::string& path,
+[[noreturn]] void RunChild(pid_t parent, const std::string& path,
                            const std::function<int(const Workplace&)>& body,
                            const sigset_t& signals) {
   setpgid(0, 0);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != parent) _exit(1);  // it died before
   sigprocmask(SIG_UNBLOCK, &signals, nullptr);
   Workplace workplace{.path = path};
   workplace.may_mount = geteuid() == 0 && MountPrivately(path);
@@ -46,9 +47,10 @@ int RunInWorkplace(const std::function<int(const Workplace&)>& body) {
   for (const int signal : {SIGCHLD, SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals, signal);
   sigprocmask(SIG_BLOCK, &signals, nullptr);
   std::fflush(nullptr);
+  const pid_t parent = getpid();
   const pid_t child = fork();
   if (child < 0) return 1;
-  if (child == 0) RunChild(directory.path(), body, signals);
+  if (child == 0) RunChild(parent, directory.path(), body, signals);
   setpgid(child, child);
 
   int status = 0;

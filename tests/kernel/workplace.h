@@ -4,7 +4,8 @@
 // The harness itself runs in a child with a process group and, for root, a mount namespace of its
 // own, on a tmpfs that no other process sees. The parent only waits: when the child ends, or when
 // somebody interrupts, it ends the whole group and removes the directory. Mounts and loop devices
-// go with the namespace.
+// go with the namespace. If the parent itself is killed the child is too; then nothing is left but
+// an empty directory.
 
 #ifndef WEIR_TESTS_KERNEL_WORKPLACE_H_
 #define WEIR_TESTS_KERNEL_WORKPLACE_H_

@@ -179,7 +179,7 @@ std::vector<std::string> ArgumentsOf(const VictimOptions& options) {
 }
 
 int RunVictim(const VictimOptions& options) {
-  // A parent that was killed cannot kill its victims any more.
+  // Of a victim under another program that one is the parent; see VictimProcess.
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   const Reporter reporter(options.report_descriptor);
   if (options.alarm_micros > 0) StartAlarms(options.alarm_micros);

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -35,8 +36,12 @@ VictimProcess::VictimProcess(const VictimOptions& options,
   for (std::string& argument : arguments) words.push_back(argument.data());
   words.push_back(nullptr);
 
+  const pid_t parent = ::getpid();
   pid_ = ::fork();
   if (pid_ == 0) {
+    // A parent that was killed kills nobody: then its victims, and what they run under, end too.
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (::getppid() != parent) ::_exit(127);
     // A fresh image: the victim shall not inherit threads or memory of our own store.
     ::fcntl(pipe[1], F_SETFD, 0);
     if (start.prepare) start.prepare();
