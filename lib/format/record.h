@@ -51,11 +51,26 @@ inline constexpr uint32_t kRecordHeaderBytes = 48;
 inline constexpr uint32_t kFurtherQueueBytes = 12;
 inline constexpr uint32_t kNoQueue = 0xFFFFFFFF;  // records that belong to no queue
 
-// Records whose loss would make others unreadable are written twice. The first copy is longer by so
-// much, which its checksum does not cover: so no sector holds a part of both that matters.
+// Records whose loss would make others unreadable are written twice, and the first copy is longer
+// by padding that its checksum does not cover: so no sector holds a part of both that matters.
+// Topics are many, and index files hold them too: sectors of 512 bytes are meant, wherever the
+// copies lie.
 inline constexpr uint32_t kTwinPaddingBytes = 512;
+// Open records are few, and everything behind them in the segment rests on them: the second copy
+// begins at the next border of a block, which is the sector of many drives; in small segments, of a
+// sixteenth of the segment.
+inline constexpr uint64_t kTwinBlockBytesMax = 4096;
+inline uint64_t TwinBlockBytes(uint64_t segment_bytes) {
+  return std::clamp<uint64_t>(segment_bytes / 16, 512, kTwinBlockBytesMax);
+}
 // Body of an open record: previous incarnation, new incarnation, position where it begins.
 inline constexpr uint32_t kOpenBodyBytes = 24;
+inline constexpr uint32_t kOpenCopyBytes = 72;  // without the padding of the first
+static_assert(kOpenCopyBytes == kRecordHeaderBytes + kOpenBodyBytes);
+// Where the second copy begins if the first does at `first`.
+inline LogPosition SecondOpenCopy(LogPosition first, uint64_t segment_bytes) {
+  return LogPosition(AlignUp(first.value() + kOpenCopyBytes, TwinBlockBytes(segment_bytes)));
+}
 // Body of a mark: the durable end, and when it was synced.
 inline constexpr uint32_t kMarkBodyBytes = 16;
 

@@ -103,17 +103,16 @@ LogPosition Front::WriteOpenRecords(uint64_t previous) {
   if (in_segment == 0) return LogPosition(end_);
   HOLDS(end_ == written_end().value());  // the ring is empty
   const uint64_t left = segment_bytes_ - in_segment;
-  constexpr uint32_t kSecondBytes = kRecordHeaderBytes + kOpenBodyBytes;
-  constexpr uint32_t kCopyBytes[] = {kSecondBytes + kTwinPaddingBytes, kSecondBytes};
-  constexpr uint32_t kBothBytes = kCopyBytes[0] + kCopyBytes[1];
+  const uint64_t second = SecondOpenCopy(LogPosition(end_), segment_bytes_).value();
+  const uint64_t from = second + kOpenCopyBytes;
   const int64_t time = last_store_time();
-  if (left < kBothBytes + kRecordHeaderBytes) {
+  if (left < from - end_ + kRecordHeaderBytes) {
     WriteFiller(At(LogPosition(end_)), LogPosition(end_), static_cast<uint32_t>(left), 0, time,
                 previous);
     end_ += left;
   } else {
-    const uint64_t from = end_ + kBothBytes;
-    for (const uint32_t bytes : kCopyBytes) {
+    for (const uint64_t next : {second, from}) {
+      const auto bytes = static_cast<uint32_t>(next - end_);
       char* const memory = At(LogPosition(end_));
       WriteStamp(memory, {.bytes = bytes, .type = RecordType::kOpen, .store_time = time});
       std::memset(WriteParts(memory, {}, 0, kOpenBodyBytes), 0, bytes - kRecordHeaderBytes);
@@ -122,7 +121,7 @@ LogPosition Front::WriteOpenRecords(uint64_t previous) {
       body.Put(incarnation_);
       body.Put(from);
       Publish(memory, Seal(memory, LogPosition(end_), previous));
-      end_ += bytes;
+      end_ = next;
     }
     HOLDS(end_ == from);
   }

@@ -33,7 +33,7 @@ void AddFromIndexFile(Directory& directory, LogPosition begin, std::vector<uint6
 // An open record names both writers and is seeded with the first, so it can be believed where
 // nobody knows who wrote.
 void AddFromOpenRecords(SegmentFile& file, std::vector<uint64_t>* known) {
-  std::string bytes(std::min(file.header().segment_bytes, kPieceBytes) + 2 * kTwinPaddingBytes,
+  std::string bytes(std::min(file.header().segment_bytes, kPieceBytes) + 2 * kTwinBlockBytesMax,
                     '\0');
   for (LogPosition begin = file.begin(); begin < file.limit(); begin = begin + kPieceBytes) {
     const uint64_t available = std::min<uint64_t>(bytes.size(), file.limit() - begin);

@@ -7,8 +7,9 @@
 // Every byte of every file is flipped (one bit by lot, or all eight one after another: of segments,
 // or of all files), every file is cut to every shorter length, every sector is zeroed, swapped with
 // another one, and overwritten with one that belongs elsewhere; for a store that was closed, killed
-// with its front left behind, killed without, and left by a power loss. Fails when a promise is
-// broken, when a worker dies or hangs, and when there were fewer wounds than --count.
+// with its front left behind, killed without, and left by a power loss. Of a store with a large
+// segment every block but the first is zeroed, which holds both copies of its header. Fails when a
+// promise is broken, when a worker dies or hangs, and when there were fewer wounds than --count.
 
 #include <signal.h>
 #include <sys/mman.h>
@@ -106,6 +107,13 @@ std::vector<Case> AllCases(const std::vector<SampleStore>& stores, const Flags& 
       const auto add = [&](Damage::Kind kind, uint64_t offset, uint32_t bit) {
         cases.push_back({store, {.kind = kind, .file = file, .offset = offset, .bit = bit}});
       };
+      if (stores[store].name == "large") {
+        const bool is_segment = KindOf(target) == FileKind::kSegment;
+        for (uint64_t at = kBlockBytes; is_segment && at < target.size; at += kBlockBytes) {
+          add(Damage::Kind::kBlock, at, 0);
+        }
+        continue;
+      }
       const bool all_bits = flags.bits == Bits::kAll ||
                             (flags.bits == Bits::kSegments && KindOf(target) == FileKind::kSegment);
       // The last two stores are much like the first two.
@@ -326,7 +334,8 @@ int Main(int argc, char** argv) {
                  "       byte_flip --seed=S --store=NAME --file=FILE --damage=WOUND\n");
     return 2;
   }
-  const std::vector<SampleStore> stores = MakeSampleStores(flags.seed);
+  std::vector<SampleStore> stores = MakeSampleStores(flags.seed);
+  stores.push_back(MakeLargeStore(flags.seed));
   return flags.damage.empty() ? Flip(stores, flags) : Reproduce(stores, flags);
 }
 

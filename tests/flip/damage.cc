@@ -55,6 +55,9 @@ CrashImage Wound(const SampleStore& sample, const Damage& damage) {
     on_disk.Resize(damage.offset);
   } else if (damage.kind == Damage::Kind::kZero) {
     on_disk.Write(damage.offset, std::string(SectorAt(file, damage.offset), '\0'));
+  } else if (damage.kind == Damage::Kind::kBlock) {
+    const uint64_t size = std::min(kBlockBytes, file.size - damage.offset);
+    on_disk.Write(damage.offset, std::string(size, '\0'));
   } else if (damage.kind == Damage::Kind::kSwap) {
     // The drive wrote two sectors to each other's places.
     const uint64_t other = SwappedWith(file, damage.offset);
@@ -97,9 +100,11 @@ Range DamagedLog(const SampleStore& sample, const Damage& damage) {
     case Damage::Kind::kMisplace:
     case Damage::Kind::kSwap:
       return {begin, begin + kSectorBytes};
+    case Damage::Kind::kBlock:
+      return {begin, begin + kBlockBytes};
     case Damage::Kind::kCut:
       // Without its header nothing in the file can be read.
-      return {damage.offset < 512 ? name->begin : begin, name->begin + kSampleSegmentBytes};
+      return {damage.offset < 512 ? name->begin : begin, name->begin + sample.segment_bytes};
   }
   return {};
 }
@@ -395,6 +400,8 @@ std::string Damage::ToString() const {
       return absl::StrCat("swap:", offset);
     case Kind::kMisplace:
       return absl::StrCat("misplace:", offset);
+    case Kind::kBlock:
+      return absl::StrCat("block:", offset);
   }
   return "";
 }
@@ -413,6 +420,8 @@ std::optional<Damage> Damage::Parse(absl::string_view text) {
   if (std::sscanf(copy.c_str(), "swap:%" SCNu64, &damage.offset) == 1) return damage;
   damage.kind = Kind::kMisplace;
   if (std::sscanf(copy.c_str(), "misplace:%" SCNu64, &damage.offset) == 1) return damage;
+  damage.kind = Kind::kBlock;
+  if (std::sscanf(copy.c_str(), "block:%" SCNu64, &damage.offset) == 1) return damage;
   return std::nullopt;
 }
 

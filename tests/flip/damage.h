@@ -1,6 +1,6 @@
 // One wound of a store: a bit flipped, a file cut short, a sector zeroed, swapped with another one,
-// or written where another one belongs. And the judgement: what
-// may be missing then, what must not, and whether it was said.
+// or written where another one belongs, or a block zeroed, which is the sector of many drives. And
+// the judgement: what may be missing then, what must not, and whether it was said.
 
 #ifndef WEIR_TESTS_FLIP_DAMAGE_H_
 #define WEIR_TESTS_FLIP_DAMAGE_H_
@@ -16,15 +16,18 @@
 
 namespace weir::testing {
 
+inline constexpr uint64_t kBlockBytes = 4096;
+
 struct Damage {
-  enum class Kind : uint8_t { kFlip, kCut, kZero, kSwap, kMisplace };
+  enum class Kind : uint8_t { kFlip, kCut, kZero, kSwap, kMisplace, kBlock };
 
   Kind kind = Kind::kFlip;
   size_t file = 0;      // in SampleStore::files
   uint64_t offset = 0;  // of the byte, or the first lost one
   uint32_t bit = 0;     // kFlip only
 
-  // "flip:BYTE:BIT", "cut:LENGTH", "zero:BYTE", "swap:BYTE", "misplace:BYTE"
+  // "flip:BYTE:BIT", "cut:LENGTH", "zero:BYTE", "swap:BYTE", "misplace:BYTE",
+  // "block:BYTE"
   std::string ToString() const;
   static std::optional<Damage> Parse(absl::string_view text);
 };

@@ -187,7 +187,13 @@ SampleStore Make(const std::string& name, uint64_t seed) {
   SampleStore sample;
   sample.name = name;
   sample.front_directory = name == "private" || name == "power" ? "private" : "";
+  if (name == "large") sample.segment_bytes = 16 * kSampleSegmentBytes;
   Builder builder(sample, seed);
+  for (int life = 1; name == "large" && life < 3; ++life) {
+    builder.Open();
+    builder.AppendSome(20);
+    builder.Close();
+  }
   builder.Open();
   builder.AppendSome(55);
   builder.RunUntilIdle();
@@ -200,7 +206,7 @@ SampleStore Make(const std::string& name, uint64_t seed) {
     builder.LeaveClaim();
     builder.AppendPlain(5);
     sample.image = builder.Freeze().ProcessDeath();
-  } else if (name == "closed") {
+  } else if (name == "closed" || name == "large") {
     builder.RunUntilIdle();
     builder.Close();
     sample.image = builder.Freeze().ProcessDeath();
@@ -230,7 +236,7 @@ std::string ContentOf(const MessageView& message) {
 StoreOptions SampleOptions(const SampleStore& sample, FileSystem* file_system, Clock* clock) {
   return {.directory = std::string(kDirectory),
           .background = Background::kManual,
-          .segment_bytes = kSampleSegmentBytes,
+          .segment_bytes = sample.segment_bytes,
           .front_bytes = kSampleFrontBytes,
           .front_directory = sample.front_directory,
           .read_cache_bytes = 64 << 10,
@@ -245,5 +251,7 @@ std::vector<SampleStore> MakeSampleStores(uint64_t seed) {
   }
   return samples;
 }
+
+SampleStore MakeLargeStore(uint64_t seed) { return Make("large", seed); }
 
 }  // namespace weir::testing

@@ -38,6 +38,7 @@ struct SampleFile {
 
 struct SampleStore {
   std::string name;
+  uint64_t segment_bytes = kSampleSegmentBytes;
   std::string front_directory;
   CrashImage image;
   std::vector<SampleMessage> messages;                   // one for each queue that a message is in
@@ -55,8 +56,11 @@ std::string ContentOf(const MessageView& message);
 StoreOptions SampleOptions(const SampleStore& sample, FileSystem* file_system, Clock* clock);
 
 // "closed": a clean close. "killed": the process died, its front is there, something was only in
-// it. "private": the process died and its front with it. "power": another boot.
+// it. "private": the process died and its front with it. "power": another boot. "large": four
+// lives, each closed, in one segment of many blocks.
 std::vector<SampleStore> MakeSampleStores(uint64_t seed);
+// "large": four lives, each closed, in one segment of many blocks.
+SampleStore MakeLargeStore(uint64_t seed);
 
 }  // namespace weir::testing
 

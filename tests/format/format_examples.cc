@@ -149,11 +149,11 @@ std::string Open() {
   std::string body;
   AppendValue(body, kIncarnation);
   AppendValue(body, kNextIncarnation);
-  AppendValue(body, uint64_t{2048 + 584 + 72});
-  Member twin{.body = body, .type = RecordType::kOpen, .bytes_min = 72 + kTwinPaddingBytes};
+  AppendValue(body, uint64_t{2048 + 512 + 72});
+  Member twin{.body = body, .type = RecordType::kOpen, .bytes_min = 512};
   const std::string first = Published(twin, LogPosition(2048));
   twin.bytes_min = 0;
-  return first + Published(twin, LogPosition(2048 + 72 + kTwinPaddingBytes));
+  return first + Published(twin, SecondOpenCopy(LogPosition(2048), 4096));
 }
 
 std::string Mark() {

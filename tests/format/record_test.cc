@@ -494,13 +494,30 @@ TEST_CASE("a filler touches and needs only its header") {
 
 TEST_CASE("no sector holds a part that matters of both copies of a record that is written twice") {
   constexpr uint64_t kSectorBytes = 512;
-  for (const uint32_t body_bytes : {kOpenBodyBytes, 10u, 9u + 255u}) {
+  for (const uint32_t body_bytes : {10u, 9u + 255u}) {
     const auto bytes = static_cast<uint32_t>(RecordBytes(0, body_bytes));
     const uint32_t first_bytes = bytes + kTwinPaddingBytes;
-    const uint32_t covered = CoveredBytes(RecordType::kOpen, first_bytes, body_bytes);
+    const uint32_t covered = CoveredBytes(RecordType::kCatalogue, first_bytes, body_bytes);
     CHECK(covered == kRecordHeaderBytes + body_bytes);
     for (uint64_t begin = 0; begin < kSectorBytes; begin += kRecordAlignment) {
       CHECK((begin + covered - 1) / kSectorBytes < (begin + first_bytes) / kSectorBytes);
+    }
+  }
+}
+
+TEST_CASE("no block holds a part that matters of both copies of an open record") {
+  for (const uint64_t segment_bytes :
+       {uint64_t{4096}, uint64_t{16384}, uint64_t{65536}, uint64_t{1} << 26}) {
+    const uint64_t block = TwinBlockBytes(segment_bytes);
+    CHECK(block == std::min<uint64_t>(std::max<uint64_t>(segment_bytes / 16, 512), 4096));
+    for (LogPosition first(segment_bytes + 1024);
+         first < LogPosition(segment_bytes + 1024 + 2 * block); first += kRecordAlignment) {
+      const LogPosition second = SecondOpenCopy(first, segment_bytes);
+      const uint32_t covered =
+          CoveredBytes(RecordType::kOpen, static_cast<uint32_t>(second - first), kOpenBodyBytes);
+      CHECK(covered == kOpenCopyBytes);
+      CHECK((first.value() + covered - 1) / block + 1 == second.value() / block);
+      CHECK(second.value() % block == 0);
     }
   }
 }

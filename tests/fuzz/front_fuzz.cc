@@ -51,7 +51,7 @@ void SealRing(std::string& front, const FrontIdentity& identity) {
   for (uint64_t i = 0; i < log.size(); ++i) log[i] = ring_at(i);
   // What stands before a change of the incarnation was sealed with the one before.
   uint64_t incarnation = identity.incarnation;
-  if (log.size() >= kTwinPaddingBytes && LoadHeader(log.data()).type == RecordType::kOpen) {
+  if (log.size() >= kOpenCopyBytes && LoadHeader(log.data()).type == RecordType::kOpen) {
     incarnation = Load<uint64_t>(&log[kRecordHeaderBytes]);
   }
   SealRecords(absl::MakeSpan(log), LogPosition(begin), identity.segment_bytes, incarnation);

@@ -78,8 +78,7 @@ TEST_CASE("of a torn pair of open records the second life is not read with the w
   Append(*lives.log, "two");
   lives.WriteAll();
   lives.Die();
-  Scribble(*lives.disk, opens + kTwinPaddingBytes + kRecordHeaderBytes + kOpenBodyBytes,
-           std::string(256, '\0'));
+  Scribble(*lives.disk, SecondOpenCopy(opens, kSegment), std::string(256, '\0'));
 
   lives.log = OpenLog(lives.options);
   Append(*lives.log, "three");

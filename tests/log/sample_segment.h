@@ -96,8 +96,10 @@ class SegmentBytes {
   }
   // Both copies, as a log writes them; what follows is of incarnation `next`.
   LogPosition OpenTwice(uint64_t next) {
-    const LogPosition from = end() + kTwinPaddingBytes + 2 * (kRecordHeaderBytes + kOpenBodyBytes);
-    const LogPosition first = Open(next, from, kTwinPaddingBytes);
+    const LogPosition second = SecondOpenCopy(end(), header_.segment_bytes);
+    const LogPosition from = second + kOpenCopyBytes;
+    const auto padding = static_cast<uint32_t>(second - end() - kOpenCopyBytes);
+    const LogPosition first = Open(next, from, padding);
     Open(next, from);
     incarnation_ = next;
     return first;

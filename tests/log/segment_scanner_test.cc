@@ -168,7 +168,7 @@ TEST_CASE("if one copy of an open record is damaged, the other one serves") {
     SegmentBytes segment(0);
     const LogPosition open = segment.OpenTwice(2);
     const LogPosition two = segment.Message("two");
-    segment.Damage(first ? open : open + kTwinPaddingBytes + kRecordHeaderBytes + kOpenBodyBytes);
+    segment.Damage(first ? open : SecondOpenCopy(open, kSegment));
     const auto file = store.Open(segment);
     const Words found = ScanAll(*file, segment.end());
     CHECK(found == (first ? Words{"invalid", "open", "message two"}
@@ -184,7 +184,7 @@ TEST_CASE("without any copy of an open record only who knows the incarnation fin
   const LogPosition two = segment.Message("two");
   segment.Message("three");
   segment.Damage(open);
-  segment.Damage(open + kTwinPaddingBytes + kRecordHeaderBytes + kOpenBodyBytes);
+  segment.Damage(SecondOpenCopy(open, kSegment));
   const auto file = store.Open(segment);
   CHECK(ScanAll(*file, segment.end()) == Words{"invalid"});
 
