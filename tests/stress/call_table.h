@@ -22,13 +22,17 @@
 #include <vector>
 
 #include "weir/commit_log.h"
+#include "weir/filter.h"
+#include "weir/find.h"
 #include "weir/message.h"
+#include "weir/property.h"
 #include "weir/repair.h"
 #include "weir/store.h"
 
 namespace weir::testing {
 
 inline constexpr std::array kPublicFunctions = std::to_array<std::string_view>({
+    "BooleanOf",
     "CheckTopicName",
     "Clock::System",
     "CommitLog::Append",
@@ -46,32 +50,63 @@ inline constexpr std::array kPublicFunctions = std::to_array<std::string_view>({
     "CommitLog::end",
     "CommitLog::recovery",
     "CommitLog::state",
+    "DoubleOf",
     "DurabilityName",
     "FileSystem::Posix",
+    "Filter::Compile",
+    "Filter::Matches",
+    "Filter::expression",
+    "FindCursor::position",
+    "FindResult::begin",
+    "FindResult::damage",
+    "FindResult::empty",
+    "FindResult::end",
+    "FindResult::is_done",
+    "FindResult::messages",
+    "FindResult::next",
+    "FindResult::size",
+    "IntegerOf",
     "JournalEntries::empty",
     "JournalEntries::size",
     "MessageClaim::Commit",
     "MessageClaim::body",
     "MessageClaim::position",
     "MessageClaim::queue_offset",
+    "MessageId::Parse",
+    "MessageId::ToString",
+    "MessageStore::AlterTopic",
     "MessageStore::Append",
     "MessageStore::Append#2",
     "MessageStore::AppendAsync",
     "MessageStore::Bounds",
+    "MessageStore::BoundsInTime",
+    "MessageStore::BoundsInTime#2",
     "MessageStore::Claim",
     "MessageStore::Close",
+    "MessageStore::CommitOffset",
+    "MessageStore::CommittedOffset",
     "MessageStore::CreateTopic",
+    "MessageStore::CreateTopic#2",
+    "MessageStore::DeleteTopic",
     "MessageStore::Dump",
+    "MessageStore::FindById",
+    "MessageStore::FindByKey",
     "MessageStore::FindTopic",
     "MessageStore::Flush",
+    "MessageStore::IdOf",
     "MessageStore::Info",
+    "MessageStore::OffsetForTime",
     "MessageStore::Open",
     "MessageStore::OpenTopic",
+    "MessageStore::PositionForTime",
+    "MessageStore::PurgeQueue",
+    "MessageStore::PurgeTopic",
     "MessageStore::Read",
     "MessageStore::ReadAt",
     "MessageStore::ReadBackwards",
     "MessageStore::ReadLast",
     "MessageStore::ReadTopic",
+    "MessageStore::Retain",
     "MessageStore::RunOnce",
     "MessageStore::Stats",
     "MessageStore::Verify",
@@ -91,6 +126,7 @@ inline constexpr std::array kPublicFunctions = std::to_array<std::string_view>({
     "MessageView::tag",
     "MessageView::topic",
     "Ordinal::value",
+    "PropertyValue::text",
     "ReadOutcomeName",
     "ReadResult::begin",
     "ReadResult::damage",
@@ -103,51 +139,12 @@ inline constexpr std::array kPublicFunctions = std::to_array<std::string_view>({
     "ReadResult::size",
     "RepairReport::is_whole",
     "RepairStore",
+    "Retention::NeedsSpace",
     "StoreStateName",
     "Topic::name",
     "Topic::queue_count",
     "TopicRef::name",
     "TopicRef::topic",
-});
-
-// What no thread of the stress calls yet.
-inline constexpr std::array kNotUnderStress = std::to_array<std::string_view>({
-    "BooleanOf",
-    "DoubleOf",
-    "Filter::Compile",
-    "Filter::Matches",
-    "Filter::expression",
-    "FindCursor::position",
-    "FindResult::begin",
-    "FindResult::damage",
-    "FindResult::empty",
-    "FindResult::end",
-    "FindResult::is_done",
-    "FindResult::messages",
-    "FindResult::next",
-    "FindResult::size",
-    "IntegerOf",
-    "MessageId::Parse",
-    "MessageId::ToString",
-    "MessageStore::AlterTopic",
-    "MessageStore::BoundsInTime",
-    "MessageStore::BoundsInTime#2",
-    "MessageStore::CommitOffset",
-    "MessageStore::CommittedOffset",
-    "MessageStore::CreateTopic#2",
-    "MessageStore::DeleteTopic",
-    "MessageStore::FindById",
-    "MessageStore::FindByKey",
-    "MessageStore::IdOf",
-    "MessageStore::OffsetForTime",
-    "MessageStore::PositionForTime",
-    "MessageStore::PurgeQueue",
-    "MessageStore::PurgeTopic",
-    "MessageStore::Retain",
-    "PropertyValue::requires",
-    "PropertyValue::requires#2",
-    "PropertyValue::text",
-    "Retention::NeedsSpace",
 });
 
 template <typename Class>
@@ -164,6 +161,18 @@ template <>
 inline constexpr std::string_view kClassName<MessageView> = "MessageView";
 template <>
 inline constexpr std::string_view kClassName<ReadResult> = "ReadResult";
+template <>
+inline constexpr std::string_view kClassName<Filter> = "Filter";
+template <>
+inline constexpr std::string_view kClassName<FindCursor> = "FindCursor";
+template <>
+inline constexpr std::string_view kClassName<FindResult> = "FindResult";
+template <>
+inline constexpr std::string_view kClassName<MessageId> = "MessageId";
+template <>
+inline constexpr std::string_view kClassName<PropertyValue> = "PropertyValue";
+template <>
+inline constexpr std::string_view kClassName<Retention> = "Retention";
 template <>
 inline constexpr std::string_view kClassName<RepairReport> = "RepairReport";
 template <>

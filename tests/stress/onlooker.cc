@@ -27,25 +27,19 @@ void Onlooker::Examine(const MessageView& message) {
              "a record in no place");
 }
 
-// Another process reads on where the disk gave nothing when it looked, or where a failed sync took
-// from a file what only the writer's memory has; and without a front in reach nobody tells it of
-// each sync.
-bool Onlooker::MayMiss() const {
-  const Scenario& scenario = stage_.scenario();
-  return is_other_ && (scenario.fails || (scenario.has_private_front &&
-                                          scenario.visibility == Visibility::kOnDurable));
-}
-
 bool Onlooker::MayFind(ReadOutcome outcome) const {
   switch (outcome) {
     case ReadOutcome::kFound:
     case ReadOutcome::kAtEnd:
     case ReadOutcome::kNoMatch:
       return true;
+    case ReadOutcome::kOffsetTooSmall:
+    case ReadOutcome::kBeingRemoved:
+      return stage_.scenario().drops;
     case ReadOutcome::kDamaged:
       return stage_.scenario().fails;
     case ReadOutcome::kNoSuchQueue:
-      return MayMiss();
+      return stage_.MayMiss(is_other_);
     default:
       return false;
   }
@@ -105,7 +99,7 @@ void Onlooker::FollowTopic() {
 }
 
 void Onlooker::ExpectOfOthers(const absl::Status& status) {
-  if (!MayMiss() || !absl::IsNotFound(status)) stage_.ExpectOfCall(me_, status);
+  if (!stage_.MayMiss(is_other_) || !absl::IsNotFound(status)) stage_.ExpectOfCall(me_, status);
 }
 
 void Onlooker::ReadEverywhere(LogPosition begin) {

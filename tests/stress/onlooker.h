@@ -31,7 +31,6 @@ class Onlooker {
   void OpenAgain();
 
  private:
-  bool MayMiss() const;
   bool MayFind(ReadOutcome outcome) const;
   void ExpectOfOthers(const absl::Status& status);
   // Looks at every part of a message; its body's sender.

@@ -106,10 +106,17 @@ class Reader {
     return code_.substr(begin, at_ + 1 - begin);
   }
 
-  // A template's parameters may say "class" too.
+  // A template's parameters may say "class" too, and what it requires stands in parentheses.
   static std::string_view BehindTemplate(std::string_view statement) {
     if (!HasWord(statement, "template")) return statement;
-    return statement.substr(statement.find('>') + 1);
+    const std::string_view rest = statement.substr(statement.find('>') + 1);
+    if (!HasWord(rest, "requires")) return rest;
+    size_t end = rest.find('(');
+    for (int depth = 0; end < rest.size(); ++end) {
+      if (rest[end] == '(') ++depth;
+      if (rest[end] == ')' && --depth == 0) break;
+    }
+    return rest.substr(std::min(end + 1, rest.size()));
   }
   static bool IsSpecifier(std::string_view statement) {
     return statement.find('(') == std::string_view::npos &&

@@ -50,6 +50,13 @@ class Ordinal {
  public:
   constexpr uint64_t value() const { return value_; }
 };
+class Value {
+ public:
+  template <typename Number>
+  requires(!std::same_as<Number, char>) explicit Value(Number number) {
+    Write(number);
+  }
+};
 enum class Level { kNone };
 Status Repair(const Options& options);
 }  // namespace weir
@@ -61,10 +68,7 @@ TEST_CASE("the stress knows every function of the public headers, and no other")
   const Names declared = PublicFunctionsOf(WEIR_SOURCE_DIR "/include/weir");
   REQUIRE(declared.size() >= 70);
 
-  Names known(kPublicFunctions.begin(), kPublicFunctions.end());
-  known.insert(known.end(), kNotUnderStress.begin(), kNotUnderStress.end());
-  std::sort(known.begin(), known.end());
-  CHECK(declared == known);
+  CHECK(declared == Names(kPublicFunctions.begin(), kPublicFunctions.end()));
 }
 
 }  // namespace

@@ -21,6 +21,8 @@ struct Scenario {
   bool is_on_disk = false;
   // Calls of the file system fail now and then.
   bool fails = false;
+  // A policy drops what is beyond some segments.
+  bool drops = false;
   // Closed by two threads while all others are inside.
   bool closes_early = false;
   uint64_t segment_bytes = 64 << 10;

@@ -65,6 +65,7 @@ StoreOptions Stage::Options() const {
       .read_cache_bytes = 256 << 10,
       .visibility = scenario_.visibility,
       .default_queue_count = 2};
+  if (scenario_.drops) options.retention.max_bytes = 8 * scenario_.segment_bytes;
   if (memory_ != nullptr) {
     options.directory = "/store";
     options.file_system = memory_.get();
@@ -131,6 +132,12 @@ void Stage::ExpectOfCall(Actor& me, const absl::Status& status) const {
   }
   if (may_be_closed()) return me.ExpectAmong(status, {absl::StatusCode::kFailedPrecondition});
   me.Expect(status.ok(), status.ToString());
+}
+
+bool Stage::MayMiss(bool is_other) const {
+  const bool hears_late =
+      scenario_.has_private_front && scenario_.visibility == Visibility::kOnDurable;
+  return is_other && (scenario_.fails || hears_late);
 }
 
 void Stage::ExpectRefused(Actor& me, const absl::Status& status) const {

@@ -71,6 +71,10 @@ class Stage {
   void ExpectOfAppend(Actor& me, const absl::Status& status, absl::Duration timeout) const;
   // By any other call.
   void ExpectOfCall(Actor& me, const absl::Status& status) const;
+  // Whether another process may not know of what is there: it reads on where the disk gave nothing
+  // when it looked, or where a failed sync took from a file what only the writer's memory has; and
+  // without a front in reach nobody tells it of each sync.
+  bool MayMiss(bool is_other) const;
   // Of opening it as a second writer.
   void ExpectRefused(Actor& me, const absl::Status& status) const;
   static Fate FateOf(const absl::Status& status);

@@ -1,5 +1,6 @@
 #include "stress/store_stress.h"
 
+#include <array>
 #include <atomic>
 #include <memory>
 #include <set>
@@ -8,6 +9,8 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "stress/custodian.h"
+#include "stress/finder.h"
 #include "stress/onlooker.h"
 #include "stress/producer.h"
 #include "weir/store.h"
@@ -54,7 +57,9 @@ void ReadEverything(Stage& stage, MessageStore& store, Actor& me, Stage::Remains
         stage.ExpectOfCall(me, result.status());
         if (!result.ok() || result->outcome() == ReadOutcome::kAtEnd) break;
         if (result->damage()) remains->damage.push_back(*result->damage());
-        me.Expect(result->outcome() == ReadOutcome::kFound || result->damage().has_value(),
+        const bool is_dropped =
+            stage.scenario().drops && result->outcome() == ReadOutcome::kOffsetTooSmall;
+        me.Expect(result->outcome() == ReadOutcome::kFound || result->damage() || is_dropped,
                   absl::StrCat(topic.name, ": ", ReadOutcomeName(result->outcome())));
         for (const MessageView& message : *result) {
           const std::optional<Identity> identity = IdentityOf(message.body());
@@ -67,7 +72,9 @@ void ReadEverything(Stage& stage, MessageStore& store, Actor& me, Stage::Remains
   }
 }
 
-void CheckAgain(Stage& stage, bool was_closed) {
+using Groups = std::array<GroupState, kOnlookers>;
+
+void CheckAgain(Stage& stage, bool was_closed, const Groups& groups) {
   Actor& me = stage.NewActor();
   stage.EndHurting();
   const auto store = MessageStore::Open(stage.Options());
@@ -80,7 +87,12 @@ void CheckAgain(Stage& stage, bool was_closed) {
   for (const DamagedRange& range : recovery.damage) {
     me.Expect(may_be_damaged, range.reason);
   }
-  Stage::Remains remains{.was_closed = was_closed};
+  for (const GroupState& state : groups) {
+    if (!state.is_certain || may_be_damaged) continue;
+    const auto committed = (*store)->CommittedOffset(state.group, "orders", 0);
+    me.Expect(committed.ok() && *committed == state.committed, "a group is elsewhere");
+  }
+  Stage::Remains remains{.begin = (*store)->Info().begin, .was_closed = was_closed};
   ReadEverything(stage, **store, me, &remains);
   stage.Judge(me, remains);
   const auto verified = (*store)->Verify();
@@ -147,6 +159,19 @@ void StressStore(Stage& stage) {
     start_onlooker(false, [](Onlooker& onlooker) { onlooker.MakeTopics(); });
     start_onlooker(false, [](Onlooker& onlooker) { onlooker.OpenAgain(); });
   }
+  Groups groups;
+  for (GroupState& state : groups) {
+    state.group = absl::StrCat("group.", &state - groups.data());
+    stage.StartOther([&](Actor& actor) {
+      Custodian custodian(&stage, store.get(), &state, &actor);
+      stage.GoOn([&] { return custodian.Look(); });
+    });
+  }
+  for (const bool is_other : {false, false, true}) {
+    MessageStore& seen = is_other ? **reader : *store;
+    stage.StartOther(
+        [&stage, &seen, is_other](Actor& actor) { Finder(&stage, &seen, is_other, &actor).Run(); });
+  }
   for (int i = 0; i < kClosers; ++i) {
     stage.StartCloser([&](Actor& actor) { CloseAtOnce(stage, *store, closed, actor); });
   }
@@ -159,7 +184,7 @@ void StressStore(Stage& stage) {
       absl::StrCat(closed.load(), " threads closed it"));
   listener.set_store(nullptr);
   store.reset();
-  CheckAgain(stage, closed == 1);
+  CheckAgain(stage, closed == 1, groups);
 }
 
 }  // namespace weir::testing

@@ -1,0 +1,76 @@
+#include "stress/custodian.h"
+
+#include "absl/strings/str_cat.h"
+
+namespace weir::testing {
+
+void Custodian::ExpectOfTopic(const absl::Status& status) {
+  if (!absl::IsNotFound(status)) stage_.ExpectOfCall(me_, status);
+}
+
+void Custodian::ChangeTopic(const std::string& name) {
+  const TopicOptions options{.queue_count = 2, .max_bytes = 1 + me_.random().Below(50'000)};
+  const auto topic = WEIR_CALL_SECOND(me_, store_, CreateTopic, name, options);
+  ExpectOfTopic(topic.status());
+  if (!topic.ok()) return;
+  const Identity identity = me_.NextIdentity();
+  const std::string body = BodyOf(identity);
+  const auto receipt =
+      WEIR_CALL(me_, store_, Append, {.topic = *topic, .queue_id = 0, .body = body});
+  ExpectOfTopic(receipt.status());
+  // Whatever it was told: the next one may be about to delete it.
+  me_.Tell(identity, Fate::kUncertain);
+  switch (me_.random().Below(4)) {
+    case 0:
+      return ExpectOfTopic(WEIR_CALL(me_, store_, DeleteTopic, *topic));
+    case 1:
+      return ExpectOfTopic(WEIR_CALL(me_, store_, AlterTopic, *topic,
+                                     {.max_age = absl::Hours(1), .max_bytes = 10'000}));
+    case 2:
+      return ExpectOfTopic(WEIR_CALL(me_, store_, PurgeTopic, *topic));
+    default:
+      return ExpectOfTopic(WEIR_CALL(me_, store_, PurgeQueue, *topic, 0,
+                                     receipt.ok() ? receipt->queue_offset : QueueOffset(0)));
+  }
+}
+
+void Custodian::CommitOffsets() {
+  const auto bounds = WEIR_CALL(me_, store_, Bounds, "orders", 0);
+  stage_.ExpectOfCall(me_, bounds.status());
+  if (!bounds.ok()) return;
+  const QueueOffset offset(me_.random().Below(bounds->end.value() + 1));
+  const absl::Duration timeout =
+      me_.random().OneIn(2) ? absl::InfiniteDuration() : absl::Milliseconds(1);
+  const auto reached =
+      WEIR_CALL(me_, store_, CommitOffset, state_.group, "orders", 0, offset,
+                {.durability = me_.random().OneIn(4) ? Durability::kDisk : Durability::kProcess,
+                 .timeout = timeout,
+                 .may_go_back = true});
+  stage_.ExpectOfAppend(me_, reached.status(), timeout);
+  if (reached.ok()) {
+    state_ = {state_.group, offset, *reached >= Durability::kProcess};
+  } else if (!absl::IsDeadlineExceeded(reached.status())) {
+    state_.is_certain = false;
+  }
+  const auto committed = WEIR_CALL(me_, store_, CommittedOffset, state_.group, "orders", 0);
+  me_.Expect(!reached.ok() || !committed.ok() || *committed == offset,
+             "a group is elsewhere than it has said");
+  if (!absl::IsNotFound(committed.status())) stage_.ExpectOfCall(me_, committed.status());
+}
+
+absl::Status Custodian::Retain() {
+  const uint64_t segment = stage_.scenario().segment_bytes;
+  const Retention policy{.max_bytes = 8 * segment};
+  me_.Expect(WEIR_CALL(me_, policy, NeedsSpace), "a policy that needs no space");
+  const auto report = WEIR_CALL(me_, store_, Retain, policy, /*dry_run=*/!stage_.scenario().drops);
+  stage_.ExpectOfCall(me_, report.status());
+  return report.status();
+}
+
+absl::Status Custodian::Look() {
+  ChangeTopic(absl::StrCat("kept.", me_.random().Below(3)));
+  CommitOffsets();
+  return Retain();
+}
+
+}  // namespace weir::testing
