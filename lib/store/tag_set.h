@@ -22,7 +22,9 @@ class TagSet {
   static absl::StatusOr<TagSet> Parse(absl::string_view expression) {
     TagSet set;
     if (absl::StripAsciiWhitespace(expression) == "*") return set;
-    for (const absl::string_view part : absl::StrSplit(expression, "||")) {
+    // Of a view of nothing StrSplit() makes no part at all.
+    for (const absl::string_view part :
+         absl::StrSplit(expression.empty() ? "" : expression, "||")) {
       const absl::string_view tag = absl::StripAsciiWhitespace(part);
       if (tag.empty()) {
         return absl::InvalidArgumentError("tags: an empty tag; write \"A || B\", or \"*\" for all");

@@ -48,6 +48,7 @@ TEST_CASE("an empty tag in a set is refused") {
     CAPTURE(set);
     CHECK(absl::IsInvalidArgument(TagSet::Parse(set).status()));
   }
+  CHECK(absl::IsInvalidArgument(TagSet::Parse(absl::string_view()).status()));
 }
 
 TEST_CASE("a tag that no message can have is refused, the longest that one can have is not") {
