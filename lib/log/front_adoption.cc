@@ -62,6 +62,7 @@ class Settler {
   std::optional<LogPosition> EndAround(LogPosition at) const;
   bool MendWord(LogPosition at, uint64_t bytes);
   LogPosition Cover(LogPosition at);
+  std::optional<LogPosition> StepOver(LogPosition at);
 
   Front& front_;
   std::vector<DamagedRange>* const damage_;
@@ -179,14 +180,35 @@ LogPosition Settler::Cover(LogPosition at) {
   return at + lost;
 }
 
+// Too close to a border, or to the claimed end, for a record to begin at `at`: it is the one or the
+// other end that was overwritten. Where the walk goes on, if it does.
+std::optional<LogPosition> Settler::StepOver(LogPosition at) {
+  const LogPosition border = at + Available(at);
+  std::optional<LogPosition> next = EndAround(at);
+  if (!next && border == claimed_) {
+    damage_->push_back({at, border, "the front ends inside a record"});
+    return std::nullopt;
+  }
+  if (!next) {
+    damage_->push_back({at, border,
+                        absl::StrCat("front at ", at.value(), ": no record ends ", border - at,
+                                     " bytes before the end of a segment")});
+    next = border;
+  }
+  front_.set_written_end(*next);
+  return next;
+}
+
 uint64_t Settler::Run() {
   uint64_t voided = 0;
   for (LogPosition end = front_.written_end(); end < claimed_;) {
     const LogPosition at = RecordStart(end, front_.segment_bytes());
     if (at >= claimed_) break;
     if (Available(at) < kRecordHeaderBytes) {
-      damage_->push_back({at, at + Available(at), "the front ends inside a record"});
-      break;
+      const std::optional<LogPosition> next = StepOver(at);
+      if (!next) break;
+      end = *next;
+      continue;
     }
     if (!IsWhole(at) && !LeadsOn(at)) {
       end = Cover(at);

@@ -355,5 +355,30 @@ TEST_CASE("a written end in the middle of a record costs nothing") {
   CHECK(writer.damage.empty());
 }
 
+TEST_CASE("a written end just before a border costs nothing of the next segment") {
+  Writer writer;
+  while (writer.front->claimed_end() < LogPosition(kSegment)) {
+    writer.Append(std::string(200, 'x'));
+  }
+  const Reservation open = writer.Claim(SizeOf(50));
+  writer.Append("behind it");
+  REQUIRE(open.position > LogPosition(kSegment));
+  const LogPosition overwritten(kSegment - GENERATE(8, 40));
+  writer.front->set_written_end(overwritten);
+  const bool is_whole = GENERATE(true, false);
+  // What ends the segment, so that nobody knows where it begins and ends.
+  if (!is_whole) std::memset(writer.front->At(LogPosition(kSegment - 400)), 0x11, 400);
+
+  CHECK(writer.Settle() == 1);
+
+  CHECK(writer.front->written_end() == LogPosition(kSegment));
+  CHECK(writer.Types().back() == RecordType::kMessage);
+  CHECK(LoadHeader(open.bytes).type == RecordType::kVoid);
+  REQUIRE(writer.damage.size() == (is_whole ? 0 : 1));
+  if (is_whole) return;
+  CHECK(writer.damage[0].begin == overwritten);
+  CHECK(writer.damage[0].end == LogPosition(kSegment));
+}
+
 }  // namespace
 }  // namespace weir::testing
