@@ -4,7 +4,7 @@ namespace weir::internal {
 
 Histogram SharedHistogram::Snapshot() const {
   Histogram copy;
-  for (size_t i = 0; i < buckets_.size(); ++i) {
+  for (size_t i = 0; i < Histogram::kBuckets; ++i) {
     copy.buckets_[i] = buckets_[i].load(std::memory_order_relaxed);
     copy.count_ += copy.buckets_[i];
   }

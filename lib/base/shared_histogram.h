@@ -3,9 +3,9 @@
 #ifndef WEIR_BASE_SHARED_HISTOGRAM_H_
 #define WEIR_BASE_SHARED_HISTOGRAM_H_
 
-#include <array>
 #include <atomic>
 #include <cstdint>
+#include <memory>
 
 #include "base/histogram.h"
 
@@ -27,7 +27,10 @@ class SharedHistogram final {
   Histogram Snapshot() const;
 
  private:
-  std::array<std::atomic<uint64_t>, Histogram::kBuckets> buckets_ = {};
+  // Not inside of what counts: several make an object so large that allocators map it anew each
+  // time.
+  const std::unique_ptr<std::atomic<uint64_t>[]> buckets_ =
+      std::make_unique<std::atomic<uint64_t>[]>(Histogram::kBuckets);
   std::atomic<uint64_t> sum_{0};
   std::atomic<uint64_t> max_{0};
 };

@@ -12,8 +12,20 @@
 
 namespace weir::internal {
 
+ConsumeQueues::Block::~Block() {
+  for (uint32_t i = 0; i < kBlockQueues; ++i) {
+    const uint64_t word = exists[i / kWordQueues].load(std::memory_order_relaxed);
+    if (word >> (i % kWordQueues) & 1) queues[i].~ConsumeQueue();
+  }
+}
+
 ConsumeQueues::~ConsumeQueues() {
-  for (auto& block : blocks_) delete block.load(std::memory_order_relaxed);
+  for (uint32_t left = block_count_, i = 0; left > 0; ++i) {
+    const Block* const block = blocks_[i].load(std::memory_order_relaxed);
+    if (block == nullptr) continue;
+    delete block;
+    --left;
+  }
   while (retired_lists_ != nullptr) {
     delete std::exchange(retired_lists_, retired_lists_->next_retired);
   }
@@ -35,11 +47,15 @@ absl::Status ConsumeQueues::Add(uint32_t first, uint32_t count) {
     // As many as have their bits in the same word.
     const uint32_t bit = number % kWordQueues;
     const uint32_t added = std::min(kWordQueues - bit, end - number);
-    const uint64_t bits = (~uint64_t{0} >> (kWordQueues - added)) << bit;
-    const uint64_t before = block->exists[number % kBlockQueues / kWordQueues].fetch_or(
-        bits, std::memory_order_release);
-    size_.fetch_add(static_cast<uint32_t>(std::popcount(bits & ~before)),
-                    std::memory_order_relaxed);
+    std::atomic<uint64_t>& exists = block->exists[number % kBlockQueues / kWordQueues];
+    const uint64_t before = exists.load(std::memory_order_relaxed);
+    const uint64_t bits = ((~uint64_t{0} >> (kWordQueues - added)) << bit) & ~before;
+    for (uint64_t rest = bits; rest != 0; rest &= rest - 1) {
+      const auto which = static_cast<uint32_t>(std::countr_zero(rest));
+      new (&block->queues[(number - bit + which) % kBlockQueues]) ConsumeQueue;
+    }
+    exists.store(before | bits, std::memory_order_release);
+    size_.fetch_add(static_cast<uint32_t>(std::popcount(bits)), std::memory_order_relaxed);
     number += added;
   }
   if (end > end_.load(std::memory_order_relaxed)) end_.store(end, std::memory_order_release);

@@ -94,9 +94,14 @@ class ConsumeQueues {
  private:
   static constexpr uint32_t kBlockQueues = 4096;
   static constexpr uint32_t kWordQueues = 64;
-  // Never freed or moved while the store is open: readers hold on to queues without a lock.
+  // Never freed or moved while the store is open: readers hold on to queues without a lock. A queue
+  // is made when it is added: a block is a quarter of a MiB, of which a small store touches a page.
   struct Block {
-    std::array<ConsumeQueue, kBlockQueues> queues;
+    Block() {}  // leaves the queues alone
+    ~Block();
+    union {
+      ConsumeQueue queues[kBlockQueues];
+    };
     // A bit for each that exists.
     std::array<std::atomic<uint64_t>, kBlockQueues / kWordQueues> exists{};
   };

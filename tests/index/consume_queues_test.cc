@@ -85,6 +85,17 @@ TEST_CASE("queues exist from their creation on, and up to a limit that is kept")
   CHECK(all.queues.end() == 8);
 }
 
+TEST_CASE("a queue that is added once more keeps what is in it") {
+  Queues all(3);
+  REQUIRE(all.queues.Apply(Record(LogPosition(8), 1, 0)).ok());
+
+  REQUIRE(all.queues.Add(0, 70).ok());
+
+  CHECK(all.queues.size() == 70);
+  CHECK(Positions(all, 1) == std::vector<uint64_t>{8});
+  CHECK(all.queues.queue(69).end() == 0);
+}
+
 TEST_CASE("queues far behind the others cost memory for themselves and not for what lies between") {
   Queues all(3);
   const uint64_t bytes = all.queues.memory_bytes();
