@@ -2,11 +2,15 @@
 
 #include <sys/wait.h>
 
+#include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <thread>
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
@@ -24,6 +28,26 @@ struct Said {
   uint64_t violations = 0;
   std::string skipped;
   std::vector<std::string> reproductions;
+};
+
+// What the programs of a kind say, line by line. Where several speak at once, each line says whose
+// it is.
+class KindLog {
+ public:
+  KindLog(std::FILE* file, bool names_speakers) : file_(file), names_speakers_(names_speakers) {}
+
+  void Add(const Command& command, absl::string_view line) {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    if (names_speakers_) std::fprintf(file_, "%s: ", command.program.c_str());
+    std::fwrite(line.data(), 1, line.size(), file_);
+    std::fputc('\n', file_);
+    std::fflush(file_);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::FILE* const file_;
+  const bool names_speakers_;
 };
 
 std::string Quoted(absl::string_view word) { return absl::StrCat("'", word, "'"); }
@@ -55,7 +79,7 @@ void Hear(absl::string_view line, const Command& command, Said& said) {
 }
 
 // Runs the command to its end. Its exit status is a violation unless it said what it means.
-Said RunCommand(const Command& command, const std::string& build, std::FILE* log) {
+Said RunCommand(const Command& command, const std::string& build, KindLog& log) {
   Said said;
   const std::string program = absl::StrCat(build, "/", command.preset, "/tests/", command.program);
   if (!std::filesystem::exists(program)) {
@@ -66,7 +90,7 @@ Said RunCommand(const Command& command, const std::string& build, std::FILE* log
   for (const std::string& argument : command.arguments)
     absl::StrAppend(&line, " ", Quoted(argument));
   absl::StrAppend(&line, " 2>&1");
-  std::fprintf(log, "$ %s\n", line.c_str());
+  log.Add(command, absl::StrCat("$ ", line));
   std::FILE* const pipe = popen(line.c_str(), "re");
   if (pipe == nullptr) {
     said.violations = 1;
@@ -75,13 +99,13 @@ Said RunCommand(const Command& command, const std::string& build, std::FILE* log
   char* buffer = nullptr;
   size_t capacity = 0;
   for (ssize_t size; (size = getline(&buffer, &capacity, pipe)) >= 0;) {
-    std::fwrite(buffer, 1, static_cast<size_t>(size), log);
-    Hear(absl::StripSuffix(absl::string_view(buffer, static_cast<size_t>(size)), "\n"), command,
-         said);
+    const absl::string_view heard =
+        absl::StripSuffix(absl::string_view(buffer, static_cast<size_t>(size)), "\n");
+    log.Add(command, heard);
+    Hear(heard, command, said);
   }
   std::free(buffer);
   const int status = pclose(pipe);
-  std::fflush(log);
   const bool ended_well = WIFEXITED(status) && WEXITSTATUS(status) == 0;
   const bool was_skipped = WIFEXITED(status) && WEXITSTATUS(status) == kTortureSkippedStatus;
   if (was_skipped && said.skipped.empty()) said.skipped = "it did not say why";
@@ -89,6 +113,24 @@ Said RunCommand(const Command& command, const std::string& build, std::FILE* log
     said.violations = 1;
     if (said.reproductions.empty()) said.reproductions.push_back(line);
   }
+  return said;
+}
+
+// As many at a time as the machine has cores; in the order of the commands.
+std::vector<Said> RunCommands(const std::vector<Command>& commands, const std::string& build,
+                              std::FILE* file) {
+  KindLog log(file, /*names_speakers=*/commands.size() > 1);
+  std::vector<Said> said(commands.size());
+  std::atomic<size_t> next{0};
+  const auto run = [&] {
+    for (size_t i = next++; i < commands.size(); i = next++) {
+      said[i] = RunCommand(commands[i], build, log);
+    }
+  };
+  const size_t cores = std::max(1u, std::thread::hardware_concurrency());
+  std::vector<std::thread> threads(std::min(cores, commands.size()));
+  for (std::thread& thread : threads) thread = std::thread(run);
+  for (std::thread& thread : threads) thread.join();
   return said;
 }
 
@@ -107,8 +149,7 @@ Outcome RunKind(const Kind& kind, const Demand& demand, const std::string& build
     return outcome;
   }
   const auto begin = std::chrono::steady_clock::now();
-  for (const Command& command : kind.commands(demand)) {
-    Said said = RunCommand(command, build, file.get());
+  for (Said& said : RunCommands(kind.commands(demand), build, file.get())) {
     if (!said.skipped.empty()) outcome.skipped = said.skipped;
     outcome.count += said.count.value_or(0);
     outcome.violations += said.violations;

@@ -29,7 +29,7 @@ struct Kind {
   std::string injected;
   std::string counted;  // what the count counts
   uint64_t floor = 0;   // at scale 1
-  // One after the other; their counts are added.
+  // They run as many at a time as there are cores, the first first; their counts are added.
   std::function<std::vector<Command>(const Demand&)> commands;
 };
 
