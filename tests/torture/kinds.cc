@@ -65,6 +65,8 @@ std::vector<Command> Fuzzers(const Demand& demand) {
          .program = target,
          .arguments = {absl::StrCat("-runs=", executions * demand.scale),
                        absl::StrCat("-seed=", demand.seed), "-print_final_stats=1", "-timeout=10",
+                       // A crash, whose status is else that of what is skipped.
+                       "-error_exitcode=1",
                        absl::StrCat("-artifact_prefix=", found), corpus,
                        absl::StrCat(WEIR_SOURCE_DIR, "/tests/fuzz/corpus/", target)}});
   }
