@@ -4,6 +4,7 @@
 #ifndef WEIR_TESTS_FUZZ_FUZZ_INPUT_H_
 #define WEIR_TESTS_FUZZ_FUZZ_INPUT_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -43,6 +44,20 @@ class FuzzInput {
  private:
   internal::ByteReader reader_;
 };
+
+// What the fuzzer makes of `original`: other bytes, or, with `patches`, some places changed. Small
+// inputs then reach deep. At most `bytes_max`.
+inline std::string AnyBytesLike(absl::string_view original, bool patches, size_t bytes_max,
+                                FuzzInput& input) {
+  if (!patches) return std::string(input.Bytes(bytes_max));
+  std::string bytes(original);
+  while (!input.empty() && !bytes.empty()) {
+    const size_t at = input.Take<uint16_t>() % bytes.size();
+    const absl::string_view patch = input.Bytes(size_t{1} + input.Below(16));
+    patch.copy(&bytes[at], bytes.size() - at);
+  }
+  return bytes;
+}
 
 // A crash is what the fuzzer understands.
 template <typename... Parts>

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <tuple>
 #include <utility>
 
@@ -26,11 +27,12 @@ constexpr uint32_t kQueuesLookedAt = 8;
 constexpr size_t kTopicsLookedAt = 8;
 
 using Place = std::tuple<std::string, uint32_t, uint64_t>;
-using Delivery = std::map<Place, std::string>;
+using Contents = std::map<Place, std::string>;
+using Delivery = std::set<Place>;
 
-const std::map<Place, std::string>& ContentsOf(const SampleStore& sample) {
-  static std::map<const SampleStore*, Delivery> all;
-  Delivery& contents = all[&sample];
+const Contents& ContentsOf(const SampleStore& sample) {
+  static std::map<const SampleStore*, Contents> all;
+  Contents& contents = all[&sample];
   if (contents.empty()) {
     for (const SampleMessage& message : sample.messages) {
       contents[{message.topic, message.queue_id, message.offset.value()}] = message.content;
@@ -125,13 +127,13 @@ class HostileStore {
 
   void Take(const std::string& topic, uint32_t id, const MessageView& message, Delivery* delivery) {
     Place place{topic, id, message.queue_offset().value()};
-    std::string content = ContentOf(message);
+    const std::string content = ContentOf(message);
     if (examination_.is_content_known && topic != "new") {
-      const auto sent = ContentsOf(sample_).find(place);
-      Require(sent != ContentsOf(sample_).end() && sent->second == content, topic, "/", id, "@",
+      const auto sent = contents_.find(place);
+      Require(sent != contents_.end() && sent->second == content, topic, "/", id, "@",
               message.queue_offset().value(), ": was never sent");
     }
-    if (delivery != nullptr) (*delivery)[std::move(place)] = std::move(content);
+    if (delivery != nullptr) delivery->insert(std::move(place));
   }
 
   void ReadQueue(const std::string& topic, uint32_t id, Delivery& delivery) {
@@ -181,6 +183,7 @@ class HostileStore {
   }
 
   const SampleStore& sample_;
+  const Contents& contents_ = ContentsOf(sample_);
   const Examination& examination_;
   ManualClock clock_;
   FaultFileSystem disk_;
@@ -202,20 +205,15 @@ const SampleStore& SampleNamed(absl::string_view name) {
   return *found;
 }
 
-std::string AnyBytesLike(absl::string_view original, bool patches, size_t bytes_max,
-                         FuzzInput& input) {
-  if (!patches) return std::string(input.Bytes(bytes_max));
-  std::string bytes(original);
-  while (!input.empty() && !bytes.empty()) {
-    const size_t at = input.Take<uint16_t>() % bytes.size();
-    const absl::string_view patch = input.Bytes(1 + input.Below(16));
-    patch.copy(&bytes[at], bytes.size() - at);
-  }
-  return bytes;
-}
-
 std::string ReadFileOf(const CrashImage& image, const std::string& name) {
-  return FaultFileSystem(image).ReadFile(absl::StrCat(kDirectory, "/", name));
+  const auto directory = image.disk.FindDirectory(kDirectory);
+  RequireOk(directory.status(), "the store's directory");
+  const uint64_t inode = image.disk.Find(*directory, name);
+  Require(inode != 0, "no file ", name);
+  const PagedBytes& content = image.disk.file(inode).content();
+  std::string bytes(content.size(), '\0');
+  content.Read(0, absl::MakeSpan(bytes));
+  return bytes;
 }
 
 void WriteFileOf(CrashImage& image, const std::string& name, absl::string_view bytes) {
@@ -255,7 +253,7 @@ void OpenHostile(const SampleStore& sample, const CrashImage& image,
   if (!examination.is_thorough) return;
   const Delivery after = second.ReadEverything();
   // A front that says something else than the files is believed as long as it is there.
-  for (const auto& [place, content] : before) {
+  for (const Place& place : before) {
     if (!examination.is_content_known || second.has_seen_damage()) break;
     Require(after.count(place) != 0, std::get<0>(place), "/", std::get<1>(place), "@",
             std::get<2>(place), ": was delivered once and is gone, and nothing is damaged");

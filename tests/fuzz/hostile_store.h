@@ -19,11 +19,6 @@ namespace weir::testing {
 const std::vector<SampleStore>& Samples();
 const SampleStore& SampleNamed(absl::string_view name);
 
-// What the fuzzer makes of `original`: other bytes, or, with `patches`, some places changed. Small
-// inputs then reach deep. At most `bytes_max`.
-std::string AnyBytesLike(absl::string_view original, bool patches, size_t bytes_max,
-                         FuzzInput& input);
-
 // A file of the store's directory, as it lies on the disk of the image and is to lie there.
 std::string ReadFileOf(const CrashImage& image, const std::string& name);
 void WriteFileOf(CrashImage& image, const std::string& name, absl::string_view bytes);
