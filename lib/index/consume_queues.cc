@@ -13,9 +13,11 @@
 namespace weir::internal {
 
 ConsumeQueues::Block::~Block() {
-  for (uint32_t i = 0; i < kBlockQueues; ++i) {
-    const uint64_t word = exists[i / kWordQueues].load(std::memory_order_relaxed);
-    if (word >> (i % kWordQueues) & 1) queues[i].~ConsumeQueue();
+  for (uint32_t first = 0; first < kBlockQueues; first += kWordQueues) {
+    uint64_t word = exists[first / kWordQueues].load(std::memory_order_relaxed);
+    for (; word != 0; word &= word - 1) {
+      queues[first + static_cast<uint32_t>(std::countr_zero(word))].~ConsumeQueue();
+    }
   }
 }
 
