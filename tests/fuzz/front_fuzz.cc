@@ -23,6 +23,7 @@ constexpr uint8_t kSealRecords = 2;
 constexpr uint8_t kPatches = 4;
 constexpr uint8_t kThorough = 8;
 constexpr uint8_t kRingOnly = 16;  // the header page stays as it was
+constexpr uint8_t kBells = 32;     // the page of doorbells too
 
 constexpr size_t kClaimedEndAt = offsetof(FrontHeader, claimed_end);
 constexpr size_t kFrontBeginAt = offsetof(FrontHeader, front_begin);
@@ -66,10 +67,20 @@ bool EndsAreAligned(const std::string& front) {
   return bits % kRecordAlignment == 0;
 }
 
+void WriteBells(CrashImage& image, FuzzInput& input) {
+  std::string bytes(input.Bytes(input.Byte()));
+  bytes.resize(kDoorbellBytes);
+  for (auto& [name, memory] : image.shared) {
+    if (memory.size.ring_bytes != 0) continue;
+    memory.bytes = std::make_shared<const std::string>(bytes);
+  }
+}
+
 void Run(FuzzInput input) {
   const uint8_t mode = input.Byte();
   const SampleStore& sample = SampleNamed("killed");
   CrashImage image = sample.image;
+  if (mode & kBells) WriteBells(image, input);
   const auto front = std::find_if(image.shared.begin(), image.shared.end(), [](const auto& shared) {
     return shared.second.size.ring_bytes != 0;
   });

@@ -13,6 +13,7 @@
 #include "base/bytes.h"
 #include "format/segment_header.h"
 #include "fuzz/hostile_store.h"
+#include "store/topic_record.h"
 #include "support/random.h"
 
 namespace weir::testing {
@@ -78,8 +79,9 @@ void WriteIndexFiles(const fs::path& root) {
   for (const std::string& file : FilesLike(SampleNamed("closed"), ".index", 26)) {
     corpus.Add(absl::StrCat("file-", ++count), {6}, file);
   }
-  corpus.Add("chain", {1, 3, 2, 0}, std::string(20, '\0') + std::string(20, '\x60'));
-  corpus.Add("lies", {1, 9, 8, 0},
+  Corpus chains(root, "run_chain_fuzz");
+  chains.Add("honest", {3, 2, 0}, std::string(20, '\0') + std::string(20, '\x60'));
+  chains.Add("lies", {9, 8, 0},
              std::string(8, '\0') + std::string("\x02\x07\x02\x01\x01\x00", 6) +
                  std::string("\0\0\x42\x09\x04\x01\xff\x00\0\0\0", 11));
 }
@@ -113,8 +115,8 @@ void WriteStores(const fs::path& root) {
   }
 }
 
-void WriteNames(const fs::path& root) {
-  Corpus corpus(root, "names_fuzz");
+void WriteTexts(const fs::path& root) {
+  Corpus corpus(root, "text_fuzz");
   int count = 0;
   for (const char* const name :
        {"LOCK", "superblock", "superblock.2", "00000000000067108864", "00000000000067108864.2",
@@ -126,14 +128,110 @@ void WriteNames(const fs::path& root) {
     corpus.Add(absl::StrCat("topic-", ++count), {1}, name);
   }
   corpus.Add("numbers", {2}, std::string(24, '\x01'));
+  for (const char* const expression : {"*", "NEW", "NEW || CANCEL", "NEW ||", " * ", "* || NEW"}) {
+    corpus.Add(absl::StrCat("tags-", ++count), {3, 3}, absl::StrCat("NEW", expression));
+  }
+  for (const char* const text :
+       {"plain", "\"\\\n\t\x01\x7f", "größe", "\xff\xfe", "\xed\xa0\x80"}) {
+    corpus.Add(absl::StrCat("json-", ++count), {4, 4}, absl::StrCat("name", text));
+  }
+}
+
+void WriteSaved(const fs::path& root) {
+  Corpus corpus(root, "saved_fuzz");
   std::string catalogue;
   for (const uint32_t first : {0u, 8u}) {
     internal::AppendValue(catalogue, uint64_t{1072} + first * 624);
-    internal::AppendValue(catalogue, first);
-    internal::AppendValue(catalogue, uint32_t{8});
-    catalogue += first == 0 ? "\x06orders" : "\x06trades";
+    catalogue += internal::EncodeTopic({.name = first == 0 ? "orders" : "trades",
+                                        .first_queue = first,
+                                        .queue_count = 8,
+                                        .first_offset = first});
   }
-  corpus.Add("catalogue", {3}, catalogue);
+  corpus.Add("catalogue", {0}, catalogue);
+  std::string queues;
+  std::string totals;
+  for (const uint32_t number : {0u, 8u, 70u}) {
+    internal::AppendValue(queues, number);
+    for (const uint64_t value : {uint64_t{2}, uint64_t{5}, uint64_t{4096}, uint64_t{3}}) {
+      internal::AppendValue(queues, value);
+    }
+    internal::AppendValue(totals, number);
+    internal::AppendValue(totals, uint64_t{5});
+    internal::AppendValue(totals, uint64_t{700});
+  }
+  corpus.Add("queues", {1}, queues);
+  corpus.Add("totals", {2}, totals);
+  std::string groups;
+  std::string ends;
+  std::string said;  // in state records, which need no positions
+  for (const uint32_t number : {0u, 8u, 70u}) {
+    groups += "\x04risk";
+    internal::AppendValue(groups, number);
+    internal::AppendValue(groups, uint64_t{5});
+    internal::AppendValue(groups, uint64_t{4096} + number);
+    for (std::string* const to : {&ends, &said}) {
+      internal::AppendValue(*to, number);
+      internal::AppendValue(*to, uint64_t{2});
+      internal::AppendValue(*to, uint64_t{5});
+    }
+    internal::AppendValue(ends, uint64_t{4096} + number);
+  }
+  std::string time;
+  internal::AppendValue(time, int64_t{1'700'000'000'000'000'000});
+  corpus.Add("groups", {4}, groups);
+  corpus.Add("ends", {5}, ends);
+  corpus.Add("time", {6}, absl::StrCat(time, ends.substr(20, 8)));
+  corpus.Add("state-groups", {7, 0}, groups.substr(0, 17));
+  corpus.Add("state-ends", {7, 1}, said);
+  corpus.Add("state-time", {7, 2}, time);
+  totals.resize(40);
+  queues.resize(72);
+  const auto size = [](const std::string& bytes) {
+    return std::string(1, static_cast<char>(bytes.size()));
+  };
+  corpus.Add("all", {3}, absl::StrCat(size(catalogue), catalogue, size(totals), totals, queues));
+}
+
+// The ring of the store that was killed, as it lay in the log.
+void WriteAdoptions(const fs::path& root) {
+  Corpus corpus(root, "adoption_fuzz");
+  const SampleStore& sample = SampleNamed("killed");
+  for (const auto& [name, memory] : sample.image.shared) {
+    const size_t ring_bytes = memory.size.ring_bytes;
+    if (ring_bytes == 0) continue;
+    const uint64_t begin = sample.front_begin.value();
+    std::string log(sample.front_end - sample.front_begin, '\0');
+    for (size_t i = 0; i < log.size(); ++i) {
+      log[i] = (*memory.bytes)[memory.size.header_bytes + (begin + i) % ring_bytes];
+    }
+    std::string ends;
+    // Begin, claimed, written and durable end, in steps of 8 bytes.
+    const uint64_t unwritten = sample.unwritten - sample.front_begin;
+    for (const uint64_t value : {begin % 4096, uint64_t{log.size()}, unwritten, uint64_t{0}}) {
+      internal::AppendValue(ends, static_cast<uint16_t>(value / 8));
+    }
+    corpus.Add("sealed", {1}, ends + log);
+    corpus.Add("as-it-is", {0}, ends + log);
+    corpus.Add("wounded", {1 | 4}, absl::StrCat(ends, std::string(24, '\x20'), log));
+  }
+  std::string ends;
+  for (const uint64_t end : std::vector<uint64_t>{24576, 32768, 28672, 24576})
+    internal::AppendValue(ends, end);
+  corpus.Add("raw", {1 | 2}, ends);
+}
+
+void WriteHeaders(const fs::path& root) {
+  Corpus corpus(root, "headers_fuzz");
+  for (uint8_t what = 0; what < 5; ++what) {
+    corpus.Add(absl::StrCat("as-it-is-", what), {what, 2});
+    corpus.Add(absl::StrCat("sealed-", what), {what, 1 | 2 | 4}, Patch(64, "\x08"));
+    corpus.Add(absl::StrCat("any-", what), {what, 0}, std::string(64, '\x01'));
+  }
+  const std::string superblock = ReadFileOf(SampleNamed("killed").image, "superblock");
+  corpus.Add("superblock", {1, 0}, superblock);
+  corpus.Add("segment", {0, 0},
+             ReadFileOf(SampleNamed("killed").image, "00000000000000000000")
+                 .substr(0, internal::kSegmentHeaderBytes));
 }
 
 void WritePrograms(const fs::path& root) {
@@ -157,7 +255,10 @@ int main(int argc, char** argv) {
   weir::testing::WriteRecords(argv[1]);
   weir::testing::WriteIndexFiles(argv[1]);
   weir::testing::WriteStores(argv[1]);
-  weir::testing::WriteNames(argv[1]);
+  weir::testing::WriteTexts(argv[1]);
+  weir::testing::WriteSaved(argv[1]);
+  weir::testing::WriteAdoptions(argv[1]);
+  weir::testing::WriteHeaders(argv[1]);
   weir::testing::WritePrograms(argv[1]);
   return 0;
 }

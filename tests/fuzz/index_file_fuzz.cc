@@ -1,5 +1,5 @@
-// Any bytes as an index file, opened and asked everything; and chains of runs whose links lie.
-// Every walk must end, and every answer is a status or within bounds.
+// Any bytes as an index file, opened and asked everything. Every walk must end, and every answer is
+// a status or within bounds.
 
 #include <algorithm>
 #include <array>
@@ -12,9 +12,6 @@
 #include "fuzz/fuzz_input.h"
 #include "fuzz/index_sealing.h"
 #include "index/index_file.h"
-#include "index/index_file_writer.h"
-#include "index/index_files.h"
-#include "index/run_chain.h"
 #include "log/block_cache.h"
 #include "support/fault_file_system.h"
 
@@ -24,34 +21,10 @@ namespace {
 using namespace weir::internal;
 
 constexpr size_t kFileBytesMax = 16 << 10;
-constexpr uint64_t kSegmentBytes = 4096;
-constexpr uint8_t kSegmentsMax = 24;
-constexpr uint32_t kQueue = 7;
 
 // The mode byte.
-constexpr uint8_t kChain = 1;
 constexpr uint8_t kSeal = 2;
 constexpr uint8_t kHasCache = 4;
-
-IndexIdentity IdentityOf(uint64_t segment) {
-  IndexIdentity identity;
-  // As in the example of FORMAT.md, so that it is a seed.
-  for (size_t i = 0; i < identity.store.size(); ++i) {
-    identity.store[i] = static_cast<uint8_t>(0xA0 + i);
-  }
-  identity.segment_begin = LogPosition(segment * kSegmentBytes);
-  identity.segment_end = identity.segment_begin + kSegmentBytes;
-  identity.records_end = identity.segment_begin + 4000;
-  identity.incarnation = 0x1111111111111111;
-  identity.incarnations_digest = 0x2222222222222222;
-  return identity;
-}
-
-std::unique_ptr<Directory> OpenStore(FaultFileSystem& disk) {
-  auto directory = disk.OpenDirectory("/store", /*create=*/true);
-  RequireOk(directory.status(), "the disk");
-  return *std::move(directory);
-}
 
 void CheckRun(const IndexFile& index, const QueueRun& run) {
   const IndexIdentity& identity = index.header().identity;
@@ -138,104 +111,38 @@ void AskEverything(const IndexFile& index) {
   }
 }
 
+// From a directory and through a cache, or from memory, as a reading process has what it made.
+absl::StatusOr<std::shared_ptr<IndexFile>> Open(const std::string& bytes,
+                                                const IndexIdentity& identity, Directory* directory,
+                                                BlockCache* cache) {
+  const std::string name = IndexFileName(identity.segment_begin);
+  return directory == nullptr ? IndexFile::FromBytes(name, bytes, identity)
+                              : IndexFile::Open(*directory, name, identity, cache);
+}
+
 void OpenAnyFile(uint8_t mode, FuzzInput& input) {
-  const IndexIdentity identity = IdentityOf(2);
+  const IndexIdentity identity = SealedIdentity(2);
   std::string bytes(input.Bytes(kFileBytesMax));
   if (mode & kSeal) SealIndexFile(bytes, identity);
   FaultFileSystem disk;
-  const auto directory = OpenStore(disk);
-  const std::string name = IndexFileName(identity.segment_begin);
-  disk.WriteFile("/store/" + name, bytes);
   BlockCache cache(64 << 10);
-  const auto index =
-      IndexFile::Open(*directory, name, identity, (mode & kHasCache) ? &cache : nullptr);
+  std::unique_ptr<Directory> directory;
+  if (mode & kHasCache) {
+    disk.MakeDirectory("/store");
+    disk.WriteFile("/store/" + IndexFileName(identity.segment_begin), bytes);
+    auto opened = disk.OpenDirectory("/store", /*create=*/false);
+    RequireOk(opened.status(), "the disk");
+    directory = *std::move(opened);
+  }
+  const auto index = Open(bytes, identity, directory.get(), &cache);
   if (!index.ok()) return Require(!absl::IsInternal(index.status()), index.status().ToString());
   Require((*index)->header().file_bytes() == bytes.size(),
           "the file is as long as its header says");
   AskEverything(**index);
 }
 
-// A queue with a run in some of the segments. An honest link is made as the indexer makes it.
-class Chain {
- public:
-  void Add(uint64_t segment, FuzzInput& input) {
-    const uint8_t what = input.Byte();
-    if (what & 1) return;
-    const bool lies = what & 2;
-    if (what & 4) next_ += input.Byte();  // a gap
-    if ((what & 8) && next_ > 0) --next_;
-    RunLinks links;
-    if (lies) {
-      links = {.depth = input.Byte(), .previous = AnyLink(input), .jump = AnyLink(input)};
-    } else {
-      const uint64_t before = files_.probes();
-      const auto honest = LinksForNewRun(files_, kQueue, tail_, LogPosition(0));
-      Require(files_.probes() - before <= 2, "a new run costs two probes");
-      if (!honest.ok()) return;
-      links = *honest;
-    }
-    const std::vector<IndexEntry> entries(1 + what / 32);
-    const IndexIdentity identity = IdentityOf(segment);
-    IndexFileWriter writer(identity);
-    // What no file may say is not written; the links that are left lie where nobody can see it.
-    if (!writer.AddRun(kQueue, QueueOffset(next_), links, entries).ok()) return;
-    RequireOk(writer.WriteTo(*directory_, IndexFileName(identity.segment_begin)), "write");
-    files_.Register(identity.segment_begin, identity);
-    tail_ = {identity.segment_begin, QueueOffset(next_)};
-    next_ += entries.size();
-    ++runs_;
-  }
-
-  void Walk(RunLink tail, LogPosition log_begin) {
-    for (uint64_t offset = 0; offset <= std::min<uint64_t>(next_ + 1, 40); ++offset) {
-      const uint64_t before = files_.probes();
-      const auto found = FindRunOf(files_, kQueue, tail, QueueOffset(offset), log_begin);
-      Require(files_.probes() - before <= runs_ + 1, "a walk looks at no run twice");
-      if (!found.ok()) {
-        Require(!absl::IsInternal(found.status()), found.status().ToString());
-        continue;
-      }
-      if (!found->has_value()) continue;
-      const RunLocation& location = **found;
-      Require(location.run.queue_number == kQueue && location.segment_begin >= log_begin,
-              "a run of the queue");
-      Require(location.run.first <= QueueOffset(offset) && QueueOffset(offset) < location.run.end(),
-              "the run that holds the offset");
-    }
-    LinksForNewRun(files_, kQueue, tail, log_begin).IgnoreError();
-  }
-
-  RunLink tail() const { return tail_; }
-  static RunLink AnyLink(FuzzInput& input) {
-    const uint8_t segment = input.Byte();
-    if (segment == 0xFF) return kNoLink;
-    return {LogPosition(segment % (kSegmentsMax + 1) * kSegmentBytes), QueueOffset(input.Byte())};
-  }
-
- private:
-  FaultFileSystem disk_;
-  const std::unique_ptr<Directory> directory_ = OpenStore(disk_);
-  BlockCache cache_{64 << 10};
-  IndexFiles files_{directory_.get(), &cache_};
-  RunLink tail_ = kNoLink;
-  uint64_t next_ = 0;
-  uint64_t runs_ = 0;
-};
-
-void WalkAnyChain(FuzzInput& input) {
-  Chain chain;
-  const RunLink other_tail = Chain::AnyLink(input);
-  const LogPosition log_begin(input.Below(kSegmentsMax) * kSegmentBytes);
-  for (uint64_t segment = 0; segment < kSegmentsMax && !input.empty(); ++segment) {
-    chain.Add(segment, input);
-  }
-  chain.Walk(chain.tail(), LogPosition(0));
-  chain.Walk(other_tail, log_begin);
-}
-
 void Run(FuzzInput input) {
   const uint8_t mode = input.Byte();
-  if (mode & kChain) return WalkAnyChain(input);
   OpenAnyFile(mode, input);
 }
 

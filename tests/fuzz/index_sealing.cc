@@ -9,6 +9,20 @@ namespace weir::testing {
 
 using namespace weir::internal;
 
+IndexIdentity SealedIdentity(uint64_t segment) {
+  constexpr uint64_t kSegmentBytes = 4096;
+  IndexIdentity identity;
+  for (size_t i = 0; i < identity.store.size(); ++i) {
+    identity.store[i] = static_cast<uint8_t>(0xA0 + i);
+  }
+  identity.segment_begin = LogPosition(segment * kSegmentBytes);
+  identity.segment_end = identity.segment_begin + kSegmentBytes;
+  identity.records_end = identity.segment_begin + 4000;
+  identity.incarnation = 0x1111111111111111;
+  identity.incarnations_digest = 0x2222222222222222;
+  return identity;
+}
+
 void SealIndexFile(std::string& bytes, const IndexIdentity& identity) {
   // Where the fields of the header lie; FORMAT.md has them all.
   constexpr size_t kIdentityEnd = 72;

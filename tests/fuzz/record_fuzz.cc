@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "format/record.h"
+#include "format/state_record.h"
 #include "fuzz/fuzz_input.h"
 #include "fuzz/record_sealing.h"
 #include "log/segment_file.h"
@@ -131,6 +132,12 @@ void CheckRecord(const ScannedRecord& scanned) {
   Require(!open || open->from >= scanned.end(), "an incarnation begins behind its record");
   const auto mark = DecodeMark(scanned);
   Require(!mark || mark->durable_end <= scanned.position, "a mark names what was before it");
+  if (scanned.header.type == RecordType::kState) {
+    const LoneRecord record(scanned.bytes, scanned.header);
+    const auto state = DecodeState(record.bytes());
+    Require(!state || (record.Holds(state->name) && record.Holds(state->entries)),
+            "a state lies in its record");
+  }
   // Of a filler only the header is there.
   if (scanned.header.type == RecordType::kFiller) return;
   CheckParts(LoneRecord(scanned.bytes, scanned.header), scanned.header);
@@ -143,8 +150,9 @@ void Run(FuzzInput input) {
                        .begin = LogPosition(3 * segment_bytes),
                        .incarnation = kIncarnation};
   std::string content(input.Bytes(kContentBytesMax));
-  content.resize(segment_bytes - kSegmentHeaderBytes, '\0');
   const LogPosition from = header.begin + kSegmentHeaderBytes;
+  const LogPosition data_end = from + AlignUp<uint64_t>(content.size(), kRecordAlignment);
+  content.resize(segment_bytes - kSegmentHeaderBytes, '\0');
   const LogPosition to = header.begin + segment_bytes;
   if (mode & kSeal) {
     SealRecords(absl::MakeSpan(content), from, segment_bytes,
@@ -160,6 +168,7 @@ void Run(FuzzInput input) {
         return absl::OkStatus();
       },
       header.begin, to, (mode & kMembers) ? Groups::kMembers : Groups::kWhole);
+  scanner.set_data_end(data_end);
   if (mode & kKnowsOther) scanner.AddIncarnation(kOtherIncarnation);
 
   LogPosition least = from;

@@ -5,6 +5,7 @@
 
 #include "format/record.h"
 #include "format/segment_header.h"
+#include "format/state_record.h"
 #include "log/segment_scanner.h"
 
 namespace weir::testing {
@@ -17,6 +18,16 @@ namespace {
 // them believed in are slow and show nothing else.
 bool AsksForMuch(const char* record, const RecordHeader& header) {
   constexpr uint64_t kMany = 1 << 14;
+  const auto state =
+      header.type == RecordType::kState ? DecodeState(record) : std::optional<StateRecord>();
+  if (state && state->name == "ends") {
+    ByteReader entries(state->entries);
+    while (entries.remaining() > 0) {
+      entries.Take<uint32_t>();
+      entries.Take<uint64_t>();
+      if (entries.Take<uint64_t>() > kMany) return true;
+    }
+  }
   if (header.type != RecordType::kMessage && header.type != RecordType::kVoid) return false;
   if (header.queue_offset > kMany) return true;
   const auto queues = DecodeQueues(record);
@@ -43,6 +54,10 @@ void SealRecords(absl::Span<char> bytes, LogPosition begin, uint64_t segment_byt
       next.reset();
     }
     char* const record = bytes.data() + at;
+    if (LoadWord(record) == 0) {  // nothing, as behind the end of most inputs
+      at += kRecordAlignment;
+      continue;
+    }
     const uint64_t available = std::min<uint64_t>(bytes.size() - at, segment_bytes - in_segment);
     const RecordHeader header = LoadHeader(record);
     const bool fits = header.bytes() >= kRecordHeaderBytes && header.bytes() <= available &&

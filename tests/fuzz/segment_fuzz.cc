@@ -9,6 +9,7 @@
 #include "format/index_layout.h"
 #include "format/segment_header.h"
 #include "fuzz/fuzz_input.h"
+#include "fuzz/header_sealing.h"
 #include "fuzz/hostile_store.h"
 #include "fuzz/index_sealing.h"
 #include "fuzz/record_sealing.h"
@@ -23,13 +24,18 @@ constexpr uint8_t kSeal = 4;
 constexpr uint8_t kPatches = 8;
 constexpr uint8_t kThorough = 16;
 constexpr uint8_t kIndex = 32;
-constexpr uint8_t kNoIndex = 64;  // of the segment: it is made from the hostile records
+constexpr uint8_t kNoIndex = 64;     // of the segment: it is made from the hostile records
+constexpr uint8_t kAnyHeader = 128;  // of the segment, its own with a checksum that holds
 
-void SealSegment(std::string& bytes, const std::string& original) {
+void SealSegment(std::string& bytes, const std::string& original, bool any_header) {
   const auto header = DecodeSegmentHeader(original);
   RequireOk(header.status(), "the sample's segment");
   if (bytes.size() <= kSegmentHeaderBytes) return;
-  bytes.replace(0, kSegmentHeaderBytes, EncodeSegmentHeader(*header));
+  if (any_header) {
+    SealSegmentHeader(bytes);
+  } else {
+    bytes.replace(0, kSegmentHeaderBytes, EncodeSegmentHeader(*header));
+  }
   SealRecords(absl::MakeSpan(bytes).subspan(kSegmentHeaderBytes),
               header->begin + kSegmentHeaderBytes, header->segment_bytes, header->incarnation);
 }
@@ -53,7 +59,7 @@ void Run(FuzzInput input) {
     RequireOk(header.status(), "the sample's index file");
     SealIndexFile(bytes, header->identity);
   } else if (mode & kSeal) {
-    SealSegment(bytes, original);
+    SealSegment(bytes, original, mode & kAnyHeader);
   }
   WriteFileOf(image, name, bytes);
   if ((mode & kNoIndex) && !(mode & kIndex)) {
