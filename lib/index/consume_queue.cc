@@ -42,6 +42,7 @@ uint32_t ConsumeQueue::chunk_count() const {
 ConsumeQueue::ChunkList* ConsumeQueue::Widen(ChunkList* wider) {
   ChunkList* const old = list_.load(std::memory_order_relaxed);
   const uint32_t count = old == nullptr ? 0 : old->count.load(std::memory_order_relaxed);
+  if (!HOLDS(wider != old) || !HOLDS(count < wider->capacity)) return wider;
   for (uint32_t i = 0; i < count; ++i) {
     wider->chunks[i].store(old->chunks[i].load(std::memory_order_relaxed),
                            std::memory_order_relaxed);
@@ -67,11 +68,14 @@ bool ConsumeQueue::Grow(EntryChunk* chunk) {
   list->chunks[count].store(chunk, std::memory_order_release);
   list->count.store(count + 1, std::memory_order_release);
   room_.store(room_.load(std::memory_order_relaxed) + chunk->capacity, std::memory_order_relaxed);
+  HOLDS(last_ != nullptr);
+  HOLDS(end_.load(std::memory_order_relaxed) + room() == chunk->first + chunk->capacity);
   return true;
 }
 
 void ConsumeQueue::AdvanceChunk() {
   const ChunkList* const list = list_.load(std::memory_order_relaxed);
+  if (!HOLDS(list != nullptr)) return;
   const uint64_t end = end_.load(std::memory_order_relaxed);
   const uint32_t count = list->count.load(std::memory_order_relaxed);
   for (uint32_t i = count; i-- > 0;) {
@@ -79,14 +83,17 @@ void ConsumeQueue::AdvanceChunk() {
     if (chunk->first == end) last_ = chunk;
     if (chunk->first <= end) break;
   }
+  HOLDS(room() == 0 || last_->first == end);
 }
 
 void ConsumeQueue::Shorten(uint64_t offset, uint32_t record_bytes) {
   const ChunkList* const list = list_.load(std::memory_order_relaxed);
+  if (!HOLDS(list != nullptr)) return;
   // Newest first: it was entered a moment ago.
   for (uint32_t i = list->count.load(std::memory_order_relaxed); i-- > 0;) {
     EntryChunk* const chunk = list->chunks[i].load(std::memory_order_relaxed);
     if (offset < chunk->first) continue;
+    if (!HOLDS(offset - chunk->first < chunk->capacity)) return;
     QueueEntry& entry = chunk->entries[offset - chunk->first];
     return SizeOf(entry).store(record_bytes, std::memory_order_relaxed);
   }
@@ -138,6 +145,8 @@ uint32_t ConsumeQueue::ChunksKept(uint64_t offset) const {
 }
 
 void ConsumeQueue::Restore(uint64_t first, uint64_t end, RunLink tail) {
+  HOLDS(first <= end);
+  HOLDS(!tail.exists() || tail.first.value() < end);
   first_.store(first, std::memory_order_relaxed);
   memory_first_.store(end, std::memory_order_relaxed);
   tail_first_.store(tail.first.value(), std::memory_order_relaxed);
@@ -146,6 +155,8 @@ void ConsumeQueue::Restore(uint64_t first, uint64_t end, RunLink tail) {
 }
 
 void ConsumeQueue::BeginAt(uint64_t offset) {
+  HOLDS(end_.load(std::memory_order_relaxed) == 0);
+  HOLDS(chunk_count() == 0);
   first_.store(offset, std::memory_order_relaxed);
   memory_first_.store(offset, std::memory_order_relaxed);
   end_.store(offset, std::memory_order_release);

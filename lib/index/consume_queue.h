@@ -14,6 +14,7 @@
 #include <cstdint>
 
 #include "base/schedule.h"
+#include "base/status_macros.h"
 #include "format/index_layout.h"
 #include "index/entry_chunks.h"
 #include "weir/message.h"
@@ -49,6 +50,11 @@ class ConsumeQueue {
   // Enters the next message; returns its offset. room() > 0.
   uint64_t Enter(const QueueEntry& entry) {
     const uint64_t offset = end_.load(std::memory_order_relaxed);
+    // Where there is no place for it the number is used all the same: the record has it already.
+    if (!HOLDS(last_ != nullptr) || !HOLDS(offset - last_->first < last_->capacity)) {
+      end_.store(offset + 1, std::memory_order_release);
+      return offset;
+    }
     last_->entries[offset - last_->first] = entry;
     room_.store(room_.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
     MayYield();
@@ -121,6 +127,11 @@ ConsumeQueue::ChunkList* ConsumeQueue::ForgetBelow(uint64_t offset, RunLink tail
   ChunkList* const old = list_.load(std::memory_order_relaxed);
   const uint32_t count = old == nullptr ? 0 : old->count.load(std::memory_order_relaxed);
   const uint32_t kept = ChunksKept(offset);
+  // Nothing is forgotten that is in no file, and nothing is taken out twice.
+  if (!HOLDS(offset >= memory_first() && offset <= end())) return list;
+  if (!HOLDS(kept <= count && (kept == 0 || (list != nullptr && kept <= list->capacity)))) {
+    return list;
+  }
   // The tail first: who misses an entry in memory looks there.
   tail_first_.store(tail.first.value(), std::memory_order_release);
   MayYield();

@@ -61,6 +61,8 @@ absl::Status ConsumeQueues::Add(uint32_t first, uint32_t count) {
     number += added;
   }
   if (end > end_.load(std::memory_order_relaxed)) end_.store(end, std::memory_order_release);
+  ENSURE(count == 0 || (has(first) && has(end - 1)));
+  ENSURE(size() <= this->end());
   return absl::OkStatus();
 }
 
@@ -91,6 +93,7 @@ uint32_t ConsumeQueues::Next(uint32_t number) const {
 }
 
 void ConsumeQueues::MakeRoom(uint32_t number, uint32_t entries) {
+  if (!HOLDS(has(number))) return;
   ConsumeQueue& queue = this->queue(number);
   while (queue.room() < entries) {
     // Twice the last chunk, as a vector grows; what is taken in vain goes back.
@@ -104,6 +107,7 @@ void ConsumeQueues::MakeRoom(uint32_t number, uint32_t entries) {
     }
     EntryChunk* chunk =
         chunks_.Take(std::max(wanted, std::min(entries, EntryChunks::kCapacityMax)));
+    HOLDS(chunk->capacity >= wanted);
     ConsumeQueue::ChunkList* list = nullptr;
     ConsumeQueue::ChunkList* old = nullptr;
     for (;;) {
@@ -117,6 +121,7 @@ void ConsumeQueues::MakeRoom(uint32_t number, uint32_t entries) {
       }
       delete list;
       RetireList(std::exchange(old, nullptr));
+      if (AnyBroken()) return chunks_.Drop(chunk);  // a longer list would be refused again
       try {
         list = ConsumeQueue::NewList(std::max<uint32_t>(1, list_capacity * 2));
       } catch (const std::bad_alloc&) {
@@ -133,6 +138,8 @@ void ConsumeQueues::RetireList(ConsumeQueue::ChunkList* list) {
   if (list == nullptr) return;
   const uint64_t moment = readers_->Advance();
   MutexLock lock(lists_lock_);
+  if (!HOLDS(list->retired_at == 0)) return;  // given back twice
+  HOLDS(list->next_retired == nullptr);
   list->retired_at = moment;
   list->next_retired = std::exchange(retired_lists_, list);
 }
@@ -141,6 +148,8 @@ void ConsumeQueues::ReuseLists() {
   MutexLock lock(lists_lock_);
   for (ConsumeQueue::ChunkList** link = &retired_lists_; *link != nullptr;) {
     ConsumeQueue::ChunkList* const list = *link;
+    HOLDS(list->retired_at != 0);
+    HOLDS(list->next_retired != list);
     if (readers_->QuietSince(list->retired_at)) {
       *link = list->next_retired;
       delete list;
@@ -151,6 +160,7 @@ void ConsumeQueues::ReuseLists() {
 }
 
 void ConsumeQueues::ForgetBelow(uint32_t number, uint64_t offset, RunLink tail) {
+  if (!HOLDS(has(number))) return;
   ConsumeQueue& queue = this->queue(number);
   std::unique_ptr<ConsumeQueue::ChunkList> list;
   ConsumeQueue::ChunkList* old = nullptr;
@@ -164,6 +174,7 @@ void ConsumeQueues::ForgetBelow(uint32_t number, uint64_t offset, RunLink tail) 
       MutexLock lock(*append_lock_);
       kept = queue.ChunksKept(offset);
       count = queue.chunk_count();
+      if (!HOLDS(kept <= count)) break;
       capacity = queue.list_capacity();
       const bool has_list = kept == 0 || (list != nullptr && list->capacity >= kept);
       if (has_list && retired.capacity() >= count - kept) {
@@ -182,6 +193,7 @@ void ConsumeQueues::ForgetBelow(uint32_t number, uint64_t offset, RunLink tail) 
 }
 
 absl::Status ConsumeQueues::ExtendTo(uint32_t number, uint64_t end) {
+  ENSURE(has(number));
   ConsumeQueue& queue = this->queue(number);
   if (!knows_begin_ && queue.end() == 0) queue.BeginAt(end);
   if (end > queue.end() && end - queue.end() > kHolesMax) {
@@ -191,6 +203,7 @@ absl::Status ConsumeQueues::ExtendTo(uint32_t number, uint64_t end) {
   while (queue.end() < end) {
     MakeRoom(number, 1);
     MutexLock lock(*append_lock_);
+    ENSURE(queue.room() > 0);
     queue.Enter({.position = QueueEntry::kHole});
   }
   return absl::OkStatus();
@@ -213,7 +226,9 @@ absl::Status ConsumeQueues::EnterOne(uint32_t number, uint64_t offset, const Que
   RETURN_IF_ERROR(ExtendTo(number, offset));
   MakeRoom(number, 1);
   MutexLock lock(*append_lock_);
+  ENSURE(queue.end() == offset);
   queue.Enter(entry);
+  ENSURE(queue.end() == offset + 1);
   return absl::OkStatus();
 }
 
@@ -225,6 +240,8 @@ absl::Status ConsumeQueues::Apply(const ScannedRecord& record) {
   const QueueEntry entry{.position = record.position,
                          .filter = record.header.filter,
                          .record_bytes = record.header.bytes()};
+  ENSURE(entry.position.value() % kRecordAlignment == 0);
+  ENSURE(entry.record_bytes >= kRecordHeaderBytes);
   RETURN_IF_ERROR(EnterOne(record.header.queue_number, record.header.queue_offset, entry));
   const auto queues = DecodeQueues(record.bytes);
   if (!queues) {
@@ -268,10 +285,12 @@ absl::Status ConsumeQueues::Load(absl::string_view bytes) {
     const auto first = reader.Take<uint64_t>();
     const auto end = reader.Take<uint64_t>();
     const RunLink tail{LogPosition(reader.Take<uint64_t>()), QueueOffset(reader.Take<uint64_t>())};
-    if (!has(number) || first > end) {
+    if (!has(number) || first > end || (tail.exists() && tail.first.value() >= end)) {
       return absl::DataLossError(absl::StrCat("saved queues: impossible queue ", number));
     }
     queue(number).Restore(first, end, tail);
+    ENSURE(queue(number).first() <= queue(number).memory_first());
+    ENSURE(queue(number).memory_first() == queue(number).end());
   }
   return absl::OkStatus();
 }

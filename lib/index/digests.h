@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/mutex.h"
+#include "base/status_macros.h"
 #include "index/segment_digest.h"
 #include "log/segment_scanner.h"
 #include "weir/message.h"
@@ -55,9 +56,11 @@ class Digests {
     std::vector<std::shared_ptr<SegmentDigest>> forgotten;  // freed without the lock
     MutexLock lock(mutex_);
     for (auto at = digests_.begin(); at != digests_.end() && at->first < position;) {
+      HOLDS(at->second->segment_begin() == at->first);
       forgotten.push_back(std::move(at->second));
       at = digests_.erase(at);
     }
+    HOLDS(digests_.empty() || digests_.begin()->first >= position);
   }
 
   uint64_t memory_bytes() const {
@@ -82,7 +85,12 @@ inline std::shared_ptr<SegmentDigest> Digests::Of(LogPosition segment_begin) {
     return digests_.rbegin()->second;
   }
   const auto found = digests_.find(segment_begin);
-  if (found != digests_.end()) return found->second;
+  if (found != digests_.end()) {
+    HOLDS(found->second->segment_begin() == segment_begin);
+    return found->second;
+  }
+  // Records are applied in the order of the log.
+  HOLDS(digests_.empty() || digests_.rbegin()->first < segment_begin);
   auto digest = std::make_shared<SegmentDigest>(segment_begin, hash_seed_, topic_queues_);
   digests_.emplace(segment_begin, digest);
   return digest;

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/mutex.h"
+#include "base/status_macros.h"
 #include "log/reader_slots.h"
 #include "weir/message.h"
 
@@ -65,6 +66,8 @@ class EntryChunks {
       if (!list.empty()) {
         EntryChunk* const chunk = list.back();
         list.pop_back();
+        HOLDS(chunk->capacity == capacity);
+        HOLDS(chunk->retired_at == 0);  // nobody reads it
         return chunk;
       }
     }
@@ -73,6 +76,8 @@ class EntryChunks {
 
   // Gives back a chunk that no reader ever saw.
   void Drop(EntryChunk* chunk) {
+    HOLDS(chunk->next_retired == nullptr);
+    HOLDS(BytesOf(*chunk) <= bytes());
     bytes_.fetch_sub(BytesOf(*chunk), std::memory_order_relaxed);
     delete chunk;
   }
@@ -80,6 +85,8 @@ class EntryChunks {
   void Retire(EntryChunk* chunk) {
     const uint64_t moment = readers_->Advance();
     MutexLock lock(mutex_);
+    HOLDS(moment != 0);
+    if (!HOLDS(chunk->retired_at == 0)) return;  // given back twice
     chunk->retired_at = moment;
     chunk->next_retired = std::exchange(retired_, chunk);
   }
@@ -89,6 +96,7 @@ class EntryChunks {
     MutexLock lock(mutex_);
     for (EntryChunk** link = &retired_; *link != nullptr;) {
       EntryChunk* const chunk = *link;
+      HOLDS(chunk->retired_at != 0);
       if (!readers_->QuietSince(chunk->retired_at)) {
         link = &chunk->next_retired;
         continue;
@@ -97,8 +105,10 @@ class EntryChunks {
       // Enough to go on with; the rest goes back to the heap.
       const bool is_kept = chunk->capacity <= kCapacityMax && list.size() < kFreeMax;
       if (is_kept) list.push_back(chunk);
-      *link = chunk->next_retired;
+      *link = std::exchange(chunk->next_retired, nullptr);
+      chunk->retired_at = 0;
       if (!is_kept) Drop(chunk);
+      HOLDS(list.size() <= kFreeMax);
     }
   }
 
@@ -110,11 +120,13 @@ class EntryChunks {
     for (;;) {
       {
         MutexLock lock(mutex_);
+        HOLDS(wanted <= kFreeMax);
         if (free_.back().size() >= wanted) return;
       }
       EntryChunk* const made = Make(kCapacityMax);
       try {
         MutexLock lock(mutex_);
+        HOLDS(ClassOf(made->capacity) == free_.size() - 1);
         free_.back().push_back(made);
       } catch (const std::bad_alloc&) {
         Drop(made);
@@ -133,6 +145,8 @@ class EntryChunks {
     return static_cast<size_t>(std::countr_zero(capacity) - std::countr_zero(kCapacityMin));
   }
   EntryChunk* Make(uint32_t capacity) {
+    HOLDS(std::has_single_bit(capacity));
+    HOLDS(capacity >= kCapacityMin);
     auto chunk = std::make_unique<EntryChunk>();
     chunk->capacity = capacity;
     chunk->entries = std::make_unique<QueueEntry[]>(capacity);

@@ -29,11 +29,12 @@ absl::Status RemoveIfThere(Directory& directory, const std::string& name) {
 
 absl::Status IndexFileWriter::AddTimes(int64_t first, int64_t last,
                                        absl::Span<const TimeSample> samples) {
+  ENSURE(first <= last);
+  ENSURE(header_.sample_count == 0);
   header_.first_store_time = first;
   header_.last_store_time = last;
   for (size_t i = 0; i < samples.size(); ++i) {
-    const auto fault = FaultOf(samples[i], i == 0 ? nullptr : &samples[i - 1], header_);
-    if (!fault.empty()) return absl::InternalError(fault);
+    ENSURE(FaultOf(samples[i], i == 0 ? nullptr : &samples[i - 1], header_).empty());
   }
   samples_.assign(samples.begin(), samples.end());
   header_.sample_count = static_cast<uint32_t>(samples.size());
@@ -45,8 +46,7 @@ absl::Status IndexFileWriter::AddKeys(uint64_t hash_seed, std::vector<KeyEntry> 
   std::vector<uint32_t> hashes;
   hashes.reserve(keys.size());
   for (size_t i = 0; i < keys.size(); ++i) {
-    const auto fault = FaultOf(keys[i], i == 0 ? nullptr : &keys[i - 1], header_);
-    if (!fault.empty()) return absl::InternalError(fault);
+    ENSURE(FaultOf(keys[i], i == 0 ? nullptr : &keys[i - 1], header_).empty());
     if (hashes.empty() || hashes.back() != keys[i].hash()) hashes.push_back(keys[i].hash());
   }
   KeyFilter filter = BuildKeyFilter(hashes);
@@ -80,7 +80,8 @@ absl::Status IndexFileWriter::AddRun(uint32_t queue_number, QueueOffset first,
 
 absl::Status IndexFileWriter::AddSaved(absl::string_view name, SavedKind kind,
                                        absl::string_view bytes) {
-  ENSURE(IsSavedName(name) && header_.saved_count < kSavedSectionsMax);
+  ENSURE(IsSavedName(name));
+  ENSURE(header_.saved_count < kSavedSectionsMax);
   AppendSavedEntry(saved_directory_,
                    {.name = std::string(name), .kind = kind, .bytes = bytes.size()});
   absl::StrAppend(&saved_bytes_, bytes);
@@ -145,6 +146,10 @@ absl::Status IndexFileWriter::WriteFile(Directory& directory, const std::string&
   ASSIGN_OR_RETURN(const std::string header, Header(table));
   Pieces sections = {header, table};
   const auto body = Body();
+  uint64_t body_bytes = 0;
+  for (const absl::string_view piece : body) body_bytes += piece.size();
+  ENSURE(body_bytes == header_.body_bytes());
+  ENSURE(table.size() == header_.table_bytes());
   sections.insert(sections.end(), body.begin(), body.end());
   ASSIGN_OR_RETURN(const std::unique_ptr<File> file, directory.Open(name, OpenMode::kCreate));
   for (uint64_t at = 0; at < header_.file_bytes(); at += kPieceBytes) {
@@ -155,6 +160,9 @@ absl::Status IndexFileWriter::WriteFile(Directory& directory, const std::string&
 
 absl::Status IndexFileWriter::WriteTo(Directory& directory, const std::string& name) const {
   const std::string temporary = TemporaryName(name);
+  // Both are removed below if they are there.
+  ENSURE(ParseIndexFileName(name) == header_.identity.segment_begin);
+  ENSURE(IsTemporaryName(temporary));
   RETURN_IF_ERROR(RemoveIfThere(directory, temporary));
   if (Without(Protection::kIndexTemporary)) {
     RETURN_IF_ERROR(RemoveIfThere(directory, name));

@@ -11,7 +11,9 @@ namespace weir::internal {
 void IndexFiles::Register(LogPosition segment_begin, const IndexIdentity& identity) {
   MutexLock lock(mutex_);
   Entry& entry = entries_[segment_begin.value()];
+  HOLDS(identity.segment_begin == segment_begin);
   Close(entry);
+  HOLDS(entry.file == nullptr && !entry.is_kept);
   entry.identity = identity;
   entry.registration = ++registrations_;
 }
@@ -19,7 +21,9 @@ void IndexFiles::Register(LogPosition segment_begin, const IndexIdentity& identi
 void IndexFiles::Keep(LogPosition segment_begin, std::shared_ptr<IndexFile> file) {
   MutexLock lock(mutex_);
   Entry& entry = entries_[segment_begin.value()];
+  HOLDS(file->header().identity.segment_begin == segment_begin);
   Close(entry);
+  HOLDS(entry.file == nullptr && !entry.is_kept);
   entry.identity = file->header().identity;
   entry.registration = ++registrations_;
   entry.file = std::move(file);
@@ -31,11 +35,15 @@ void IndexFiles::Forget(LogPosition segment_begin) {
   const auto found = entries_.find(segment_begin.value());
   if (found == entries_.end()) return;
   Close(found->second);
+  HOLDS(found->second.file == nullptr);
   entries_.erase(found);
+  HOLDS(newest_first_.size() <= entries_.size());
 }
 
 void IndexFiles::Close(Entry& entry) {
   if (entry.file == nullptr) return;
+  HOLDS(entry.is_kept || !newest_first_.empty());
+  HOLDS(entry.is_kept || *entry.recency == entry.identity.segment_begin);
   if (!std::exchange(entry.is_kept, false)) newest_first_.erase(entry.recency);
   entry.file = nullptr;
 }
@@ -80,10 +88,15 @@ absl::StatusOr<std::shared_ptr<IndexFile>> IndexFiles::Get(LogPosition segment_b
   }
   Entry& entry = found->second;
   if (entry.file != nullptr) return entry.file;  // somebody else was faster
+  ENSURE(file->header().identity == identity);
   newest_first_.push_front(segment_begin);
   entry.file = file;
   entry.recency = newest_first_.begin();
-  if (newest_first_.size() > kOpenFilesMax) Close(entries_.at(newest_first_.back().value()));
+  if (newest_first_.size() > kOpenFilesMax) {
+    const auto oldest = entries_.find(newest_first_.back().value());
+    ENSURE(oldest != entries_.end());
+    Close(oldest->second);
+  }
   return file;
 }
 

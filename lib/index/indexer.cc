@@ -11,6 +11,7 @@
 #include "log/log_scanner.h"
 
 namespace weir::internal {
+
 absl::StatusOr<IndexIdentity> Indexer::IdentityOf(LogPosition segment_begin) {
   const std::optional<SegmentEntry> entry = log_->segments().EntryAt(segment_begin);
   if (!entry || entry->begin() != segment_begin) {
@@ -32,6 +33,9 @@ absl::StatusOr<IndexIdentity> Indexer::IdentityOf(LogPosition segment_begin) {
 // --- Opening
 
 absl::Status Indexer::Feed(const ScannedRecord& record, LeftOut& left_out) {
+  // What was fed is not fed twice, or messages would be counted twice.
+  ENSURE(record.position >= fed_end());
+  ENSURE(record.end() > record.position);
   absl::Status first_trouble;
   for (LogIndex* const index : indexes_) {
     const absl::Status status = index->Apply(record);
@@ -125,6 +129,8 @@ absl::Status Indexer::Restore(LogPosition end, const RecoveryReport& opened, Rep
   digested_end_.store(from.value(), std::memory_order_release);
   if (!loaded.is_loaded && from > LogPosition(0)) RETURN_IF_ERROR(FeedTopics(end, report));
   RETURN_IF_ERROR(CatchUp(end, report, &unread_));
+  ENSURE(fed_end() >= end);
+  ENSURE(sealed_end() == from);
   // What was told when the log was opened is not told again.
   std::erase_if(report->damage, [&](const DamagedRange& range) {
     return std::any_of(opened.damage.begin(), opened.damage.end(), [&](const DamagedRange& known) {
@@ -156,11 +162,15 @@ absl::Status Indexer::CatchUp(LogPosition end, Report* report) {
 
 absl::Status Indexer::CatchUp(LogPosition end, Report* report, absl::Status* unread) {
   MutexLock lock(digesting_);
+  const LogPosition before = fed_end();
+  // What is sealed is in the files, and would be fed once more.
+  ENSURE(sealed_end() <= before);
   const auto feed = [this](const ScannedRecord& record, LeftOut& left_out) {
     return Feed(record, left_out);
   };
   ASSIGN_OR_RETURN(const LogPosition fed,
-                   Walk(fed_end(), end, std::numeric_limits<size_t>::max(), feed, report, unread));
+                   Walk(before, end, std::numeric_limits<size_t>::max(), feed, report, unread));
+  ENSURE(fed >= before);
   fed_end_.store(fed.value(), std::memory_order_release);
   digested_end_.store(fed.value(), std::memory_order_release);
   return absl::OkStatus();
@@ -205,6 +215,9 @@ absl::StatusOr<bool> Indexer::DigestSome(LogPosition end) {
   };
   ASSIGN_OR_RETURN(const LogPosition digested,
                    Walk(from, end, kRecordsPerStep, digest, &report, &unread));
+  // Who waits for all of it calls again and again.
+  ENSURE(digested > from);
+  ENSURE(digested <= end);
   for (const DamagedRange& range : report.damage) {
     health_->Raise(Condition::kDamage, range.reason);
   }
@@ -227,7 +240,7 @@ absl::StatusOr<LogPosition> Indexer::DigestVisible() {
 
 void Indexer::ForgetSealed() {
   while (const std::optional<SegmentEntry> entry = log_->segments().GoOn(sealed_end())) {
-    if (entry->limit > fed_end()) break;
+    if (entry->limit > fed_end() || !HOLDS(entry->limit > sealed_end())) break;
     const absl::StatusOr<std::shared_ptr<IndexFile>> file = files_->Get(entry->begin());
     if (!file.ok()) break;  // not sealed yet; or damaged, then the memory stays
     const absl::Status forgotten = (*file)->ForEachRun([&](const QueueRun& run) {
@@ -243,6 +256,7 @@ void Indexer::ForgetSealed() {
     sealed_end_.store(entry->limit.value(), std::memory_order_release);
     digests_->ForgetBelow(entry->limit);
   }
+  HOLDS(sealed_end() <= fed_end());
   queues_->Reuse();
 }
 
@@ -268,6 +282,8 @@ absl::Status Indexer::RebuildLocked(LogPosition segment_begin) {
   if (identity.segment_end > sealed_end()) {
     return absl::NotFoundError("the segment is not sealed");
   }
+  ENSURE(identity.segment_begin == segment_begin);
+  ENSURE(identity.records_end <= identity.segment_end);
   SegmentRuns runs(segment_begin, queues_, &search_);
   SegmentDigest digest = digests_->New(segment_begin);
   LogScanner scanner(*log_, identity.segment_begin, identity.records_end);

@@ -36,6 +36,7 @@ absl::StatusOr<bool> Indexer::BeginSeal(LogPosition durable_end) {
   if (Without(Protection::kSealedWhenDurable)) durable_end = log_->written_end();
   // A cut segment is whole below its cut; the next one's begin is durable then.
   if (!entry || entry->limit > durable_end) return false;
+  ENSURE(entry->limit > sealed_end());
   if (digested_end() < entry->limit && !Without(Protection::kKeysSealed)) {
     ASSIGN_OR_RETURN(const bool more, DigestSome(entry->limit));
     if (more) return true;
@@ -48,6 +49,7 @@ absl::StatusOr<bool> Indexer::BeginSeal(LogPosition durable_end) {
     return true;
   }
   if (!identity.ok()) return identity.status();
+  ENSURE(identity->records_end <= durable_end);
   seal_.emplace(*entry, *identity, queues_, &voids_, observer_,
                 [this, begin = entry->begin()](uint32_t number, RunLink tail) {
                   return LinksFor(number, tail, begin);
@@ -57,9 +59,11 @@ absl::StatusOr<bool> Indexer::BeginSeal(LogPosition durable_end) {
 
 absl::Status Indexer::WriteSeal(SegmentSeal& seal) {
   const LogPosition begin = seal.segment().begin();
+  ENSURE(seal.segment().limit > sealed_end());
   RETURN_IF_ERROR(snapshots_.AddTo(seal));
   RETURN_IF_ERROR(seal.writer().WriteTo(log_->segments().directory(), IndexFileName(begin)));
   ASSIGN_OR_RETURN(const IndexIdentity identity, IdentityOf(begin));
+  ENSURE(identity.segment_end == seal.segment().limit);
   files_->Register(begin, identity);
   seal.set_written();
   return absl::OkStatus();
@@ -70,8 +74,10 @@ absl::Status Indexer::WriteSeal(SegmentSeal& seal) {
 void Indexer::FinishSeal() {
   for (const SealedRun& run : seal_->runs()) {
     queues_->ForgetBelow(run.number, run.end, run.link);
+    HOLDS(queues_->queue(run.number).memory_first() == run.end);
   }
   const LogPosition limit = seal_->segment().limit;
+  HOLDS(limit >= sealed_end());  // equal: there was no memory for what comes behind
   // Who looks for keys takes the digests first and then asks what is sealed.
   sealed_end_.store(limit.value(), std::memory_order_release);
   digests_->ForgetBelow(limit);
@@ -80,6 +86,8 @@ void Indexer::FinishSeal() {
 }
 
 void Indexer::EndSeal(bool succeeded) {
+  if (!HOLDS(seal_.has_value())) return;
+  HOLDS(succeeded == (sealed_end() >= seal_->segment().limit));
   observer_->OnSealed(succeeded);
   seal_.reset();
   if (!succeeded) snapshots_.RequestFull();  // nobody has what this file was to hold
@@ -108,9 +116,12 @@ absl::StatusOr<bool> Indexer::SealNext(LogPosition durable_end) {
 
 absl::StatusOr<bool> Indexer::SealSome(LogPosition durable_end) {
   MutexLock lock(step_);
+  ENSURE(observer_ != nullptr);
+  const LogPosition before = sealed_end();
   if (!unread_.ok()) return false;
   absl::StatusOr<bool> more =
       Guarded([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return SealNext(durable_end); });
+  HOLDS(sealed_end() >= before);
   if (more.ok()) {
     if (!seal_) health_->Clear(Condition::kIndex);
     return more;

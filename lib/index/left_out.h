@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "base/status_macros.h"
 #include "log/segment_scanner.h"
 #include "weir/message.h"
 
@@ -31,7 +32,9 @@ class LeftOut {
       ++count_;
       return;
     }
+    if (!HOLDS(last_ < ranges_.size())) return;
     DamagedRange& range = ranges_[last_];
+    HOLDS(range.begin < record.end());
     range.end = record.end();
     if (has_other_reasons_ || range.reason == reason) return;
     absl::StrAppend(&range.reason, ", and more behind it");

@@ -82,7 +82,11 @@ void SealedSegments::Put(Segments segments, LogPosition begin, LogPosition end) 
   uint64_t filter_bytes = 0;
   bool has_faults = false;
   int64_t last = std::numeric_limits<int64_t>::min();
+  LogPosition behind;  // look-ups search by position
   for (SealedSegment& segment : segments) {
+    HOLDS(segment.begin >= behind);
+    HOLDS(segment.limit <= end);
+    behind = segment.limit;
     if (segment.slots != nullptr) filter_bytes += segment.filter.bytes();
     has_faults = has_faults || !segment.fault.ok();
     if (!segment.times.is_empty) last = std::max(last, segment.times.last);

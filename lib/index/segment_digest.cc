@@ -42,6 +42,8 @@ void SegmentDigest::CollectKeys(const ScannedRecord& record) {
 void SegmentDigest::Apply(const ScannedRecord& record) {
   const RecordHeader& header = record.header;
   if (header.type != RecordType::kMessage || header.queue_number == kNoQueue) return;
+  // Else its place would be that of another record.
+  if (!HOLDS(record.position >= segment_begin_)) return;
   {
     MutexLock lock(mutex_);
     if (record.position < applied_end_) return;
@@ -59,6 +61,7 @@ void SegmentDigest::Apply(const ScannedRecord& record) {
   if (times_.is_empty) times_.first = times_.last;
   times_.is_empty = false;
   if (!samples_.empty() && StretchOf(samples_.back().position_word) == StretchOf(word)) return;
+  HOLDS(samples_.size() < samples_.capacity());
   samples_.push_back({.store_time = times_.last, .position_word = word});
 }
 

@@ -4,6 +4,8 @@
 #include <iterator>
 #include <utility>
 
+#include "base/status_macros.h"
+
 namespace weir::internal {
 namespace {
 
@@ -47,8 +49,11 @@ void FindInNewest(const KeyQuery& query, const Run& newest, size_t max,
 void SegmentKeys::Add(absl::Span<const KeyEntry> entries) {
   Runs runs;
   Run run;
+  size_t newest_count = 0;
   {
     MutexLock lock(mutex_);
+    HOLDS(newest_.empty() || entries.empty() ||
+          newest_.back().position_word() < entries.front().position_word());
     if (newest_.size() + entries.size() <= kNewestMax) {
       newest_.reserve(kNewestMax);
       newest_.insert(newest_.end(), entries.begin(), entries.end());
@@ -57,6 +62,7 @@ void SegmentKeys::Add(absl::Span<const KeyEntry> entries) {
     runs = runs_;
     run.reserve(newest_.size() + entries.size());
     run = newest_;
+    newest_count = newest_.size();
   }
   // Without the lock: nobody else changes anything, and merging may take milliseconds.
   run.insert(run.end(), entries.begin(), entries.end());
@@ -67,6 +73,7 @@ void SegmentKeys::Add(absl::Span<const KeyEntry> entries) {
   }
   runs.push_back(std::make_shared<const Run>(std::move(run)));
   MutexLock lock(mutex_);
+  HOLDS(newest_.size() == newest_count);  // else somebody added, and what he did is lost
   runs_.swap(runs);
   newest_.clear();
 }

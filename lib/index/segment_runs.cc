@@ -9,6 +9,7 @@
 namespace weir::internal {
 
 absl::Status SegmentRuns::Enter(uint32_t number, uint64_t offset, const ScannedRecord& record) {
+  ENSURE(record.position >= segment_begin_);
   // What makes no sense was left out when it was fed, and is left out here.
   if (!queues_.has(number)) return absl::OkStatus();
   auto found = runs_.find(number);
@@ -32,6 +33,7 @@ absl::Status SegmentRuns::Enter(uint32_t number, uint64_t offset, const ScannedR
   holes_ += offset - end;
   run.entries.resize(offset - run.first.value());
   run.entries.push_back(entry);
+  ENSURE(run.first.value() + run.entries.size() == offset + 1);
   return absl::OkStatus();
 }
 

@@ -64,6 +64,7 @@ class SegmentSeal {
   // The run that is being collected.
   struct Part {
     uint64_t first = 0;
+    LogPosition last;  // of the newest message in it
     std::vector<IndexEntry> entries;
     size_t holes = 0;  // at the end: they belong to the run of the next message
     uint64_t messages = 0;

@@ -30,14 +30,18 @@ bool Snapshots::IsTimeForFull(absl::string_view name, uint64_t all_bytes, uint64
   const bool is_full = all_bytes <= small || since.files + 1 >= kFilesPerFull ||
                        since.bytes + change_bytes >= all_bytes / kChangesPerFull || is_requested;
   since = is_full ? Since{.files = 0} : Since{since.files + 1, since.bytes + change_bytes};
+  HOLDS(since.files < kFilesPerFull);
+  HOLDS(is_full == (since.files == 0));
   return is_full;
 }
 
 absl::Status Snapshots::AddTo(SegmentSeal& seal) {
   const LogPosition from = seal.segment().begin();
   const LogPosition to = seal.segment().limit;
+  ENSURE(from < to);
   const bool is_requested = full_is_requested_.exchange(false, std::memory_order_relaxed);
   for (LogIndex* const index : indexes_) {
+    ENSURE(index->name() != kQueuesName);
     const std::string all = index->SaveAll(to);
     const std::string changes = index->SaveChanges(from, to);
     const bool is_full = IsTimeForFull(index->name(), all.size(), changes.size(), is_requested);
@@ -55,6 +59,7 @@ absl::Status Snapshots::AddTo(SegmentSeal& seal) {
 void Snapshots::CopyTo(IndexFileWriter& writer, LogPosition segment_begin) {
   const absl::StatusOr<std::shared_ptr<IndexFile>> file = Open(segment_begin);
   if (!file.ok()) return;
+  HOLDS((*file)->header().identity.segment_begin == segment_begin);
   std::vector<std::pair<std::string, SavedSection>> sections;
   std::vector<absl::string_view> names;
   for (const LogIndex* const index : indexes_) names.push_back(index->name());
@@ -64,6 +69,7 @@ void Snapshots::CopyTo(IndexFileWriter& writer, LogPosition segment_begin) {
     if (!saved.ok()) return;  // all or none: a file with some of them serves nobody
     if (*saved) sections.emplace_back(name, **std::move(saved));
   }
+  HOLDS(sections.size() <= names.size());
   for (const auto& [name, saved] : sections) {
     if (!writer.AddSaved(name, saved.kind, saved.bytes).ok()) return;
   }
@@ -124,7 +130,13 @@ absl::Status Snapshots::LoadRuns(const Link& link) {
     }
     ConsumeQueue& queue = queues_.queue(run.queue_number);
     const uint64_t first = queue.end() == 0 ? run.first.value() : queue.first();
+    if (first > run.end().value()) {
+      return absl::DataLossError(
+          absl::StrCat(link.file->name(), ": queue ", run.queue_number, " ends before it begins"));
+    }
     queue.Restore(first, run.end().value(), {link.begin, run.first});
+    ENSURE(queue.first() <= queue.end());
+    ENSURE(queue.end() == run.end().value());
     return absl::OkStatus();
   });
 }
@@ -219,9 +231,11 @@ absl::StatusOr<Snapshots::Loaded> Snapshots::Load(const std::vector<LogPosition>
   Loaded loaded;
   if (chain.empty()) return loaded;
   loaded.end = chain.front().file->header().identity.segment_end;
+  ENSURE(loaded.end > chain.front().begin && chain.front().begin >= chain.back().begin);
   std::reverse(chain.begin(), chain.end());
   const absl::Status status = LoadAll(chain, &loaded.bytes_read);
   loaded.is_loaded = status.ok();
+  ENSURE(chain.back().file->header().identity.segment_end == loaded.end);
   if (status.ok()) return loaded;
   if (!IsUnreadable(status)) return status;
   notes->push_back(absl::StrCat("index files are computed again: ", status.message()));

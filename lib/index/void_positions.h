@@ -9,6 +9,8 @@
 #include <utility>
 
 #include "base/mutex.h"
+#include "base/status_macros.h"
+#include "format/record.h"
 #include "weir/message.h"
 
 namespace weir::internal {
@@ -30,8 +32,10 @@ class VoidPositions {
   };
 
   void Add(Ticket ticket, LogPosition position) {
+    HOLDS(position.value() % kRecordAlignment == 0);
     ticket.node_.value() = position;
     MutexLock lock(mutex_);
+    HOLDS(any_.load(std::memory_order_relaxed) == !positions_.empty());
     positions_.insert(std::move(ticket.node_));
     any_.store(true, std::memory_order_release);
   }
@@ -45,7 +49,9 @@ class VoidPositions {
   void ForgetBelow(LogPosition position) {
     if (!any_.load(std::memory_order_acquire)) return;
     MutexLock lock(mutex_);
+    HOLDS(!positions_.empty());
     positions_.erase(positions_.begin(), positions_.lower_bound(position));
+    HOLDS(positions_.empty() || *positions_.begin() >= position);
     any_.store(!positions_.empty(), std::memory_order_release);
   }
 

@@ -6,6 +6,8 @@
 #include <memory>
 #include <vector>
 
+#include "base/promise.h"
+
 namespace weir::internal {
 namespace {
 
@@ -210,6 +212,47 @@ TEST_CASE("a queue whose beginning was dropped begins at the first message that 
   EnterMany(queue, 1);
   CHECK(Copy(queue, 100, 10) == Range(100, 101));
   CHECK(Copy(queue, 99, 10).empty());
+}
+
+TEST_CASE("an entry for which there is no place uses its number and touches no memory") {
+  ConsumeQueue queue;
+  CHECK(queue.Enter(EntryOf(0)) == 0);
+  CHECK(absl::IsInternal(TakeBroken()));
+  CHECK(queue.end() == 1);
+  CHECK(Copy(queue, 0, 10).empty());
+
+  GiveRoom(queue, 4);
+  EnterMany(queue, 4);
+  REQUIRE(queue.room() == 0);
+  CHECK(queue.Enter(EntryOf(5)) == 5);
+  CHECK(absl::IsInternal(TakeBroken()));
+  CHECK(Copy(queue, 1, 10) == Range(1, 5));
+  CHECK(queue.end() == 6);
+}
+
+TEST_CASE("entries that are in no file yet are not forgotten, nor any twice") {
+  ConsumeQueue queue;
+  GiveRoom(queue, 4);
+  EnterMany(queue, 3);
+  const auto forget = [&](uint64_t offset) {
+    ConsumeQueue::ChunkList* const old =
+        queue.ForgetBelow(offset, kTail, nullptr, [](EntryChunk* chunk) { delete chunk; });
+    delete old;
+  };
+
+  forget(4);  // more than there are
+  CHECK(absl::IsInternal(TakeBroken()));
+  forget(2);  // a chunk is kept, and there is no list for it
+  CHECK(absl::IsInternal(TakeBroken()));
+  CHECK(Copy(queue, 0, 10) == Range(0, 3));
+  CHECK_FALSE(queue.tail().exists());
+
+  forget(3);
+  CHECK_FALSE(AnyBroken());
+  CHECK(queue.memory_first() == 3);
+  forget(2);
+  CHECK(absl::IsInternal(TakeBroken()));
+  CHECK(queue.memory_first() == 3);
 }
 
 }  // namespace

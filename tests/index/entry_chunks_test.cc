@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/promise.h"
 #include "support/failing_memory.h"
 
 namespace weir::internal {
@@ -142,6 +143,24 @@ TEST_CASE("chunks that there is no memory to keep go back to the heap, and are n
     INFO("allocation " << nth);
     CHECK(held_behind({.nth = nth}) == 0);
   }
+}
+
+TEST_CASE("a chunk that is given back twice is handed out once") {
+  ReaderSlots readers;
+  EntryChunks chunks(&readers);
+  EntryChunk* const chunk = chunks.Take(4);
+  chunks.Retire(chunk);
+  CHECK_FALSE(AnyBroken());
+  chunks.Retire(chunk);
+  CHECK(absl::IsInternal(TakeBroken()));
+  chunks.Reuse();
+
+  EntryChunk* const first = chunks.Take(4);
+  EntryChunk* const second = chunks.Take(4);
+  CHECK(first == chunk);
+  CHECK(second != chunk);
+  for (EntryChunk* const taken : {first, second}) chunks.Retire(taken);
+  CHECK_FALSE(AnyBroken());
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "format/file_names.h"
 #include "index/index_file.h"
 #include "index/sample_index.h"
 #include "support/random.h"
@@ -33,8 +34,9 @@ class LargeIndex {
     REQUIRE(writer.AddTimes(samples.front().store_time, samples.back().store_time, samples).ok());
     REQUIRE(writer.AddKeys(kSampleSeed, std::move(keys)).ok());
     REQUIRE(writer.AddSaved("totals", SavedKind::kFull, std::string(5000, 't')).ok());
-    REQUIRE(writer.WriteTo(*directory_, "large.index").ok());
-    auto opened = IndexFile::Open(*directory_, "large.index", identity, &cache);
+    const std::string name = IndexFileName(begin_);
+    REQUIRE(writer.WriteTo(*directory_, name).ok());
+    auto opened = IndexFile::Open(*directory_, name, identity, &cache);
     INFO(opened.status());
     REQUIRE(opened.ok());
     file_ = *std::move(opened);

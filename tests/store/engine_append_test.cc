@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "store/engine.h"
 #include "store/small_engine.h"
 
@@ -126,6 +127,38 @@ TEST_CASE("a claim may be committed with less than it asked for, and what follow
   const auto report = OpenStore(SmallOptions(disk, clock))->Verify();
   REQUIRE(report.ok());
   CHECK(report->findings.empty());
+}
+
+TEST_CASE("a record that finds no place in its queue is a void, and its number is used") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  auto engine = OpenEngine(SmallOptions(disk, clock));
+  Append(*engine, {.topic = "t", .queue_id = 0, .body = "one"});
+  Append(*engine, {.topic = "t", .queue_id = 1, .body = "other"});
+  // What its memory holds and where it goes on are two things now.
+  internal::ConsumeQueue& queue = engine->queues().queue(Find(*engine, "t").first_queue);
+  queue.Restore(0, 100, internal::kNoLink);
+  REQUIRE(queue.room() > 0);
+
+  const LogPosition end = EndOf(*engine);
+  const auto failed = engine->Append({.topic = "t", .queue_id = 0, .body = "two"}, {});
+
+  CHECK(absl::IsInternal(failed.status()));
+  CHECK(absl::StrContains(failed.status().message(), "lib/index/consume_queue.h:"));
+  CHECK(engine->log().health().state() == StoreState::kReadOnly);
+  CHECK(EndOf(*engine) > end);
+  CHECK(engine->log().front().PublishedEnd() == EndOf(*engine));
+  CHECK(queue.end() == 101);
+  CHECK(Find(*engine, "t").messages == 2);
+  CHECK(absl::IsFailedPrecondition(
+      engine->Append({.topic = "t", .queue_id = 1, .body = "x"}, {}).status()));
+  CHECK(BodiesOf(Read(*engine, "t", 1, 0)) == Words{"other"});
+
+  FaultFileSystem after(disk.ProcessDeath());
+  auto again = OpenStore(SmallOptions(after, clock));
+  CHECK(AllOf(*again, "t", 0) == Words{"one"});
+  CHECK(Append(*again, {.topic = "t", .queue_id = 0, .body = "x"}).queue_offset ==
+        QueueOffset(101));
 }
 
 }  // namespace
