@@ -59,9 +59,14 @@ struct CommitLog::Impl {
                                   .store_time = time,
                                   .group_distance = distance});
   }
-  static void Fill(char* record, absl::string_view body) {
-    char* const to = internal::WriteParts(record, {}, 0, static_cast<uint32_t>(body.size()));
+  // Fills and seals what is claimed; `word` publishes it. False: a promise was broken.
+  static bool Fill(const internal::CommitLog& log, const Reservation& place, absl::string_view body,
+                   int32_t* word) {
+    char* const to = internal::WriteParts(place.bytes, {}, 0, static_cast<uint32_t>(body.size()));
+    if (!HOLDS(to != nullptr) || !HOLDS(to + body.size() <= place.bytes + place.size)) return false;
     if (!body.empty()) std::memcpy(to, body.data(), body.size());
+    *word = internal::Seal(place.bytes, place.position, log.incarnation());
+    return internal::CommitLog::MayPublish(place, *word);
   }
   absl::StatusOr<uint32_t> Measure(absl::string_view body) const {
     const uint64_t bytes = RecordBytes(0, body.size());
@@ -124,9 +129,8 @@ absl::StatusOr<Receipt> CommitLog::Append(absl::string_view body, const AppendOp
       Impl::Stamp(memory, bytes, time, 0);
     };
     RETURN_IF_ERROR(log.Claim(bytes, log.clock().WallNanos(), deadline, stamp, &place));
-    Impl::Fill(place.bytes, body);
-    const int32_t word = internal::Seal(place.bytes, place.position, log.incarnation());
-    if (!log.MayPublish(place, word)) return log.GiveUp(place);
+    int32_t word = 0;
+    if (!Impl::Fill(log, place, body, &word)) return log.GiveUp(place);
     log.Publish(place, word);
     log.doorbell().RingLog();
     Receipt receipt{.position = place.position, .end = place.end()};
@@ -172,9 +176,10 @@ absl::StatusOr<std::vector<Receipt>> CommitLog::Append(absl::Span<const absl::st
     RETURN_IF_ERROR(log.Claim(group_bytes, log.clock().WallNanos(), deadline, stamp, &place));
     uint32_t at = kRecordHeaderBytes;
     for (size_t i = 0; i < bodies.size(); ++i) {
-      char* const record = place.bytes + at;
-      Impl::Fill(record, bodies[i]);
-      internal::Publish(record, internal::Seal(record, place.position + at, log.incarnation()));
+      const Reservation member{place.position + at, place.bytes + at, sizes[i]};
+      int32_t word = 0;
+      if (!Impl::Fill(log, member, bodies[i], &word)) return log.GiveUp(place);
+      internal::Publish(member.bytes, word);
       receipts.push_back({.position = place.position + at, .end = place.end()});
       at += sizes[i];
     }

@@ -16,9 +16,8 @@ absl::string_view PlaceInLibrary(absl::string_view file) {
 
 constinit thread_local const Promise* broken_promise = nullptr;
 
-bool Break(const Promise& promise) {
+void Break(const Promise& promise) {
   if (broken_promise == nullptr) broken_promise = &promise;
-  return false;
 }
 
 absl::Status Broken() {

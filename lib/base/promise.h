@@ -25,8 +25,8 @@ extern constinit thread_local const Promise* broken_promise;
 inline bool AnyBroken() { return __builtin_expect(broken_promise != nullptr, false); }
 
 // Keeps `promise`, which is static, unless one is kept: the first that broke is the cause of the
-// others. Takes no memory. Returns false.
-[[gnu::cold]] bool Break(const Promise& promise);
+// others. Takes no memory.
+[[gnu::cold]] void Break(const Promise& promise);
 
 // kInternal, with file, line and condition of the promise that is kept; OK if none is.
 [[gnu::cold]] absl::Status Broken();

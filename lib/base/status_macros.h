@@ -29,11 +29,13 @@
 
 // Whether a promise of our own code is kept. If not, that is what becomes of the call or step that
 // this thread is in, and the store is read-only (base/promise.h). For functions that return no
-// status: they go on without doing harm, or return.
+// status: they go on without doing harm, or return. The compiler sees that it is false then, and
+// keeps nothing in registers for what will not run.
 #define HOLDS(...)                                                                        \
   (__builtin_expect(static_cast<bool>(__VA_ARGS__), true) || [] {                         \
     static constexpr ::weir::internal::Promise promise{__FILE__, __LINE__, #__VA_ARGS__}; \
-    return ::weir::internal::Break(promise);                                              \
+    ::weir::internal::Break(promise);                                                     \
+    return false;                                                                         \
   }())
 
 // The same for functions that return one: a promise that is not kept is returned as kInternal.

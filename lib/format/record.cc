@@ -37,6 +37,15 @@ uint32_t StampBytes(const char* record) {
   return kRecordHeaderBytes + 4 + Load<uint32_t>(record + kRecordHeaderBytes) * kFurtherQueueBytes;
 }
 
+// Whether what was measured does not fit, and would be written over the next record.
+[[gnu::cold]] bool IsTooLong(size_t bytes, ptrdiff_t room) {
+  return !HOLDS(static_cast<ptrdiff_t>(bytes) <= room);
+}
+inline bool Exceeds(const ByteWriter& writer, size_t bytes, const char* end) {
+  const ptrdiff_t room = end - writer.position();
+  return static_cast<ptrdiff_t>(bytes) > room && IsTooLong(bytes, room);
+}
+
 // What the stamp leaves out of a record that becomes a void.
 void ZeroBehindStamp(char* record, uint32_t bytes) {
   Store<uint32_t>(record + kFilter, 0);
@@ -125,27 +134,32 @@ uint32_t FilterWord(absl::string_view tag) {
 char* WriteParts(char* record, const MessageParts& parts) {
   char* const begin = record + StampBytes(record);
   char* const end = record + static_cast<uint32_t>(-Load<int32_t>(record + kWord));
-  if (!HOLDS(begin <= end)) return begin;
+  if (!HOLDS(begin <= end)) return nullptr;
   ZeroPadding(begin, end);
   if (parts.IsEmpty()) return begin;
   ByteWriter writer(begin);
   if (!parts.tag.empty()) {
+    if (Exceeds(writer, 1 + parts.tag.size(), end)) return nullptr;
     writer.Put(static_cast<uint8_t>(parts.tag.size()));
     writer.PutBytes(parts.tag);
   }
   if (!parts.ordering_key.empty()) {
+    if (Exceeds(writer, 1 + parts.ordering_key.size(), end)) return nullptr;
     writer.Put(static_cast<uint8_t>(parts.ordering_key.size()));
     writer.PutBytes(parts.ordering_key);
   }
   if (!parts.keys.empty()) {
     writer.Put(static_cast<uint8_t>(parts.keys.size()));
     for (const absl::string_view key : parts.keys) {
+      if (Exceeds(writer, 1 + key.size(), end)) return nullptr;
       writer.Put(static_cast<uint8_t>(key.size()));
       writer.PutBytes(key);
     }
   }
   if (!parts.properties.empty()) {
-    writer.Put(static_cast<uint16_t>(EncodedPropertiesBytes(parts.properties)));
+    const size_t bytes = EncodedPropertiesBytes(parts.properties);
+    if (Exceeds(writer, 2 + bytes, end)) return nullptr;
+    writer.Put(static_cast<uint16_t>(bytes));
     for (const Property& property : parts.properties) {
       writer.Put(static_cast<uint8_t>(property.name.size()));
       writer.Put(static_cast<uint16_t>(property.value.size()));
@@ -153,7 +167,7 @@ char* WriteParts(char* record, const MessageParts& parts) {
       writer.PutBytes(property.value);
     }
   }
-  HOLDS(writer.position() <= end);
+  if (!HOLDS(writer.position() <= end)) return nullptr;
   return writer.position();
 }
 

@@ -201,7 +201,8 @@ inline void ZeroPadding(char* begin, char* end) {
   }
 }
 // Writes the parts of a claimed record behind its stamp, and zeroes the padding to the next
-// multiple of 8 behind where the body will end. Returns where the body goes.
+// multiple of 8 behind where the body will end. Returns where the body goes; null if the record is
+// too short for them.
 char* WriteParts(char* record, const MessageParts& parts);
 // The same for a record of `bytes` that has no parts, as most have none.
 inline char* WriteNoParts(char* record, uint32_t bytes) {

@@ -115,7 +115,8 @@ LogPosition Front::WriteOpenRecords(uint64_t previous) {
       const auto bytes = static_cast<uint32_t>(next - end_);
       char* const memory = At(LogPosition(end_));
       WriteStamp(memory, {.bytes = bytes, .type = RecordType::kOpen, .store_time = time});
-      std::memset(WriteParts(memory, {}, 0, kOpenBodyBytes), 0, bytes - kRecordHeaderBytes);
+      WriteParts(memory, {}, 0, kOpenBodyBytes);
+      std::memset(memory + kRecordHeaderBytes, 0, bytes - kRecordHeaderBytes);
       ByteWriter body(memory + kRecordHeaderBytes);
       body.Put(previous);
       body.Put(incarnation_);

@@ -33,17 +33,9 @@ struct LengthOnly {
 [[gnu::always_inline]] inline bool Fill(CommitLog& log, const MessagePlan& plan,
                                         const Message& message, const Reservation& place,
                                         int32_t* word) {
-  char* body = nullptr;
-  if (plan.flags == 0) {
-    body = WriteNoParts(place.bytes, plan.record_bytes);
-  } else {
-    // Else it would be written over the next record.
-    const MessageParts parts = PartsOf(message);
-    if (!HOLDS(RecordBytes(EncodedPartsBytes(parts), plan.body_bytes) == plan.record_bytes)) {
-      return false;
-    }
-    body = WriteParts(place.bytes, parts);
-  }
+  char* const body = plan.flags == 0 ? WriteNoParts(place.bytes, plan.record_bytes)
+                                     : WriteParts(place.bytes, PartsOf(message));
+  if (!HOLDS(body != nullptr)) return false;
   if (!HOLDS(body + plan.body_bytes <= place.bytes + place.size)) return false;
   if (Without(Protection::kPublishedLast)) {
     log.Publish(place, static_cast<int32_t>(plan.record_bytes));
@@ -327,9 +319,8 @@ absl::StatusOr<Engine::Claimed> Engine::Claim(const Message& message, size_t bod
   RETURN_IF_ERROR(log_->Claim(claimed.plan.record_bytes, log_->clock().WallNanos(), deadline,
                               SingleStamp{claimed.plan, queues_, *log_}, &claimed.reservation));
   const Reservation& place = claimed.reservation;
-  HOLDS(RecordBytes(EncodedPartsBytes(PartsOf(message)), body_bytes) == place.size);
-  if (AnyBroken()) return GiveUp({&claimed.plan, 1}, place.position, place);
   claimed.body = WriteParts(place.bytes, PartsOf(message));
+  HOLDS(claimed.body != nullptr);
   HOLDS(claimed.body + body_bytes <= place.bytes + place.size);
   if (AnyBroken()) return GiveUp({&claimed.plan, 1}, place.position, place);
   // The message's parts are in the log now; what they pointed to may go.

@@ -178,10 +178,10 @@ TEST_CASE("between its place and its publication a broken promise makes a record
     CHECK(called == 0);  // what stands before it is not published
   } else {
     CHECK(absl::IsInternal(status));
-    CHECK(absl::StrContains(status.message(), "lib/store/engine.cc:"));
+    CHECK(absl::StrContains(status.message(), "lib/format/record.cc:"));
   }
   CHECK(store->state() == StoreState::kReadOnly);
-  CHECK(absl::StrContains(store->Info().reason, "lib/store/engine.cc:"));
+  CHECK(absl::StrContains(store->Info().reason, "lib/format/record.cc:"));
 
   // Others are not hurt: who has a place publishes there, and nothing waits for the void.
   std::copy_n("open", 4, open->body().begin());
