@@ -47,6 +47,7 @@ std::shared_ptr<const Block> BlockCache::Insert(const BlockKey& key, Block block
   shard.turns.splice(shard.turns.begin(), turn);
   shard.bytes += inserted->size;
   shard.MakeRoom(shard_bytes_max_);
+  HOLDS(shard.bytes <= shard_bytes_max_);
   HOLDS(shard.turns.size() == shard.blocks.size());
   return inserted;
 }

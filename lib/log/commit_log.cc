@@ -211,6 +211,9 @@ absl::Status CommitLog::WriteAndClose() {
 
 // A short run shall leave a short directory; what cannot be removed now the next open removes.
 absl::Status CommitLog::TidyUp(LogPosition end) {
+  // What goes here is what an open behind a death would need.
+  ENSURE(superblock_->current().is_clean);
+  ENSURE(end == front_->claimed_end());
   front_->set_closed();
   const std::shared_ptr<SegmentFile> active = segments_.FindOpen(end);
   if (active != nullptr && end > active->begin()) active->Truncate(end).IgnoreError();

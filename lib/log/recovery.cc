@@ -263,6 +263,7 @@ absl::Status Recoverer::StartFront(LogPosition end) {
 
 // Memory that nobody asks for any more, and that the machine would keep until it starts again.
 void Recoverer::RemoveLeftFront() {
+  if (!HOLDS(log_.front != nullptr) || !HOLDS(incarnation_ != saved_.incarnation)) return;
   FileSystem& file_system = context_.file_system;
   const bool was_closed = saved_.is_clean && saved_.incarnation != 0 && same_boot_;
   if (was_closed) {

@@ -27,6 +27,9 @@ void Segments::AddSpare(const std::string& file_name) {
 void Segments::CollectDropped() {
   for (size_t i = dropped_.size(); i-- > 0;) {
     if (dropped_[i].use_count() == 1 || Without(Protection::kSpareReaders)) {
+      // Spares are overwritten; and one that is there twice would be handed out twice.
+      HOLDS(!IsInUse(dropped_[i]->name()));
+      HOLDS(std::find(spares_.begin(), spares_.end(), dropped_[i]->name()) == spares_.end());
       spares_.push_back(dropped_[i]->name());
       dropped_.erase(dropped_.begin() + static_cast<ptrdiff_t>(i));
     }
@@ -46,6 +49,8 @@ absl::Status Segments::RemoveSpares(size_t keep) {
     MutexLock lock(mutex_);
     CollectDropped();
     while (spares_.size() > keep) {
+      ENSURE(!spares_.front().empty());
+      ENSURE(!IsInUse(spares_.front()));
       names.push_back(std::move(spares_.front()));
       spares_.erase(spares_.begin());
     }

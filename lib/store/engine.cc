@@ -392,6 +392,8 @@ void Engine::CountVoid(const MessagePlan& plan) {
 
 void Engine::CountShorter(const Claimed& claimed, uint32_t record_bytes) {
   const MessagePlan& plan = claimed.plan;
+  if (!HOLDS(record_bytes <= plan.record_bytes)) return;
+  HOLDS(plan.queue_offset < plan.target.queue->end());
   const uint32_t unused = plan.record_bytes - record_bytes;
   // Before the record is published: then nobody seals it without knowing.
   MutexLock lock(log_->front().append_lock());

@@ -93,11 +93,14 @@ void Engine::SealAll() {
 
 void Engine::RemoveOrphans() {
   const LogPosition log_begin = log_->superblock().current().log_begin;
+  if (!HOLDS(log_begin <= log_->front().durable_end())) return;
   const auto names = log_->directory().List();
   if (!names.ok()) return;
   for (const std::string& name : *names) {
     const std::optional<LogPosition> begin = ParseIndexFileName(name);
-    if (begin && *begin < log_begin) log_->directory().Remove(name).IgnoreError();
+    if (!begin || *begin >= log_begin) continue;
+    if (!HOLDS(!log_->segments().EntryAt(*begin))) return;
+    log_->directory().Remove(name).IgnoreError();
   }
 }
 

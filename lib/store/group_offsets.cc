@@ -55,6 +55,8 @@ absl::Status CheckGroupName(absl::string_view group) {
 }
 
 void GroupOffsets::Say(const std::string& group, uint32_t number, Said said) {
+  HOLDS(!group.empty());
+  HOLDS(said.position.value() % kRecordAlignment == 0);
   History& history = groups_[group][number];
   if (!history.empty() &&
       segments_->BeginOf(history.back().position) == segments_->BeginOf(said.position)) {
@@ -70,6 +72,7 @@ void GroupOffsets::Say(const std::string& group, uint32_t number, Said said) {
 absl::StatusOr<Reservation> GroupOffsets::Commit(absl::string_view group,
                                                  absl::Span<const QueueProgress> progress,
                                                  bool may_go_back, Deadline deadline) {
+  ENSURE(appender_ != nullptr);
   RETURN_IF_ERROR(CheckGroupName(group));
   const size_t bytes = progress.size() * EntryBytes(group);
   if (progress.empty() || bytes > appender_->entries_bytes_max()) {
@@ -81,6 +84,7 @@ absl::StatusOr<Reservation> GroupOffsets::Commit(absl::string_view group,
   std::string entries;
   entries.reserve(bytes);
   for (const QueueProgress& queue : progress) AppendEntry(entries, group, queue);
+  ENSURE(entries.size() == bytes);
   for (;;) {
     {
       MutexLock lock(mutex_);
@@ -154,6 +158,7 @@ std::vector<QueueProgress> GroupOffsets::Of(absl::string_view group) const {
 }
 
 absl::StatusOr<uint64_t> GroupOffsets::Carry(LogPosition below) {
+  ENSURE(appender_ != nullptr);
   uint64_t carried_bytes = 0;
   struct Last {
     std::string group;
@@ -187,6 +192,7 @@ absl::StatusOr<uint64_t> GroupOffsets::Carry(LogPosition below) {
       if (entries.empty()) return carried_bytes;
       const absl::StatusOr<Reservation> place = appender_->TryAppend(entries);
       if (place.ok()) {
+        ENSURE(place->position >= below);  // else it goes with the others
         for (const auto& [group, progress] : carried) {
           Say(*group, progress.number, {place->position, progress.offset});
         }
@@ -243,7 +249,8 @@ absl::Status GroupOffsets::Load(absl::string_view bytes) {
   while (reader.remaining() > 0) {
     const Entry entry = TakeEntry(reader);
     const LogPosition position(reader.Take<uint64_t>());
-    if (!reader.ok() || !CheckGroupName(entry.group).ok()) {
+    if (!reader.ok() || !CheckGroupName(entry.group).ok() ||
+        position.value() % kRecordAlignment != 0) {
       return absl::DataLossError("saved groups: impossible entry");
     }
     Say(std::string(entry.group), entry.progress.number, {position, entry.progress.offset});

@@ -30,6 +30,8 @@ void QueueEnds::Reserve(uint32_t number) {
 }
 
 void QueueEnds::Remember(uint32_t number, Ends ends, LogPosition position) {
+  HOLDS(ends.first <= ends.end);
+  HOLDS(position.value() % kRecordAlignment == 0);
   MutexLock lock(mutex_);
   Ends& known = ends_[number];
   const bool says_it_again = known.position > LogPosition(0) && known.first == ends.first;
@@ -39,6 +41,7 @@ void QueueEnds::Remember(uint32_t number, Ends ends, LogPosition position) {
 }
 
 absl::Status QueueEnds::Purge(absl::Span<const QueuePurge> purges, Deadline deadline) {
+  ENSURE(appender_ != nullptr);
   const size_t batch_max = appender_->entries_bytes_max() / kEntryBytes;
   while (!purges.empty()) {
     const auto batch = purges.subspan(0, batch_max);
@@ -50,9 +53,10 @@ absl::Status QueueEnds::Purge(absl::Span<const QueuePurge> purges, Deadline dead
         const ConsumeQueue& queue = queues_->queue(purge.number);
         const uint64_t end = queue.end();
         Reserve(purge.number);
-        ends.push_back({.first = std::max(queue.first(), std::min(purge.first, end)), .end = end});
+        ends.push_back({.first = std::min(std::max(queue.first(), purge.first), end), .end = end});
         AppendEntry(entries, purge.number, ends.back().first, end);
       }
+      ENSURE(entries.size() == batch.size() * kEntryBytes);
       const absl::StatusOr<Reservation> place = appender_->TryAppend(entries);
       if (place.ok()) {
         RETURN_IF_ERROR(appender_->MakeDurable(*place));
@@ -74,6 +78,7 @@ absl::Status QueueEnds::Purge(absl::Span<const QueuePurge> purges, Deadline dead
 
 // What must be said again of the queue; nullopt if the log says it at or behind `below`.
 std::optional<QueueEnds::Ends> QueueEnds::ToCarry(uint32_t number, LogPosition below) {
+  if (!HOLDS(queues_->has(number))) return std::nullopt;
   const ConsumeQueue& queue = queues_->queue(number);
   if (queue.end() == 0) return std::nullopt;
   const bool has_messages = queue.HasMessages(below);
@@ -81,6 +86,7 @@ std::optional<QueueEnds::Ends> QueueEnds::ToCarry(uint32_t number, LogPosition b
     MutexLock lock(mutex_);
     const auto known = ends_.find(number);
     if (known != ends_.end() && known->second.position > LogPosition(0)) {
+      HOLDS(known->second.since <= known->second.position);
       if (known->second.position >= below) return std::nullopt;
       // Where messages were dropped, those that are left say where the queue begins.
       const bool is_purged = known->second.first == queue.first();
@@ -97,10 +103,12 @@ std::optional<QueueEnds::Ends> QueueEnds::ToCarry(uint32_t number, LogPosition b
   if (topic == nullptr || (!has_messages && catalogue_->IsReplaced(*topic))) return std::nullopt;
   // The topic's own record says it.
   if (queue.end() == topic->first_offset) return std::nullopt;
-  return Ends{.first = queue.first(), .end = queue.end()};
+  const uint64_t end = queue.end();
+  return Ends{.first = std::min(queue.first(), end), .end = end};
 }
 
 absl::StatusOr<uint64_t> QueueEnds::Carry(LogPosition below) {
+  ENSURE(appender_ != nullptr);
   uint64_t carried_bytes = 0;
   const size_t bytes_max = appender_->entries_bytes_max();
   uint32_t next = queues_->Next(0);
@@ -123,6 +131,8 @@ absl::StatusOr<uint64_t> QueueEnds::Carry(LogPosition below) {
       const absl::StatusOr<Reservation> place =
           entries.empty() ? Reservation{} : appender_->TryAppend(entries);
       if (place.ok()) {
+        // Else it goes with the others.
+        ENSURE(entries.empty() || place->position >= below);
         for (const auto& [of, ends] : carried) Remember(of, ends, place->position);
         carried_bytes += place->size;
         next = number;
@@ -178,7 +188,8 @@ absl::Status QueueEnds::Load(absl::string_view bytes) {
     const auto first = reader.Take<uint64_t>();
     const auto end = reader.Take<uint64_t>();
     const LogPosition position(reader.Take<uint64_t>());
-    if (!reader.ok() || first > end || !queues_->has(number)) {
+    if (!reader.ok() || first > end || !queues_->has(number) ||
+        position.value() % kRecordAlignment != 0) {
       return absl::DataLossError(absl::StrCat("saved ends: impossible queue ", number));
     }
     // Where the queue ends is saved with the queues.

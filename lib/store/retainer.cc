@@ -33,6 +33,8 @@ std::optional<int64_t> Retainer::BeginTime(const SegmentEntry& entry) {
     const absl::StatusOr<LogScanner::Step> step = scanner.Next(&record, &damage);
     if (!step.ok() || *step == LogScanner::Step::kEnd) return std::nullopt;
     if (*step == LogScanner::Step::kDamage) continue;
+    HOLDS(record.position >= entry.begin());
+    HOLDS(record.end() <= entry.end());
     begin_times_[entry.begin()] = record.header.store_time;
     return record.header.store_time;
   }
@@ -43,6 +45,8 @@ uint64_t Retainer::IndexBytes(LogPosition segment_begin) {
   if (known != index_bytes_.end()) return known->second;
   const absl::StatusOr<std::shared_ptr<IndexFile>> file = parts_.files->Get(segment_begin);
   if (!file.ok()) return 0;
+  HOLDS((*file)->header().identity.segment_begin == segment_begin);
+  HOLDS((*file)->header().identity.segment_end <= parts_.indexer->sealed_end());
   return index_bytes_[segment_begin] = (*file)->header().file_bytes();
 }
 
@@ -109,7 +113,10 @@ std::string Retainer::WhyKept(const Retention& policy, const OldSegment& segment
 // --- Dropping
 
 absl::Status Retainer::Drop(const std::vector<OldSegment>& segments) {
+  ENSURE(!segments.empty() && segments.front().begin >= parts_.log->segments().begin());
   const LogPosition below = segments.back().limit;
+  // What is dropped is in files, and what is said again behind it has a place.
+  ENSURE(below <= parts_.indexer->sealed_end() && below <= parts_.log->front().durable_end());
   for (Carried* const state : parts_.carried) {
     ASSIGN_OR_RETURN(const uint64_t bytes, state->Carry(below));
     carried_bytes_.fetch_add(bytes, std::memory_order_relaxed);
@@ -123,6 +130,7 @@ absl::Status Retainer::Drop(const std::vector<OldSegment>& segments) {
     for (const QueuePurge& run : *runs) ends[run.number] = run.first;
   }
   RETURN_IF_ERROR(parts_.log->TrimTo(below));
+  ENSURE(parts_.log->segments().begin() >= below);
   for (const auto& [number, end] : ends) {
     parts_.queues->queue(number).RaiseFirst(end);
     const Topic::Entry* const topic = parts_.catalogue->OfQueue(number);
@@ -182,10 +190,12 @@ absl::StatusOr<Retainer::Dropped> Retainer::Apply(const Retention& policy, bool 
         return WhyKept(policy, segment);
       });
   Dropped dropped{.segments = plan.drop, .begin = parts_.log->segments().begin()};
+  ENSURE(plan.drop <= facts.segments.size());
   if (plan.drop == 0) return dropped;
   const std::vector<OldSegment> segments(
       facts.segments.begin(), facts.segments.begin() + static_cast<ptrdiff_t>(plan.drop));
   for (const OldSegment& segment : segments) dropped.bytes += segment.bytes;
+  ENSURE(segments.back().limit > dropped.begin);
   dropped.begin = segments.back().limit;
   if (!dry_run) {
     RETURN_IF_ERROR(Drop(segments));
@@ -216,7 +226,9 @@ absl::Status Retainer::MakeSpace() {
         absl::StrCat("the store's budget of ", policy.max_bytes, " bytes is full, and ", kept));
   }
   facts.segments.resize(1);
+  ENSURE(log.segments().entries().size() > 1);  // the newest one is never old
   RETURN_IF_ERROR(Drop(facts.segments));
+  ENSURE(log.segments().begin() >= facts.segments.front().limit);
   KeepInBudget(facts);
   return absl::OkStatus();
 }
@@ -261,6 +273,8 @@ absl::Status Retainer::PurgeTopics(const RetentionFacts& facts) {
       if (parts_.queues->queue(number).first() < first) purges.push_back({number, first});
     }
     if (!purges.empty()) RETURN_IF_ERROR(parts_.ends->Purge(purges, kNever));
+    ENSURE(reached >= purged);
+    ENSURE(reached <= parts_.indexer->sealed_end());
     purged = reached;
   }
   return absl::OkStatus();
@@ -291,7 +305,8 @@ absl::Duration Retainer::Step() {
           return WhyKept(policy, segment);
         });
     absl::Status status = PurgeTopics(facts);
-    if (plan.drop > 0) {
+    HOLDS(plan.drop <= facts.segments.size());
+    if (plan.drop > 0 && !AnyBroken()) {
       const absl::Status dropped = Drop(
           {facts.segments.begin(), facts.segments.begin() + static_cast<ptrdiff_t>(plan.drop)});
       if (status.ok()) status = dropped;

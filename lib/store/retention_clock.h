@@ -49,6 +49,9 @@ class RetentionClock final : public LogIndex, public Carried {
     LogPosition position;
   };
 
+  // A record says the time.
+  void Remember(Said said) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   Clock* const clock_;
   StateAppender* const appender_;
   mutable Mutex mutex_;

@@ -14,6 +14,8 @@ size_t StateAppender::entries_bytes_max() const {
 }
 
 absl::StatusOr<Reservation> StateAppender::TryAppend(absl::string_view entries) {
+  ENSURE(!entries.empty());
+  ENSURE(entries.size() <= entries_bytes_max());
   const uint32_t bytes = StateRecordBytes(name_, entries.size());
   const ReserveStamp stamp{
       [&](LogPosition, char* memory, int64_t time) { StampState(memory, bytes, time); }};

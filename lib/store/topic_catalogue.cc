@@ -192,6 +192,9 @@ const Topic::Entry* TopicCatalogue::Enter(Prepared prepared, LogPosition created
 
 void TopicCatalogue::Change(const Topic::Entry& topic, const TopicRecord& record,
                             LogPosition position) {
+  // Changes count under the numbers that they were appended with.
+  HOLDS(topic.owner == this);
+  HOLDS(record.first_queue == topic.first_queue && record.queue_count == topic.queue_count);
   topic.max_age_nanos.store(record.settings.max_age_nanos, std::memory_order_relaxed);
   topic.max_bytes.store(record.settings.max_bytes, std::memory_order_relaxed);
   topic.recorded.store(position.value(), std::memory_order_relaxed);
@@ -202,8 +205,10 @@ void TopicCatalogue::Change(const Topic::Entry& topic, const TopicRecord& record
 void TopicCatalogue::BeginQueues(const Topic::Entry& topic) {
   if (topic.first_offset == 0) return;
   for (uint32_t i = 0; i < topic.queue_count; ++i) {
+    if (!HOLDS(queues_->has(topic.first_queue + i))) return;
     ConsumeQueue& queue = queues_->queue(topic.first_queue + i);
     if (queue.end() == 0) queue.BeginAt(topic.first_offset);
+    HOLDS(queue.end() > 0);
   }
 }
 

@@ -12,6 +12,8 @@
 namespace weir::internal {
 
 absl::StatusOr<LogPosition> TopicWriter::TryAppend(const TopicRecord& topic, CommitLog::Room room) {
+  ENSURE(topic.queue_count > 0);
+  ENSURE(!topic.name.empty());
   const std::string body = EncodeTopic(topic);
   const auto stamp = [&](LogPosition, char* memory, int64_t time) {
     StampTopicGroup(memory, topic.name, time);
@@ -73,6 +75,7 @@ absl::StatusOr<const Topic::Entry*> TopicWriter::Create(absl::string_view name,
       if (position.ok()) {
         const Topic::Entry* const added = catalogue_->Enter(std::move(prepared), *position);
         ENSURE(catalogue_->Find(name) == added);
+        ENSURE(queues_->has(added->first_queue + added->queue_count - 1));
         return added;
       }
       if (!absl::IsDeadlineExceeded(position.status())) return position.status();
@@ -83,6 +86,8 @@ absl::StatusOr<const Topic::Entry*> TopicWriter::Create(absl::string_view name,
 
 absl::Status TopicWriter::Change(const Topic::Entry& topic, const TopicRecord& record,
                                  Deadline deadline) {
+  ENSURE(record.name == topic.name);
+  ENSURE(record.first_queue == topic.first_queue && record.queue_count == topic.queue_count);
   for (;;) {
     {
       MutexLock changing(change_lock_);
@@ -123,6 +128,7 @@ absl::Status TopicWriter::Delete(const Topic::Entry& topic, Deadline deadline) {
 }
 
 absl::StatusOr<uint64_t> TopicWriter::Carry(LogPosition below) {
+  ENSURE(below <= log_->front().claimed_end());
   uint64_t carried_bytes = 0;
   for (const Topic::Entry* const topic : catalogue_->All()) {
     for (;;) {
@@ -134,6 +140,7 @@ absl::StatusOr<uint64_t> TopicWriter::Carry(LogPosition below) {
         MutexLock lock(topic_lock_);
         const absl::StatusOr<LogPosition> position = TryAppend(record, CommitLog::Room::kReserve);
         if (position.ok()) {
+          ENSURE(*position >= below);  // else it goes with the others
           catalogue_->Change(*topic, record, *position);
           carried_bytes += TopicGroupBytes(topic->name);
           break;
