@@ -8,6 +8,7 @@
 #include "format/file_names.h"
 #include "index/indexer.h"
 #include "index/segment_runs.h"
+#include "log/segment_file.h"
 
 namespace weir::internal {
 
