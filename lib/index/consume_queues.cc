@@ -200,6 +200,8 @@ absl::Status ConsumeQueues::ExtendTo(uint32_t number, uint64_t end) {
     return absl::DataLossError(
         absl::StrCat("queue ", number, " jumps from ", queue.end(), " to ", end));
   }
+  // Before the holes, which nobody may take for damage.
+  if (end > queue.end() && IsBehindDropped(queue)) queue.RaiseFirst(end);
   while (queue.end() < end) {
     MakeRoom(number, 1);
     MutexLock lock(*append_lock_);
@@ -230,6 +232,16 @@ absl::Status ConsumeQueues::EnterOne(uint32_t number, uint64_t offset, const Que
   queue.Enter(entry);
   ENSURE(queue.end() == offset + 1);
   return absl::OkStatus();
+}
+
+bool ConsumeQueues::IsBehindDropped(const ConsumeQueue& queue) const {
+  if (dropped_below_ == LogPosition(0)) return false;
+  if (queue.end() == 0) return true;
+  QueueEntry newest;
+  if (queue.CopyEntries(queue.end() - 1, 1, &newest) == 0) {
+    return queue.tail().segment_begin < dropped_below_;
+  }
+  return newest.is_hole() || newest.position < dropped_below_;
 }
 
 absl::Status ConsumeQueues::Apply(const ScannedRecord& record) {

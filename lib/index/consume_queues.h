@@ -80,6 +80,9 @@ class ConsumeQueues {
   // Whether the log is there from its very beginning: then the first message known of a queue is
   // its first, and offsets before it are holes. Else they were dropped.
   void set_knows_begin(bool knows) { knows_begin_ = knows; }
+  // Records below `position` went before they were applied: what a queue lacks that knows nothing
+  // behind it was dropped with them, and is no hole.
+  void set_dropped_below(LogPosition position) { dropped_below_ = position; }
   // Entries below `offset` of a queue are in index files, the newest run of which is `tail`.
   void ForgetBelow(uint32_t number, uint64_t offset, RunLink tail)
       ABSL_LOCKS_EXCLUDED(append_lock_);
@@ -107,6 +110,8 @@ class ConsumeQueues {
   };
 
   absl::Status EnterOne(uint32_t number, uint64_t offset, const QueueEntry& entry);
+  // Whether all that is known of it lies below what was dropped unseen.
+  bool IsBehindDropped(const ConsumeQueue& queue) const;
   void RetireList(ConsumeQueue::ChunkList* list);
   void ReuseLists();
 
@@ -114,6 +119,7 @@ class ConsumeQueues {
   ReaderSlots* const readers_;
   EntryChunks chunks_;
   bool knows_begin_ = true;
+  LogPosition dropped_below_;
   std::atomic<uint32_t> size_{0};
   std::atomic<uint32_t> end_{0};
   std::atomic<uint32_t> block_count_{0};

@@ -156,8 +156,25 @@ absl::Status Indexer::FeedTopics(LogPosition end, Report* report) {
 }
 
 absl::Status Indexer::CatchUp(LogPosition end, Report* report) {
+  // Between two looks of a reading process segments go that it never saw.
+  if (const LogPosition begin = log_->segments().begin(); fed_end() < begin) {
+    SkipDropped(begin);
+    ENSURE(fed_end() >= begin);
+    RETURN_IF_ERROR(FeedTopics(end, report));
+  }
   absl::Status unread;
-  return CatchUp(end, report, &unread);
+  RETURN_IF_ERROR(CatchUp(end, report, &unread));
+  ENSURE(fed_end() >= end);
+  return absl::OkStatus();
+}
+
+void Indexer::SkipDropped(LogPosition log_begin) {
+  MutexLock lock(digesting_);
+  HOLDS(log_begin > fed_end());
+  HOLDS(digested_end() <= fed_end());
+  queues_->set_dropped_below(log_begin);
+  fed_end_.store(log_begin.value(), std::memory_order_release);
+  digested_end_.store(log_begin.value(), std::memory_order_release);
 }
 
 absl::Status Indexer::CatchUp(LogPosition end, Report* report, absl::Status* unread) {
@@ -186,6 +203,7 @@ absl::StatusOr<LogPosition> Indexer::Walk(LogPosition from, LogPosition to, size
     DamagedRange damage;
     ASSIGN_OR_RETURN(const LogScanner::Step step, scanner.Next(&record, &damage));
     is_at_end = step == LogScanner::Step::kEnd;
+    if (scanner.TakePassedDropped()) queues_->set_dropped_below(log_->segments().begin());
     if (is_at_end) break;
     if (step == LogScanner::Step::kRecord) {
       RETURN_IF_ERROR(visit(record, left_out));

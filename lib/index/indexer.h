@@ -126,6 +126,8 @@ class Indexer {
 
  private:
   absl::Status FeedTopics(LogPosition end, Report* report);
+  // Goes on at the log's begin, behind records that were dropped before they were fed.
+  void SkipDropped(LogPosition log_begin) ABSL_LOCKS_EXCLUDED(digesting_);
   absl::Status CatchUp(LogPosition end, Report* report, absl::Status* unread)
       ABSL_LOCKS_EXCLUDED(digesting_);
   // Shows `visit` the records of [from, to), but no more than `records_max`. Returns where it

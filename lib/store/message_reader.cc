@@ -39,6 +39,8 @@ QueueBounds MessageReader::Bounds(uint32_t number) const {
 QueueBounds MessageReader::VisibleBounds(uint32_t number) const {
   const ConsumeQueue& queue = sources_.queues->queue(number);
   QueueBounds bounds{.first = QueueOffset(queue.first()), .end = QueueOffset(queue.end())};
+  // A reading process that goes on behind what was dropped knows the first one before the others.
+  bounds.end = std::max(bounds.end, bounds.first);
   // Numbers are given before their messages can be seen. In the order of the log that is a border;
   // queue by queue it is the few claims that are open.
   if (sources_.log->sees_only_contiguous()) {

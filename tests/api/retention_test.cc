@@ -93,6 +93,38 @@ TEST_CASE("a store with a budget never outgrows it by more than a segment, whate
   CHECK(store->Verify()->findings.empty());
 }
 
+TEST_CASE("what was dropped while a reading process slept is dropped for it, and not damaged") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  auto store = OpenStore(SmallOptions(disk, clock));
+  REQUIRE(store->CreateTopic("late", 1).ok());
+  AppendNumbered(*store, "t", 0, 10, kBody);
+  const auto process = disk.AnotherProcess();
+  StoreOptions reading = SmallOptions(*process, clock);
+  reading.read_only = true;
+  auto reader = OpenStore(reading);
+  REQUIRE(AllOf(*reader, "t", 0).size() == 10);
+
+  for (size_t i = 0; i < 10; ++i) {
+    AppendNumbered(*store, "t", 10 + i * 10, 10, kBody);
+    AppendNumbered(*store, "late", i * 10, 10, kBody);
+    RunUntilIdle(*store, clock);
+  }
+  REQUIRE(store->Retain({.max_bytes = 6 * kSegment})->segments > 5);
+  clock.Advance(absl::Seconds(10));
+
+  for (const std::string topic : {"t", "late"}) {
+    const auto [first, end] = BoundsOf(*store, topic, 0);
+    REQUIRE(first > 20);
+    const ReadResult old = Read(*reader, topic, 0, topic == "t" ? 10 : 0);
+    CHECK(old.outcome() == ReadOutcome::kOffsetTooSmall);
+    CHECK(old.next_offset() == QueueOffset(first));
+    CHECK(BoundsOf(*reader, topic, 0) == std::pair(first, end));
+    CHECK(AllOf(*reader, topic, 0) == AllOf(*store, topic, 0));
+  }
+  CHECK(reader->Info().state == StoreState::kHealthy);
+}
+
 TEST_CASE("all that lives in the log alone outlives every segment that said it") {
   FaultFileSystem disk;
   ManualClock clock;
