@@ -195,6 +195,8 @@ std::optional<LogPosition> Settler::StepOver(LogPosition at) {
                                      " bytes before the end of a segment")});
     next = border;
   }
+  // Else the walk would never end, or leave the front.
+  if (!HOLDS(*next > at) || !HOLDS(*next <= claimed_)) return std::nullopt;
   front_.set_written_end(*next);
   return next;
 }
