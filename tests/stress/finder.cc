@@ -71,10 +71,10 @@ void Finder::PageThrough(absl::string_view key, const Filter& filter) {
       me_.Expect(WEIR_CALL(me_, filter, Matches, *at) == at->property("from").has_value(),
                  "a filter matches another message");
     }
-    if (WEIR_CALL(me_, *found, is_done)) return;
     options.cursor = WEIR_CALL(me_, *found, next);
     me_.Expect(WEIR_CALL(me_, options.cursor, position).has_value() || found->empty(),
                "a cursor that leads nowhere");
+    if (WEIR_CALL(me_, *found, is_done)) return;
   }
 }
 
