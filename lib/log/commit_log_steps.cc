@@ -139,6 +139,8 @@ absl::Duration CommitLog::PrepareFor(Room room, bool may_drop) {
     if (!may_drop) return kRetry;
     const absl::Status made = make_space_ ? Guarded([&] { return make_space_(); })
                                           : absl::ResourceExhaustedError("no more files allowed");
+    // Who waits is told that it is closed, and not that it is full.
+    if (is_stopped()) return absl::Seconds(1);
     if (!made.ok()) {
       health_.Raise(Condition::kNoSpaceAhead, std::string(made.message()));
       Progressed();
