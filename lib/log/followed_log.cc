@@ -161,6 +161,13 @@ absl::Status FollowedLog::FindFront(const Superblock& superblock, bool has_write
   const bool boots_match =
       options_.file_system->BootId() ==
       std::string(reinterpret_cast<const char*>(superblock.boot.data()), superblock.boot.size());
+  if (superblock.is_clean) {
+    // All of it is in the files, and what was seen in the front stays seen while they are judged.
+    const uint64_t end = superblock.durable_end.value();
+    file_end_.store(std::max(end, file_end_.load(std::memory_order_acquire)),
+                    std::memory_order_release);
+    durable_end_.store(end, std::memory_order_release);
+  }
   if (superblock.is_clean || superblock.front != FrontKind::kShared || !boots_match) {
     MutexLock lock(mutex_);
     front_ = nullptr;

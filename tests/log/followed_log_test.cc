@@ -227,6 +227,32 @@ TEST_CASE("a writer that dies under its reader takes nothing away from it") {
   CHECK(reader->front_is_shared());
 }
 
+TEST_CASE("what a reader has seen does not go back while it finds out that the writer has closed") {
+  Machine machine;
+  StoreOptions options = machine.options();
+  options.visibility = GENERATE(Visibility::kOnAppend, Visibility::kOnDurable);
+  auto writer = OpenLog(options);
+  Append(*writer, "before");
+  StoreOptions following = machine.following();
+  following.visibility = options.visibility;
+  auto reader = Follow(following);
+  for (int i = 0; i < 20; ++i) Append(*writer, std::string(500, 'x'));
+  SyncNow(*writer);
+  const LogPosition seen = reader->ContiguousVisibleEnd();
+  REQUIRE(seen == writer->front().claimed_end());
+  REQUIRE(writer->Close().ok());
+
+  size_t looks = 0;
+  machine.disk.SetHook([&](const Operation&) {
+    ++looks;
+    CHECK(reader->ContiguousVisibleEnd() >= seen);
+  });
+  REQUIRE(reader->Refresh().ok());
+  machine.disk.SetHook(nullptr);
+  CHECK(looks > 5);
+  CHECK(reader->ContiguousVisibleEnd() == seen);
+}
+
 TEST_CASE("writers come and go under one reader, which misses nothing and sees nothing twice") {
   Machine machine;
   StoreOptions options = machine.options();
