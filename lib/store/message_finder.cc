@@ -309,8 +309,28 @@ absl::StatusOr<QueueOffset> MessageFinder::OffsetForTime(const Topic::Entry& top
   QueueCursor cursor(sources_, number, 0);
   ASSIGN_OR_RETURN(const uint64_t offset, cursor.SeekPosition(position));
   RETURN_IF_ERROR(cursor.unread());
-  const QueueOffset bounded = std::min(QueueOffset(offset), reader_.Bounds(number).end);
-  return is_lower ? bounded : LastBefore(topic, queue_id, bounded);
+  QueueOffset found = std::min(QueueOffset(offset), reader_.Bounds(number).end);
+  if (position == visible_end) {
+    ASSIGN_OR_RETURN(found, SkipOlder(topic, queue_id, found, nanos));
+  }
+  return is_lower ? found : LastBefore(topic, queue_id, found);
+}
+
+// Behind an open claim a queue shows messages that the log as a whole does not show yet.
+absl::StatusOr<QueueOffset> MessageFinder::SkipOlder(const Topic::Entry& topic, uint32_t queue_id,
+                                                     QueueOffset offset,
+                                                     std::optional<int64_t> nanos) const {
+  const QueueOffset end = reader_.Bounds(topic.first_queue + queue_id).end;
+  if (!nanos) return std::max(offset, end);
+  while (offset < end) {
+    ASSIGN_OR_RETURN(const ReadResult result, reader_.Read(topic, queue_id, offset, {}, TagSet()));
+    for (const MessageView& message : result) {
+      if (absl::ToUnixNanos(message.store_time()) >= *nanos) return message.queue_offset();
+    }
+    if (result.next_offset() <= offset) break;
+    offset = result.next_offset();
+  }
+  return offset;
 }
 
 absl::StatusOr<TimeBounds> MessageFinder::BoundsOf(const Topic::Entry& topic,

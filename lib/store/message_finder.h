@@ -55,6 +55,9 @@ class MessageFinder {
   static void GoOnBehind(LogPosition position, KeyLookup::Wanted* wanted);
   // Why no message of this id is at `place`, of which reading says `status`.
   absl::Status WhyMissing(const MessageId& id, LogPosition place, const absl::Status& status) const;
+  // The first message at `offset` or behind it that is not older; the queue's end if all are.
+  absl::StatusOr<QueueOffset> SkipOlder(const Topic::Entry& topic, uint32_t queue_id,
+                                        QueueOffset offset, std::optional<int64_t> nanos) const;
   absl::StatusOr<QueueOffset> LastBefore(const Topic::Entry& topic, uint32_t queue_id,
                                          QueueOffset offset) const;
 

@@ -234,6 +234,32 @@ TEST_CASE("what keys and filters take of memory is counted, and goes when it is 
   CHECK(store->Stats().filter_memory_bytes > 0);
 }
 
+TEST_CASE("a time is found among messages behind an open claim, which their queue shows") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  auto store = OpenStore(SmallOptions(disk, clock));
+  const auto append = [&] {
+    clock.Advance(absl::Seconds(1));
+    return Append(*store, {.topic = "t", .queue_id = 0, .body = "x"}).queue_offset;
+  };
+  append();
+  auto claim = store->Claim({.topic = "t", .queue_id = 1}, 10);
+  REQUIRE(claim.ok());
+  std::vector<QueueOffset> offsets;
+  std::vector<absl::Time> times;
+  for (int i = 0; i < 5; ++i) {
+    offsets.push_back(append());
+    times.push_back(Read(*store, "t", 0, offsets.back().value())[0].store_time());
+  }
+  for (size_t i = 0; i < times.size(); ++i) {
+    CHECK(*store->OffsetForTime("t", 0, times[i], Boundary::kLower) == offsets[i]);
+    CHECK(*store->OffsetForTime("t", 0, times[i], Boundary::kUpper) == offsets[i]);
+    CHECK(*store->OffsetForTime("t", 0, times[i] + absl::Nanoseconds(1), Boundary::kLower) ==
+          offsets[i] + 1);
+  }
+  CHECK(*store->OffsetForTime("t", 0, absl::InfiniteFuture(), Boundary::kUpper) == offsets.back());
+}
+
 // --- By id
 
 TEST_CASE("an id finds its message, through closing, killing and reading beside the writer") {
