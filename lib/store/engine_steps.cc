@@ -65,9 +65,10 @@ absl::StatusOr<Topic> Engine::OpenTopic(absl::string_view name) {
 
 absl::StatusOr<bool> Engine::SealSome() {
   const LogPosition durable = log_->front().durable_end();
-  // The index file says which topics there are at its segment's end: who creates one has its record
-  // in the log before he has it in the catalogue.
-  topics_.AwaitTopics();
+  // The index file says which topics there are at its segment's end, and where queues begin: who
+  // changes that has it in the log before he has it in memory.
+  topics_.AwaitChanges();
+  ends_.AwaitChanges();
   return Guarded([&] { return indexer_.SealSome(durable); });
 }
 

@@ -53,8 +53,10 @@ absl::StatusOr<std::unique_ptr<Follower>> Follower::Open(std::unique_ptr<Followe
   self.files_.SetResolver([&self](LogPosition begin) { return self.indexer_.IdentityOf(begin); });
   Indexer::Report report;
   MutexLock lock(self.catch_up_lock_);
+  const LogPosition begin = self.log_->segments().begin();
   RETURN_IF_ERROR(
       self.indexer_.Restore(self.log_->ContiguousVisibleEnd(), self.log_->report(), &report));
+  if (self.log_->segments().begin() != begin) RETURN_IF_ERROR(self.FeedVisible(&report));
   RecoveryReport& recovery = self.log_->report();
   recovery.bytes_read += report.bytes_read;
   for (std::string& note : report.notes) recovery.notes.push_back(std::move(note));
@@ -76,6 +78,17 @@ absl::Status Follower::RebuildIndexFiles(LogPosition end) {
   }
 }
 
+absl::Status Follower::FeedVisible(Indexer::Report* report) {
+  for (;;) {
+    const LogPosition begin = log_->segments().begin();
+    const LogPosition end = log_->ContiguousVisibleEnd();
+    if (end <= indexer_.fed_end()) return absl::OkStatus();
+    RETURN_IF_ERROR(indexer_.CatchUp(end, report));
+    // What was dropped on the way was said again, behind the end that was to be reached.
+    if (log_->segments().begin() == begin) return absl::OkStatus();
+  }
+}
+
 absl::Status Follower::CatchUp() {
   MutexLock lock(catch_up_lock_);
   const int64_t now = clock_->MonotonicNanos();
@@ -84,10 +97,8 @@ absl::Status Follower::CatchUp() {
     refreshed_ = now;
     indexer_.ForgetSealed();
   }
-  const LogPosition end = log_->ContiguousVisibleEnd();
-  if (end <= indexer_.fed_end()) return absl::OkStatus();
   Indexer::Report report;
-  RETURN_IF_ERROR(indexer_.CatchUp(end, &report));
+  RETURN_IF_ERROR(FeedVisible(&report));
   for (const DamagedRange& range : report.damage) {
     log_->health().Raise(Condition::kDamage, range.reason);
   }

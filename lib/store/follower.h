@@ -61,6 +61,8 @@ class Follower {
   Follower(std::unique_ptr<FollowedLog> log, bool may_write);
   static absl::StatusOr<std::unique_ptr<Follower>> Open(std::unique_ptr<FollowedLog> log,
                                                         bool may_write);
+  // Feeds all that is visible.
+  absl::Status FeedVisible(Indexer::Report* report) ABSL_EXCLUSIVE_LOCKS_REQUIRED(catch_up_lock_);
 
   const std::unique_ptr<FollowedLog> log_;
   Mutex entry_lock_;  // what the append lock is for a writer

@@ -39,6 +39,9 @@ class QueueEnds final : public LogIndex, public Carried {
   absl::Status Purge(absl::Span<const QueuePurge> purges, Deadline deadline)
       ABSL_LOCKS_EXCLUDED(change_lock_);
 
+  // Returns when every purge whose record was in the log counts.
+  void AwaitChanges() ABSL_LOCKS_EXCLUDED(change_lock_) { MutexLock changing(change_lock_); }
+
   absl::StatusOr<uint64_t> Carry(LogPosition below) override ABSL_LOCKS_EXCLUDED(change_lock_);
 
   absl::string_view name() const override { return kName; }

@@ -210,7 +210,8 @@ absl::Status Retainer::MakeSpace() {
   if (!log.segments().IsFull()) return absl::OkStatus();  // somebody else was faster
   RETURN_IF_ERROR(log.Flush(kNever));
   const LogPosition durable = log.front().durable_end();
-  parts_.topics->AwaitTopics();
+  parts_.topics->AwaitChanges();
+  parts_.ends->AwaitChanges();
   for (bool more = true; more;) {
     ASSIGN_OR_RETURN(more, parts_.indexer->SealSome(durable));
   }

@@ -39,6 +39,9 @@ struct Topic::Entry {
   // time.
   mutable std::atomic<uint64_t> recorded{0};
   mutable std::atomic<bool> is_deleted{false};
+  // It was deleted since the store was opened: an append that began before may still come, so it is
+  // said again like the others until the next open.
+  mutable std::atomic<bool> may_be_in_use{false};
   mutable std::atomic<int64_t> max_age_nanos{0};
   mutable std::atomic<uint64_t> max_bytes{0};
 

@@ -103,6 +103,7 @@ absl::Status TopicWriter::Change(const Topic::Entry& topic, const TopicRecord& r
         RETURN_IF_ERROR(log_->WaitDurable(group, group + kRecordHeaderBytes,
                                           log_->DeadlineIn(absl::InfiniteDuration()),
                                           absl::StrCat("the change of topic ", topic.name)));
+        if (record.is_deleted) topic.may_be_in_use.store(true, std::memory_order_relaxed);
         catalogue_->Change(topic, record, *position);
         return absl::OkStatus();
       }
@@ -135,7 +136,9 @@ absl::StatusOr<uint64_t> TopicWriter::Carry(LogPosition below) {
       {
         MutexLock changing(change_lock_);
         if (topic->recorded.load(std::memory_order_relaxed) >= below.value()) break;
-        if (catalogue_->IsReplaced(*topic) && !HasMessages(*topic, below)) break;
+        const bool is_over =
+            catalogue_->IsReplaced(*topic) && !topic->may_be_in_use.load(std::memory_order_relaxed);
+        if (is_over && !HasMessages(*topic, below)) break;
         const TopicRecord record = RecordOf(*topic);
         MutexLock lock(topic_lock_);
         const absl::StatusOr<LogPosition> position = TryAppend(record, CommitLog::Room::kReserve);

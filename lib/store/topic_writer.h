@@ -32,8 +32,11 @@ class TopicWriter final : public Carried {
   // one of the same name neither.
   absl::Status Delete(const Topic::Entry& topic, Deadline deadline);
 
-  // Returns when every topic whose record is in the log is in the catalogue, too.
-  void AwaitTopics() ABSL_LOCKS_EXCLUDED(topic_lock_) { MutexLock lock(topic_lock_); }
+  // Returns when every topic and every change whose record was in the log is in the catalogue, too.
+  void AwaitChanges() ABSL_LOCKS_EXCLUDED(change_lock_, topic_lock_) {
+    MutexLock changing(change_lock_);
+    MutexLock lock(topic_lock_);
+  }
 
   absl::StatusOr<uint64_t> Carry(LogPosition below) override;
 
