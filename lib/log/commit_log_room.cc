@@ -122,8 +122,8 @@ absl::Status CommitLog::MakeRoom(uint32_t bytes, Deadline deadline, Room room) {
     }
     const bool needs_segment = stall == &counters_.stalls_segment;
     const bool prepares = needs_segment && (leads || room == Room::kReserve);
-    // Who only tries may hold locks that whoever drops must take.
-    const bool may_drop = options_.clock->MonotonicNanos() < deadline;
+    // Who only tries may hold locks that whoever drops must take, and who drops waits for claims.
+    const bool may_drop = options_.clock->MonotonicNanos() < deadline && CheckMayWait().ok();
     if (prepares) {
       PrepareFor(room, may_drop);
     } else if (needs_segment) {

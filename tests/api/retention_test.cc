@@ -93,6 +93,28 @@ TEST_CASE("a store with a budget never outgrows it by more than a segment, whate
   CHECK(store->Verify()->findings.empty());
 }
 
+TEST_CASE("who holds a claim does not drop segments for room, which would wait for the claim") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  StoreOptions options = SmallOptions(disk, clock);
+  options.retention.max_bytes = 8 * kSegment;
+  auto store = OpenStore(options);
+  AppendNumbered(*store, "t", 0, 100, kBody);
+  RunUntilIdle(*store, clock);
+  auto claim = store->Claim({.topic = "t", .queue_id = 0}, 10);
+  REQUIRE(claim.ok());
+  absl::Status status;
+  for (int i = 0; i < 200 && status.ok(); ++i) {
+    status = store->Append({.topic = "t", .queue_id = 1, .body = std::string(kBody, 'x')},
+                           {.timeout = absl::Seconds(1)})
+                 .status();
+  }
+  CHECK(absl::IsFailedPrecondition(status));
+  CHECK(store->state() == StoreState::kHealthy);
+  REQUIRE(claim->Commit(10).ok());
+  AppendNumbered(*store, "t", 0, 100, kBody);
+}
+
 TEST_CASE("what was dropped while a reading process slept is dropped for it, and not damaged") {
   FaultFileSystem disk;
   ManualClock clock;
