@@ -9,7 +9,9 @@ void Custodian::ExpectOfTopic(const absl::Status& status) {
 }
 
 void Custodian::ChangeTopic(const std::string& name) {
-  const TopicOptions options{.queue_count = 2, .max_bytes = 1 + me_.random().Below(50'000)};
+  const bool has_limits = stage_.scenario().retains;
+  const TopicOptions options{.queue_count = 2,
+                             .max_bytes = has_limits ? 1 + me_.random().Below(50'000) : 0};
   const auto topic = WEIR_CALL_SECOND(me_, store_, CreateTopic, name, options);
   ExpectOfTopic(topic.status());
   if (!topic.ok()) return;
@@ -24,8 +26,9 @@ void Custodian::ChangeTopic(const std::string& name) {
     case 0:
       return ExpectOfTopic(WEIR_CALL(me_, store_, DeleteTopic, *topic));
     case 1:
-      return ExpectOfTopic(WEIR_CALL(me_, store_, AlterTopic, *topic,
-                                     {.max_age = absl::Hours(1), .max_bytes = 10'000}));
+      return ExpectOfTopic(
+          WEIR_CALL(me_, store_, AlterTopic, *topic,
+                    {.max_age = absl::Hours(1), .max_bytes = has_limits ? 10'000u : 0u}));
     case 2:
       return ExpectOfTopic(WEIR_CALL(me_, store_, PurgeTopic, *topic));
     default:
@@ -62,7 +65,8 @@ absl::Status Custodian::Retain() {
   const uint64_t segment = stage_.scenario().segment_bytes;
   const Retention policy{.max_bytes = 8 * segment};
   me_.Expect(WEIR_CALL(me_, policy, NeedsSpace), "a policy that needs no space");
-  const auto report = WEIR_CALL(me_, store_, Retain, policy, /*dry_run=*/!stage_.scenario().drops);
+  const auto report =
+      WEIR_CALL(me_, store_, Retain, policy, /*dry_run=*/!stage_.scenario().retains);
   stage_.ExpectOfCall(me_, report.status());
   return report.status();
 }

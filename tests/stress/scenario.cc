@@ -51,6 +51,16 @@ const std::vector<Scenario>& Scenarios() {
        .segment_bytes = kSmallSegment,
        .front_bytes = kSmallFront,
        .unsynced_bytes_max = kSmallUnsynced},
+      {.name = "no workers, policies and limits",
+       .background = Background::kManual,
+       .has_private_front = true,
+       .drops = true,
+       .retains = true,
+       .segment_bytes = kSmallSegment},
+      {.name = "policies and limits",
+       .drops = true,
+       .retains = true,
+       .segment_bytes = kSmallSegment},
   };
   return *scenarios;
 }

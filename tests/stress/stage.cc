@@ -175,7 +175,10 @@ void Stage::Judge(Actor& me, const Remains& remains) const {
       if (!is_new && one.fate > known->second.fate) known->second = one;
     }
   }
-  me.Expect(remains.damage.empty() || scenario_.fails, "something is damaged");
+  for (const DamagedRange& range : remains.damage) {
+    me.Expect(scenario_.fails, absl::StrCat("damaged at ", range.begin.value(), " to ",
+                                            range.end.value(), ": ", range.reason));
+  }
   for (const Identity& identity : remains.found) {
     const auto sent = told.find(identity);
     me.Expect(sent != told.end() && sent->second.fate != Fate::kNeverThere,
