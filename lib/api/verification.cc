@@ -156,7 +156,10 @@ absl::Status VerifyIndexFiles(LogView& log, Indexer& indexer, LogPosition closed
     const absl::StatusOr<IndexIdentity> identity = indexer.IdentityOf(entry.begin());
     if (absl::IsOutOfRange(identity.status())) continue;  // the segment itself is a finding
     RETURN_IF_ERROR(identity.status());
+    // Dropped since the list was taken.
+    const auto is_gone = [&] { return !log.segments().EntryAt(entry.begin()); };
     if (!std::binary_search(names.begin(), names.end(), name)) {
+      if (is_gone()) continue;
       if (entry.limit > once_sealed_end && entry.limit >= closed_end) continue;
       AddIndexFinding(name, entry.begin(), entry.end(), "the index file is missing", report);
       continue;
@@ -168,6 +171,7 @@ absl::Status VerifyIndexFiles(LogView& log, Indexer& indexer, LogPosition closed
     absl::Status status = verify();
     // It may just be taking the place of the one before.
     if (absl::IsNotFound(status)) status = verify();
+    if (absl::IsNotFound(status) && is_gone()) continue;
     // Of an earlier life, at a number that is not sealed yet: it will be overwritten, and nobody
     // reads it.
     if (absl::IsFailedPrecondition(status) && entry.limit > indexer.sealed_end()) continue;
