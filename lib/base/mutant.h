@@ -76,6 +76,7 @@ namespace weir::internal {
   X(NewerFormat, "format/superblock.cc", "a superblock of a newer format is passed over")        \
   /* what is there twice */                                                                      \
   X(TwoSlots, "log/superblock_file.cc", "the superblock is always written into slot 0")          \
+  X(SlotSettled, "log/superblock_file.cc", "a slot that was read is not written again")          \
   X(SegmentHeaderTwin, "format/segment_header.cc", "a segment's header is written once")         \
   X(Marks, "log/log_syncer.cc", "no mark says how far the log was durable")                      \
   /* who may write */                                                                            \

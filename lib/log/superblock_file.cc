@@ -51,7 +51,8 @@ absl::StatusOr<std::unique_ptr<SuperblockFile>> SuperblockFile::LoadNewest(
       continue;
     }
     if (newest == nullptr || superblock->sequence > newest->current().sequence) {
-      newest.reset(new SuperblockFile(directory, std::move(file), generation, *superblock));
+      newest.reset(
+          new SuperblockFile(directory, std::move(file), generation, *superblock, Origin::kRead));
     }
   }
   if (newest == nullptr) {
@@ -100,7 +101,7 @@ absl::StatusOr<std::unique_ptr<SuperblockFile>> SuperblockFile::Create(
     Directory& directory, const Superblock& superblock) {
   ASSIGN_OR_RETURN(std::unique_ptr<File> file, WriteAnew(directory, 0, superblock));
   return std::unique_ptr<SuperblockFile>(
-      new SuperblockFile(directory, std::move(file), 0, superblock));
+      new SuperblockFile(directory, std::move(file), 0, superblock, Origin::kWritten));
 }
 
 absl::Status SuperblockFile::TryLock() {
@@ -110,6 +111,27 @@ absl::Status SuperblockFile::TryLock() {
   return absl::UnavailableError(
       absl::StrCat("another writer has the store open, and LOCK is not the file that it locked: ",
                    locked.message()));
+}
+
+absl::Status SuperblockFile::WriteSlot(uint64_t sequence, absl::string_view slot) {
+  ENSURE(sequence - current_.sequence <= 1);
+  ENSURE(slot.size() == kSuperblockSlotBytes);
+  const uint64_t slot_number = Without(Protection::kTwoSlots) ? 0 : sequence % 2;
+  absl::Status status = file_->Write(slot_number * kSuperblockSlotBytes, {slot});
+  if (status.ok() && !Without(Protection::kSuperblockSync)) status = file_->Sync();
+  if (!status.ok() && Without(Protection::kPoisonedSuperblock)) status = file_->Sync();
+  return status;
+}
+
+// Who wrote the slot that was read may have died before it was synced, or have seen its sync fail.
+// As long as it is in memory only, the power could take both slots.
+absl::Status SuperblockFile::SettleCurrent() {
+  ENSURE(file_ != nullptr);
+  ENSURE(!is_poisoned_);
+  if (is_settled_ || Without(Protection::kSlotSettled)) return absl::OkStatus();
+  RETURN_IF_ERROR(WriteSlot(current_.sequence, EncodeSuperblock(current_)));
+  is_settled_ = true;
+  return absl::OkStatus();
 }
 
 absl::Status SuperblockFile::Update(const std::function<void(Superblock&)>& change) {
@@ -124,11 +146,8 @@ absl::Status SuperblockFile::Update(const std::function<void(Superblock&)>& chan
   const absl::StatusOr<Superblock> decoded = DecodeSuperblock(slot);
   ENSURE(decoded.ok() && *decoded == next);
   if (!is_poisoned_) {
-    const uint64_t slot_number = Without(Protection::kTwoSlots) ? 0 : next.sequence % 2;
-    absl::Status status =
-        file_->Write(slot_number * kSuperblockSlotBytes, {absl::string_view(slot)});
-    if (status.ok() && !Without(Protection::kSuperblockSync)) status = file_->Sync();
-    if (!status.ok() && Without(Protection::kPoisonedSuperblock)) status = file_->Sync();
+    absl::Status status = SettleCurrent();
+    if (status.ok()) status = WriteSlot(next.sequence, slot);
     if (status.ok()) {
       current_ = std::move(next);
       return status;
@@ -146,6 +165,7 @@ absl::Status SuperblockFile::Update(const std::function<void(Superblock&)>& chan
   generation_ = ++furthest_generation_;
   current_ = std::move(next);
   is_poisoned_ = false;
+  is_settled_ = true;
   // The newer sequence wins whether or not the failed file goes.
   directory_.Remove(failed).IgnoreError();
   return absl::OkStatus();

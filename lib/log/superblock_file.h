@@ -47,8 +47,9 @@ class SuperblockFile {
     return current_;
   }
 
-  // Changes fields, and writes and syncs the result into the older slot. If that fails the file is
-  // written anew under the next generation; if that fails too the superblock is as before.
+  // Changes fields, and writes and syncs the result into the older slot; before the first time the
+  // newer slot is written again, as it was read. If that fails the file is written anew under the
+  // next generation; if that fails too the superblock is as before.
   absl::Status Update(const std::function<void(Superblock&)>& change);
 
   absl::StatusOr<FileStatus> Stat() {
@@ -58,19 +59,27 @@ class SuperblockFile {
   }
 
  private:
+  // Whether this process has synced the current superblock, or found it.
+  enum class Origin : uint8_t { kRead, kWritten };
+
   SuperblockFile(Directory& directory, std::unique_ptr<File> file, uint64_t generation,
-                 Superblock current)
+                 Superblock current, Origin origin)
       : directory_(directory),
         file_(std::move(file)),
         generation_(generation),
         furthest_generation_(generation),
-        current_(std::move(current)) {}
+        current_(std::move(current)),
+        is_settled_(origin == Origin::kWritten) {}
 
   // kNotFound: one of them is not there.
   static absl::StatusOr<std::unique_ptr<SuperblockFile>> LoadNewest(
       Directory& directory, OpenMode mode, const std::vector<std::string>& names);
   static absl::StatusOr<std::unique_ptr<File>> WriteAnew(Directory& directory, uint64_t generation,
                                                          const Superblock& superblock);
+
+  absl::Status WriteSlot(uint64_t sequence, absl::string_view slot)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status SettleCurrent() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   Directory& directory_;
   mutable Mutex mutex_;
@@ -79,6 +88,7 @@ class SuperblockFile {
   uint64_t furthest_generation_ ABSL_GUARDED_BY(mutex_);  // of all files that there are
   Superblock current_ ABSL_GUARDED_BY(mutex_);
   bool is_poisoned_ ABSL_GUARDED_BY(mutex_) = false;
+  bool is_settled_ ABSL_GUARDED_BY(mutex_);  // the current superblock is on the disk
 };
 
 }  // namespace weir::internal

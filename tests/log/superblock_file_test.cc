@@ -336,5 +336,50 @@ TEST_CASE("a superblock that nobody could read again is not written, and the las
   CHECK(disk.SetDurableEnd(128).ok());
 }
 
+TEST_CASE("who died inside an update and a power loss inside the next one leave a whole slot") {
+  for (const bool loses_pages : {false, true}) {
+    Disk disk;
+    for (uint64_t i = 1; i <= 3; ++i) REQUIRE(disk.SetDurableEnd(i * 8).ok());
+    // His write is in the page cache, and his sync, if he came so far, has failed.
+    CrashImage died;
+    disk.files.SetHook([&](const Operation& operation) {
+      if (operation.kind == OperationKind::kSync) died = disk.files.ProcessDeath();
+    });
+    REQUIRE(disk.SetDurableEnd(32).ok());
+    disk.files.SetHook(nullptr);
+    FaultFileSystem files(died);
+    if (loses_pages) {
+      // The kernel takes the pages for clean from then on.
+      files.Inject({.kind = OperationKind::kSync, .pages = PagesAfterFailure::kDropped});
+      auto directory = files.OpenDirectory("/store", /*create=*/false);
+      REQUIRE(directory.ok());
+      auto file = (*directory)->Open("superblock", OpenMode::kReadWrite);
+      REQUIRE(file.ok());
+      REQUIRE_FALSE((*file)->Sync().ok());
+    }
+
+    auto directory = files.OpenDirectory("/store", /*create=*/false);
+    REQUIRE(directory.ok());
+    auto next = SuperblockFile::Load(**directory, OpenMode::kReadWrite);
+    REQUIRE(next.ok());
+    CHECK((*next)->current().durable_end == LogPosition(32));
+    std::vector<CrashImage> moments;
+    files.SetHook([&](const Operation&) { moments.push_back(files.Freeze()); });
+    REQUIRE((*next)->Update([](Superblock& block) { block.durable_end = LogPosition(40); }).ok());
+    files.SetHook(nullptr);
+    for (const CrashImage& moment : moments) {
+      for (const LossPlan& plan : moment.LossPlans({.seed = 1, .random_plans = 64})) {
+        FaultFileSystem after(moment.PowerLoss(plan));
+        auto left = after.OpenDirectory("/store", /*create=*/false);
+        REQUIRE(left.ok());
+        const auto loaded = SuperblockFile::Load(**left, OpenMode::kRead);
+        INFO(plan.ToString() << (loses_pages ? ", the sync failed" : ""));
+        REQUIRE(loaded.ok());
+        CHECK((*loaded)->current().durable_end >= LogPosition(24));
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace weir::testing

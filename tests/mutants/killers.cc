@@ -174,6 +174,9 @@ std::vector<Hunted> AllHunted(uint64_t seed) {
 
       {Protection::kTwoSlots,
        {Test("updates go to the two slots in turn, and leave the other slot alone")}},
+      {Protection::kSlotSettled,
+       {Test("who died inside an update and a power loss inside the next one leave a whole "
+             "slot")}},
       {Protection::kSegmentHeaderTwin,
        {Test("either copy of a segment header alone is enough, and none is data loss")}},
       {Protection::kMarks,

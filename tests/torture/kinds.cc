@@ -127,7 +127,7 @@ const std::vector<Kind>& Kinds() {
               "a failed call, then a death, a power loss or an error of the recovery",
               "states behind two faults", 100'000, "compound_faults"),
       Harness("mutants", "one protection of the library taken away",
-              "mutants that the suite noticed", 105, "mutant_hunt"),
+              "mutants that the suite noticed", 106, "mutant_hunt"),
       Harness("kills", "SIGKILL of a process with producers and consumers, also in its recovery",
               "kills", 200, "kill_loop", "kills"),
       Harness(
