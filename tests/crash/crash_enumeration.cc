@@ -2,7 +2,8 @@
 // names, opens the store on what is left, and asks the oracle.
 //
 //   crash_enumeration [--states=N] [--seconds=S] [--seed=S] [--scenario=NAME] [--workers=N]
-//   crash_enumeration --nested=N ...                             only crashes inside recoveries
+//   crash_enumeration --nested=N ...              only crashes inside recoveries, and inside some
+//                                                 of the recoveries from those
 //   crash_enumeration --scenario=NAME --seed=S --op=K --plan=P      one state, told in full
 //
 // Rounds over all scenarios, each with its own seed, until so many *distinct* states were opened.
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -41,12 +43,15 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Of so many distinct states one is opened twice more and verified, and one is crashed again
+// Of so many distinct states one is recovered twice more and verified, and one is crashed again
 // inside its recovery, at so many places.
 constexpr uint64_t kThoroughOneIn = 16;
 constexpr uint64_t kNestedOneIn = 24;
 constexpr int kNestedPlaces = 4;
 constexpr int kNestedPlacesAlone = 16;  // where nothing else is looked at
+// The same of crashes inside a recovery.
+constexpr uint64_t kThoroughNestedOneIn = 8;
+constexpr uint64_t kTwiceOneIn = 10;
 
 constexpr int kPrintedMax = 50;  // violations by worker
 constexpr size_t kPrintedBytesMax = 400;
@@ -61,7 +66,8 @@ struct Flags {
   uint64_t workers = std::max(1u, std::thread::hardware_concurrency());
   std::string scenario;  // empty: all
   std::optional<uint64_t> operation;
-  std::string plan;  // "P", or "P/K/Q": crash Q at call K of the recovery
+  // "P", or "P/K/Q": crash Q at call K of the recovery, and so on
+  std::string plan;
 };
 
 std::optional<Flags> ParseFlags(int argc, char** argv) {
@@ -96,10 +102,10 @@ std::optional<Flags> ParseFlags(int argc, char** argv) {
   return flags;
 }
 
-uint64_t PlanSeed(uint64_t seed, uint64_t operation) { return Random::Mix(seed, operation, 2); }
-uint64_t NestedSeed(uint64_t seed, uint64_t operation, uint64_t plan, uint64_t nested_operation) {
-  return Random::Mix(seed, operation, plan, nested_operation, 3);
-}
+// Of the states that a crash at a moment can leave, of one of them, and of the moments of its
+// recovery.
+uint64_t MomentSeed(uint64_t seed, uint64_t operation) { return Random::Mix(seed, operation, 2); }
+uint64_t StateSeed(uint64_t moment, uint64_t plan) { return Random::Mix(moment, plan, 3); }
 
 // The line that leads back to the state that a worker was at.
 std::string Reproduction(const WorkerPlace& place) {
@@ -107,8 +113,9 @@ std::string Reproduction(const WorkerPlace& place) {
       "crash_enumeration --scenario=", Scenarios()[static_cast<size_t>(place.scenario)].name,
       " --seed=", place.seed.load(), " --op=", place.operation.load(),
       " --plan=", place.plan.load());
-  if (place.nested_operation != WorkerPlace::kNone) {
-    absl::StrAppend(&line, "/", place.nested_operation.load(), "/", place.nested_plan.load());
+  for (size_t depth = 0; depth < place.depth; ++depth) {
+    const WorkerPlace::Nested& nested = place.nested[depth];
+    absl::StrAppend(&line, "/", nested.operation.load(), "/", nested.plan.load());
   }
   return line;
 }
@@ -137,7 +144,7 @@ class Worker {
     place_.seed = seed;
     place_.operation = WorkerPlace::kNone;
     place_.plan = 0;
-    place_.nested_operation = WorkerPlace::kNone;
+    place_.depth = 0;
     seed_ = seed;
     Workload workload(Scenarios()[scenario].shape, Random::Mix(seed, scenario));
     Scenarios()[scenario].run(workload);
@@ -161,21 +168,22 @@ class Worker {
   void CheckMoment(const Workload& workload, size_t operation) {
     const Moment& moment = workload.moments()[operation];
     place_.operation = operation;
-    const CrashStates states(moment, PlanSeed(seed_, operation));
+    const uint64_t moment_seed = MomentSeed(seed_, operation);
+    const CrashStates states(moment, moment_seed);
     for (size_t plan = 0; plan < states.size(); ++plan) {
       place_.plan = plan;
       const CrashState state = states[plan];
+      const uint64_t lot = StateSeed(moment_seed, plan);
       if (flags_.nested > 0) {
         if (IsEnough()) return;
-        if (Random::Mix(seed_, operation, plan) % kNestedOneIn == 0) {
-          CheckNested(workload, moment.as_of, state);
-        }
+        if (lot % kNestedOneIn == 0) CheckNested(workload, moment.as_of, state, lot);
         continue;
       }
       if (!IsNew(state)) continue;
-      const uint64_t lot = Random::Mix(seed_, operation, plan);
       CheckState(workload, moment.as_of, state, lot % kThoroughOneIn == 0);
-      if (lot / kThoroughOneIn % kNestedOneIn == 0) CheckNested(workload, moment.as_of, state);
+      if (lot / kThoroughOneIn % kNestedOneIn == 0) {
+        CheckNested(workload, moment.as_of, state, lot);
+      }
     }
   }
 
@@ -194,33 +202,44 @@ class Worker {
                            .as_of = as_of,
                            .is_thorough = is_thorough};
     const Verdict verdict = check.Check(state);
+    if (is_thorough) ++counts_->repeated;
     counts_->acknowledged_checked += verdict.acknowledged_checked;
     for (const Violation& violation : verdict.violations) Print(violation);
   }
 
-  // Crashes inside the recovery of a state, at places drawn by lot, the end always among them.
-  void CheckNested(const Workload& workload, uint64_t as_of, const CrashState& state) {
+  // Crashes inside the recovery of a state, at places drawn by lot, the end always among them; and
+  // inside the recoveries of some of those.
+  void CheckNested(const Workload& workload, uint64_t as_of, const CrashState& state,
+                   uint64_t state_seed) {
     const StateCheck check{
         .shape = workload.shape(), .history = workload.history(), .as_of = as_of};
     const std::vector<Moment> moments = check.RecoveryMoments(state);
     if (moments.empty()) return;
-    Random random(Random::Mix(seed_, place_.operation.load(), place_.plan.load(), 4));
-    const int places = flags_.nested > 0 ? kNestedPlacesAlone : kNestedPlaces;
+    const size_t depth = place_.depth;
+    WorkerPlace::Nested& place = place_.nested[depth];
+    Random random(Random::Mix(state_seed, 4));
+    const int places = flags_.nested > 0 && depth == 0 ? kNestedPlacesAlone : kNestedPlaces;
     for (int i = 0; i < places; ++i) {
       const size_t operation =
           i == 0 ? moments.size() - 1 : static_cast<size_t>(random.Below(moments.size()));
-      const CrashStates states(moments[operation],
-                               NestedSeed(seed_, place_.operation, place_.plan, operation));
+      const uint64_t moment_seed = MomentSeed(state_seed, operation);
+      const CrashStates states(moments[operation], moment_seed);
       const size_t plan = static_cast<size_t>(random.Below(states.size()));
-      place_.nested_plan = plan;
-      place_.nested_operation = operation;
+      place.operation = operation;
+      place.plan = plan;
+      place_.depth = depth + 1;
       CrashState nested = states[plan];
       nested.survives = std::max(nested.survives, state.survives);
       if (!IsNew(nested)) continue;
       ++counts_->nested;
-      CheckState(workload, as_of, nested, /*is_thorough=*/false);
+      if (depth > 0) ++counts_->twice;
+      const uint64_t lot = StateSeed(moment_seed, plan);
+      CheckState(workload, as_of, nested, lot % kThoroughNestedOneIn == 0);
+      if (depth + 1 < WorkerPlace::kDepthMax && lot / kThoroughNestedOneIn % kTwiceOneIn == 0) {
+        CheckNested(workload, as_of, nested, lot);
+      }
     }
-    place_.nested_operation = WorkerPlace::kNone;
+    place_.depth = depth;
   }
 
   void Print(const Violation& violation) {
@@ -313,26 +332,34 @@ class Workers {
 };
 
 void PrintTable(const std::vector<size_t>& scenarios, const Tally& tally) {
-  const auto print = [](absl::string_view name, const uint64_t(&row)[8]) {
-    std::printf("%-20.*s %6llu %10llu %10llu %9llu %13llu %6llu %9llu %11llu\n",
-                static_cast<int>(name.size()), name.data(), static_cast<unsigned long long>(row[0]),
-                static_cast<unsigned long long>(row[1]), static_cast<unsigned long long>(row[2]),
-                static_cast<unsigned long long>(row[3]), static_cast<unsigned long long>(row[4]),
-                static_cast<unsigned long long>(row[5]), static_cast<unsigned long long>(row[6]),
-                static_cast<unsigned long long>(row[7]));
+  struct Column {
+    const char* name;
+    int width;
+    std::atomic<uint64_t> ScenarioTally::*count;
   };
-  std::printf("%-20s %6s %10s %10s %9s %13s %6s %9s %11s\n", "scenario", "runs", "states",
-              "distinct", "nested", "acks checked", "lost", "phantoms", "violations");
-  uint64_t sum[8] = {};
-  for (const size_t scenario : scenarios) {
-    const ScenarioTally& counts = tally.scenarios[scenario];
-    const uint64_t row[8] = {
-        counts.runs, counts.states,   counts.distinct,  counts.nested, counts.acknowledged_checked,
-        counts.lost, counts.phantoms, counts.violations};
-    for (size_t i = 0; i < 8; ++i) sum[i] += row[i];
-    print(Scenarios()[scenario].name, row);
-  }
-  print("all", sum);
+  static constexpr Column kColumns[] = {{"runs", 6, &ScenarioTally::runs},
+                                        {"states", 10, &ScenarioTally::states},
+                                        {"distinct", 10, &ScenarioTally::distinct},
+                                        {"nested", 9, &ScenarioTally::nested},
+                                        {"twice", 7, &ScenarioTally::twice},
+                                        {"repeated", 9, &ScenarioTally::repeated},
+                                        {"acks checked", 13, &ScenarioTally::acknowledged_checked},
+                                        {"lost", 6, &ScenarioTally::lost},
+                                        {"phantoms", 9, &ScenarioTally::phantoms},
+                                        {"violations", 11, &ScenarioTally::violations}};
+  std::printf("%-20s", "scenario");
+  for (const Column& column : kColumns) std::printf(" %*s", column.width, column.name);
+  const auto print = [&](absl::string_view name, const std::vector<size_t>& summed) {
+    std::printf("\n%-20s", std::string(name).c_str());
+    for (const Column& column : kColumns) {
+      uint64_t sum = 0;
+      for (const size_t scenario : summed) sum += tally.scenarios[scenario].*column.count;
+      std::printf(" %*llu", column.width, static_cast<unsigned long long>(sum));
+    }
+  };
+  for (const size_t scenario : scenarios) print(Scenarios()[scenario].name, {scenario});
+  print("all", scenarios);
+  std::printf("\n");
 }
 
 int Enumerate(const Flags& flags, const std::vector<size_t>& scenarios) {
@@ -377,29 +404,31 @@ int Reproduce(const Flags& flags, size_t scenario) {
     path.push_back(number);
   }
   const uint64_t operation = *flags.operation;
-  if (operation >= workload.moments().size() || (path.size() != 1 && path.size() != 3)) return 2;
-  const Moment& moment = workload.moments()[static_cast<size_t>(operation)];
-  const CrashStates states(moment, PlanSeed(flags.seed, operation));
-  if (path[0] >= states.size()) return 2;
-  std::printf("before: %s\ncrash: %s\n", moment.what.c_str(),
-              states.Describe(static_cast<size_t>(path[0])).c_str());
-  const CrashState state = states[static_cast<size_t>(path[0])];
+  const size_t depth = path.size() / 2;
+  if (operation >= workload.moments().size()) return 2;
+  if (path.size() % 2 == 0 || depth > WorkerPlace::kDepthMax) return 2;
+  Moment moment = workload.moments()[static_cast<size_t>(operation)];
   const StateCheck check{.shape = workload.shape(),
                          .history = workload.history(),
                          .as_of = moment.as_of,
                          .is_thorough = true};
-  if (path.size() == 1) return Tell(check.Check(state));
-
-  const std::vector<Moment> moments = check.RecoveryMoments(state);
-  if (path[1] >= moments.size()) return 2;
-  const Moment& inside = moments[static_cast<size_t>(path[1])];
-  const CrashStates nested(inside, NestedSeed(flags.seed, operation, path[0], path[1]));
-  if (path[2] >= nested.size()) return 2;
-  std::printf("in the recovery before: %s\ncrash: %s\n", inside.what.c_str(),
-              nested.Describe(static_cast<size_t>(path[2])).c_str());
-  CrashState last = nested[static_cast<size_t>(path[2])];
-  last.survives = std::max(last.survives, state.survives);
-  return Tell(check.Check(last));
+  uint64_t moment_seed = MomentSeed(flags.seed, operation);
+  std::optional<CrashState> state;
+  for (size_t i = 0;; i += 2) {
+    const CrashStates states(moment, moment_seed);
+    const auto plan = static_cast<size_t>(path[i]);
+    if (plan >= states.size()) return 2;
+    std::printf("%sbefore: %s\ncrash: %s\n", i == 0 ? "" : "in the recovery ", moment.what.c_str(),
+                states.Describe(plan).c_str());
+    const Durability survives = state.has_value() ? state->survives : Durability::kProcess;
+    state = states[plan];
+    state->survives = std::max(state->survives, survives);
+    if (i + 1 == path.size()) return Tell(check.Check(*state));
+    const std::vector<Moment> moments = check.RecoveryMoments(*state);
+    if (path[i + 1] >= moments.size()) return 2;
+    moment_seed = MomentSeed(StateSeed(moment_seed, path[i]), path[i + 1]);
+    moment = moments[static_cast<size_t>(path[i + 1])];
+  }
 }
 
 int Main(int argc, char** argv) {

@@ -94,6 +94,12 @@ Verdict StateCheck::Check(const CrashState& state) const {
     if (again.content != verdict.content) {
       verdict.violations.push_back({.text = absl::StrCat(name, "other messages than before")});
     }
+    // What the first recovery found it settled: the second has nothing to cut and nothing to void.
+    const RecoveryReport& report = second.store().recovery();
+    if (report.dropped_bytes != 0 || report.voided_claims != 0 ||
+        report.damage.size() > first.store().recovery().damage.size()) {
+      verdict.violations.push_back({.text = absl::StrCat(name, "recovers what was recovered")});
+    }
   }
   return verdict;
 }

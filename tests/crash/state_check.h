@@ -43,8 +43,9 @@ struct StateCheck {
   uint64_t as_of = 0;
   bool is_thorough = false;
 
-  // Opens, examines, and, if thorough, opens again after another crash: what was delivered once
-  // must be delivered again, also when the power goes right behind Open().
+  // Opens, examines, and, if thorough, opens again after another crash: a recovery that was
+  // completed is not to be seen by the next one. What was delivered once must be delivered again,
+  // and nothing else be found, also when the power goes right behind Open().
   Verdict Check(const CrashState& state) const;
 
   // The worlds at each call of the recovery of this state, the last one when it is done; empty if

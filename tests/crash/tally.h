@@ -20,6 +20,8 @@ struct ScenarioTally {
   std::atomic<uint64_t> states;    // images made
   std::atomic<uint64_t> distinct;  // of them new, opened and examined
   std::atomic<uint64_t> nested;    // of these: crashes inside a recovery
+  std::atomic<uint64_t> twice;     // of these: in the recovery from such a crash
+  std::atomic<uint64_t> repeated;  // of the distinct ones: recovered again, with the same outcome
   std::atomic<uint64_t> acknowledged_checked;
   std::atomic<uint64_t> lost;
   std::atomic<uint64_t> phantoms;
@@ -29,13 +31,19 @@ struct ScenarioTally {
 // Where a worker is: read by the parent when it dies or hangs.
 struct WorkerPlace {
   static constexpr uint64_t kNone = ~uint64_t{0};
+  // A recovery is crashed, and so is the recovery from that.
+  static constexpr size_t kDepthMax = 2;
+  struct Nested {
+    std::atomic<uint64_t> operation;
+    std::atomic<uint64_t> plan;
+  };
 
   std::atomic<uint64_t> scenario;
   std::atomic<uint64_t> seed;
   std::atomic<uint64_t> operation;
   std::atomic<uint64_t> plan;
-  std::atomic<uint64_t> nested_operation;  // kNone: not inside a recovery
-  std::atomic<uint64_t> nested_plan;
+  std::atomic<size_t> depth;  // 0: not inside a recovery
+  Nested nested[kDepthMax];
   std::atomic<uint64_t> progress;
 };
 

@@ -104,8 +104,9 @@ const std::vector<Kind>& Kinds() {
               "power loss at every call: subsets of unsynced sectors and directory entries, torn "
               "writes, stale and garbage extents",
               "distinct states", 500'000, "crash_enumeration", "states", {"--seconds=100000"}),
-      Harness("nested_crashes", "power loss inside the recovery of such a state", "distinct states",
-              50'000, "crash_enumeration", "nested", {"--seconds=100000"}),
+      Harness("nested_crashes",
+              "power loss inside the recovery of such a state, and inside the recovery from that",
+              "distinct states", 50'000, "crash_enumeration", "nested", {"--seconds=100000"}),
       Harness("damage",
               "every bit of the segments of a store flipped, every length cut to, sectors zeroed, "
               "swapped and misplaced, every other byte flipped",
