@@ -96,10 +96,13 @@ std::vector<FaultCase> CasesOf(const FaultHarness& harness, const Programs& prog
     harness.shuffle(all, seed);
     return all;
   }
-  const uint64_t stride = std::max<uint64_t>(1, all.size() / std::max<uint64_t>(1, wanted));
+  // A round that is only a little larger is gone through as a whole.
+  if (all.size() <= wanted + wanted / 4) return all;
+  const uint64_t count = std::max<uint64_t>(1, wanted);
   std::vector<FaultCase> cases;
-  for (size_t i = static_cast<size_t>(seed % stride); i < all.size(); i += stride) {
-    cases.push_back(std::move(all[i]));
+  for (uint64_t i = 0; i < count; ++i) {
+    cases.push_back(
+        std::move(all[static_cast<size_t>((i * all.size() / count + seed) % all.size())]));
   }
   return cases;
 }
@@ -111,6 +114,7 @@ int Torture(const FaultHarness& harness, const FaultFlags& flags, const Programs
        ++round) {
     const std::vector<FaultCase> cases =
         CasesOf(harness, programs, flags.seed + round, flags.count - counts->injected, *counts);
+    if (cases.empty()) break;
     Sandbox::Run(
         *counts, cases.size(),
         [&](uint64_t i) {

@@ -53,7 +53,7 @@ struct FaultHarness {
   // Besides those of trial_programs.h, programs that this harness knows how to run.
   std::vector<const TrialProgram*> more = {};
   // In which order the cases of all programs are gone through; without it, in theirs, and of a
-  // count smaller than a round every so-and-so-many-th.
+  // round that has more than are wanted a part, evenly spread.
   std::function<void(std::vector<FaultCase>&, uint64_t seed)> shuffle = nullptr;
 };
 int RunFaultHarness(const FaultHarness& harness, int argc, char** argv);

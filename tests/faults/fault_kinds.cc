@@ -15,13 +15,18 @@ struct Error {
   int number;
 };
 
-constexpr Error kErrors[] = {{"EIO", EIO},     {"ENOSPC", ENOSPC}, {"EDQUOT", EDQUOT},
-                             {"EINTR", EINTR}, {"EMFILE", EMFILE}, {"EROFS", EROFS}};
+constexpr Error kErrors[] = {{"EIO", EIO},      {"ENOSPC", ENOSPC}, {"EDQUOT", EDQUOT},
+                             {"EINTR", EINTR},  {"EMFILE", EMFILE}, {"EROFS", EROFS},
+                             {"ESTALE", ESTALE}};
+constexpr Error kNoMemory = {"ENOMEM", ENOMEM};
 
 class Kinds {
  public:
   explicit Kinds(OperationKind kind) {
     for (const Error& error : kErrors) Add(error, "", {});
+    const bool maps = kind == OperationKind::kCreateShared || kind == OperationKind::kOpenShared ||
+                      kind == OperationKind::kCreatePrivate;
+    if (maps) Add(kNoMemory, "", {});
     const bool transfers = kind == OperationKind::kRead || kind == OperationKind::kWrite;
     if (transfers) {
       // All but nothing, and nothing but all.

@@ -4,8 +4,8 @@
 //   io_errors [--count=N] [--seed=S] [--program=NAME]
 //   io_errors --program=NAME --seed=S --call=K --fault=V      one failure, told in full
 //
-// Rounds over all programs, calls and kinds of failure, each round with its own seed. Of a count
-// smaller than a round every so-and-so-many-th case is taken.
+// Rounds over all programs, calls and kinds of failure, each round with its own seed. Of a round
+// that has more than are wanted a part is taken, evenly spread.
 
 #include <cstdint>
 #include <optional>
