@@ -49,19 +49,21 @@ void TellKilled(const Trial& trial, const CrashImage& moment, const AftermathRul
                 bool is_thorough, std::vector<std::string>& told) {
   const Verdict verdict = ExamineImage(moment.ProcessDeath(), trial.shape(), trial.history(),
                                        {.survives = rules.survives_death,
-                                        .allows_damage = rules.survives_death == Durability::kDisk,
+                                        .allows_damage = rules.allows_damage(),
                                         .is_thorough = is_thorough});
   Tell("killed", verdict, told);
 }
 
-void TellPowerLost(const Trial& trial, const CrashImage& moment, Random& random, bool is_thorough,
-                   std::vector<std::string>& told) {
+void TellPowerLost(const Trial& trial, const CrashImage& moment, const AftermathRules& rules,
+                   Random& random, bool is_thorough, std::vector<std::string>& told) {
   const std::vector<LossPlan> plans = moment.LossPlans(
       {.seed = random.Next(), .single_sectors_max = 2, .subsets_max = 8, .random_plans = 4});
   const LossPlan& plan =
       random.OneIn(2) ? plans.front() : plans[static_cast<size_t>(random.Below(plans.size()))];
   const Verdict verdict = ExamineImage(moment.PowerLoss(plan), trial.shape(), trial.history(),
-                                       {.survives = Durability::kDisk, .is_thorough = is_thorough});
+                                       {.survives = Durability::kDisk,
+                                        .allows_damage = rules.allows_damage(),
+                                        .is_thorough = is_thorough});
   Tell(absl::StrCat("power lost (", plan.ToString(), ")"), verdict, told);
 }
 
@@ -73,7 +75,7 @@ void LiveOn(Trial& trial, uint64_t seed, const AftermathRules& rules,
   const CrashImage moment = trial.disk().Freeze();
   if (crash == kKilled || crash == kAll) TellKilled(trial, moment, rules, is_thorough, told);
   if (crash == kPowerLost || crash == kAll) {
-    TellPowerLost(trial, moment, random, is_thorough, told);
+    TellPowerLost(trial, moment, rules, random, is_thorough, told);
   }
 
   trial.Heal();
@@ -81,14 +83,16 @@ void LiveOn(Trial& trial, uint64_t seed, const AftermathRules& rules,
   if (!trial.is_open()) return;
   const bool is_read_only = trial.subject().state() == StoreState::kReadOnly;
   Tell("going on",
-       trial.subject().Examine(trial.history(), {.survives = Durability::kProcess,
-                                                 .allows_damage = is_read_only,
-                                                 .allows_read_only = is_read_only}),
+       trial.subject().Examine(trial.history(),
+                               {.survives = Durability::kProcess,
+                                .allows_damage = is_read_only || rules.allows_damage(),
+                                .allows_read_only = is_read_only}),
        told);
   if (crash == kPowerLostLater || crash == kAll) {
     Tell("gone on, then power lost",
          ExamineImage(trial.disk().PowerLoss(LossPlan::LoseEverything()), trial.shape(),
-                      trial.history(), {.survives = Durability::kDisk}),
+                      trial.history(),
+                      {.survives = Durability::kDisk, .allows_damage = rules.allows_damage()}),
          told);
   }
   const absl::Status closed = trial.Finish();
@@ -99,8 +103,9 @@ void LiveOn(Trial& trial, uint64_t seed, const AftermathRules& rules,
     return;
   }
   Tell("closed and opened",
-       trial.subject().Examine(trial.history(),
-                               {.survives = Durability::kProcess, .is_thorough = is_thorough}),
+       trial.subject().Examine(trial.history(), {.survives = Durability::kProcess,
+                                                 .allows_damage = rules.allows_damage(),
+                                                 .is_thorough = is_thorough}),
        told);
   if (closed.ok() && !trial.subject().was_clean()) told.emplace_back("closed, and not clean");
   trial.Destroy();

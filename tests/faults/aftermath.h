@@ -29,6 +29,9 @@ struct AftermathRules {
   Durability survives_death = Durability::kProcess;
   // Of the crashes a lot chooses one: for many trials, in which the disk does what it should.
   bool is_brief = false;
+
+  // A death, inside the run or behind it, took what was in no file: holes that stay.
+  bool allows_damage() const { return survives_death == Durability::kDisk; }
 };
 std::vector<std::string> CheckAftermath(Trial& trial, uint64_t seed, const AftermathRules& rules);
 

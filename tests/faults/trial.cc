@@ -175,7 +175,9 @@ void Trial::LookAround() {
   if (!opened.ok()) {
     return Problem(absl::StrCat("does not open twice: ", opened.status().ToString()));
   }
-  const Verdict verdict = opened->Examine(history_, {.survives = survives});
+  // Pages that the kernel took back and that were nowhere else are holes.
+  const Verdict verdict = opened->Examine(
+      history_, {.survives = survives, .allows_damage = survives_death_ == Durability::kDisk});
   if (!verdict.ok()) Problem(absl::StrCat("inside the run: ", verdict.ToString()));
   // An open that met an error may owe the disk what only the front has.
   const bool is_on_disk = survives == Durability::kDisk || disk_->failures() == 0;
