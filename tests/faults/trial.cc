@@ -146,11 +146,14 @@ StoreOptions Trial::Options() {
 }
 
 absl::Status Trial::Reopen() {
-  return Within("Open", [&]() -> absl::Status {
+  const uint64_t before = failed_calls();
+  const absl::Status status = Within("Open", [&]() -> absl::Status {
     absl::StatusOr<Subject> opened = Subject::Open(shape_, Options());
     if (opened.ok()) subject_ = *std::move(opened);
     return opened.status();
   });
+  has_opened_with_failure_ = failed_calls() > before;
+  return status;
 }
 
 void Trial::Open() {
@@ -243,6 +246,12 @@ void Trial::Resume(bool may_be_read_only) {
     const absl::Status status = Reopen();
     if (!status.ok()) return Problem(absl::StrCat("does not open again: ", status.ToString()));
     LookAround();
+  }
+  if (subject_.state() == StoreState::kReadOnly && has_opened_with_failure_) {
+    // What an open could not read of the log it refuses appends for, until the next open.
+    Finish().IgnoreError();
+    const absl::Status status = Reopen();
+    if (!status.ok()) return Problem(absl::StrCat("does not open again: ", status.ToString()));
   }
   // Whatever rests before it tries again has rested.
   for (int i = 0; i < 4; ++i) RunUntilIdle();

@@ -87,6 +87,18 @@ class Trial {
   // All that there is to ask for besides messages.
   void LookAtEverything();
   void Verify();
+  // By key, by id and by time. What was acknowledged with a key must be found by it.
+  void FindEverything();
+  // A group of consumers goes on to the end of a queue; it never goes back.
+  void CommitOffset();
+  void CheckOffset();
+  // Messages that nobody will miss, to a topic that nobody else appends to.
+  void AppendDoomed(const std::string& topic, int count);
+  // Creates, alters, purges and deletes such a topic.
+  void ManageTopic(const std::string& name);
+  // Drops the segments in which everything is older than an hour.
+  void Retain();
+  void GetOld();  // by two hours
   // Drops the older half of the journal.
   void Trim();
   void RunOnce();
@@ -172,7 +184,12 @@ class Trial {
   // Whether a fault lies behind us that does not come again.
   bool HasPassed() const;
 
+  template <typename Messages>
+  void CheckMessages(const char* what, const Messages& messages);
   void CheckRead(const char* what, const absl::StatusOr<ReadResult>& result);
+  void FindByKey(const std::string& topic, const std::string& key);
+  void CheckPurged(const char* what, const std::string& topic, const absl::Status& purged,
+                   QueueOffset first);
   void ReadJournal();
   absl::StatusOr<MessageClaim> Claim(size_t sent, size_t body_bytes);
   void ReadAllOf(MessageStore& store);
@@ -200,10 +217,12 @@ class Trial {
   std::optional<Durability> crashed_;  // and not opened since; the weakest level that survives
   uint64_t failed_before_ = 0;         // in processes that are gone
   std::optional<Receipt> last_receipt_;
+  QueueOffset committed_;  // by the group, and acknowledged
   AsyncOutcomes outcomes_;
   Listener listener_;
   bool is_closed_well_ = false;  // the store, by the last Close()
   bool is_wounded_ = false;      // and not by anything that the library did
+  bool has_opened_with_failure_ = false;
 
   // One process, and one that reads. Destroyed from the last to the first.
   std::unique_ptr<FaultFileSystem> disk_;
@@ -212,6 +231,21 @@ class Trial {
   std::vector<MessageClaim> claims_;
   std::unique_ptr<MessageStore> reader_;
 };
+
+template <typename Messages>
+void Trial::CheckMessages(const char* what, const Messages& messages) {
+  for (const MessageView& message : messages) {
+    const std::optional<size_t> sent = history_.Identify(message.body());
+    if (!sent.has_value() || history_[*sent].body != message.body()) {
+      Problem(absl::StrCat(what, " gives what was never sent"));
+    }
+  }
+}
+
+// That there is no such thing is no error: its creation may have failed.
+inline absl::Status IfThere(const absl::Status& status) {
+  return absl::IsNotFound(status) ? absl::OkStatus() : status;
+}
 
 template <typename Call>
 auto Trial::Within(const char* what, Call&& call) -> decltype(call()) {

@@ -186,6 +186,51 @@ void Looking(Trial& trial) {
   trial.LookAtEverything();
 }
 
+// In memory, in index files, and again after a death.
+void Finding(Trial& trial) {
+  Begin(trial);
+  trial.AppendMany(14, kProcess);
+  trial.FindEverything();
+  trial.Flush();
+  trial.RunUntilIdle();
+  trial.AppendMany(6, kProcess);
+  trial.FindEverything();
+  trial.KillAndOpen();
+  trial.FindEverything();
+}
+
+// Topics come and go, and groups get on.
+void Managing(Trial& trial) {
+  Begin(trial);
+  for (int i = 0; i < 2; ++i) {
+    trial.AppendMany(8, kProcess);
+    trial.CommitOffset();
+    trial.ManageTopic(absl::StrCat("doomed-", i));
+    trial.RunUntilIdle();
+    trial.KillAndOpen();
+    trial.CheckOffset();
+  }
+  trial.CommitOffset();
+  trial.Append(kDisk);
+}
+
+// The first segments are dropped, and what is younger stays. All fits into the front: what the
+// kernel takes back is there.
+void Retaining(Trial& trial) {
+  Begin(trial);
+  trial.AppendDoomed("stale", 13);
+  trial.Flush();
+  trial.RunUntilIdle();
+  trial.GetOld();
+  trial.AppendMany(6, kProcess);
+  trial.Retain();
+  trial.RunUntilIdle();
+  trial.AppendMany(3, kProcess);
+  trial.KillAndOpen();
+  trial.Retain();
+  trial.Append(kDisk);
+}
+
 void Waits(Trial& trial) {
   Begin(trial);
   for (int i = 0; i < 3; ++i) {
@@ -316,6 +361,9 @@ const std::vector<TrialProgram>& TrialPrograms() {
       {.name = "private_front", .shape = {.front_directory = "private"}, .run = PrivateFront},
       {.name = "reading", .run = Reading},
       {.name = "looking", .run = Looking},
+      {.name = "finding", .run = Finding},
+      {.name = "managing", .run = Managing},
+      {.name = "retaining", .run = Retaining},
       {.name = "waits", .run = Waits},
       {.name = "reader", .run = Reader},
       {.name = "reader_of_the_dead", .run = ReaderOfTheDead},
