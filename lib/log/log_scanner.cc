@@ -49,9 +49,9 @@ absl::StatusOr<bool> LogScanner::LeaveRecord(LogPosition inside) {
     if (!step.ok() && !IsUnreadable(step.status())) return step.status();
     if (step.ok() && *step == SegmentScanner::Step::kEnd) break;
     if (!step.ok() || *step == SegmentScanner::Step::kInvalid) {
-      const absl::StatusOr<bool> goes_on = scanner_->Resync(scanner_->resync_from());
+      ASSIGN_OR_RETURN(const bool goes_on, scanner_->Resync(scanner_->resync_from()));
       // The damage takes in the place where we began.
-      if (!goes_on.ok() || !*goes_on || scanner_->position() > inside) break;
+      if (!goes_on || scanner_->position() > inside) break;
     }
     position_ = scanner_->position();
   }
@@ -136,11 +136,15 @@ absl::StatusOr<LogScanner::Step> LogScanner::Next(ScannedRecord* record, Damaged
       if (file_->IncarnationAt(begin) != before) continue;
     }
     if (std::exchange(may_begin_inside_, false) && begin > file_->begin() + kSegmentHeaderBytes) {
-      ASSIGN_OR_RETURN(const bool left, LeaveRecord(begin));
-      if (left) continue;
+      const absl::StatusOr<bool> left = LeaveRecord(begin);
+      if (!left.ok()) {
+        may_begin_inside_ = true;
+        Restart(begin);
+        return left.status();
+      }
+      if (*left) continue;
     }
-    const absl::StatusOr<bool> goes_on = scanner_->Resync(begin + kRecordAlignment);
-    const bool found = goes_on.ok() && *goes_on;
+    ASSIGN_OR_RETURN(const bool found, scanner_->Resync(begin + kRecordAlignment));
     const LogPosition end = found ? scanner_->position() : segment_end_;
     if (!scanner_->unread().ok()) unread_ = scanner_->unread();
     *damage = {begin, end,

@@ -116,8 +116,8 @@ absl::StatusOr<TailScan> ScanTail(Segments& segments, LogPosition durable_end,
       // An unreadable stretch is a gap like any other.
       if (!in_gap) gap = scanner.position() == start ? scan.end : scanner.position();
       in_gap = true;
-      const absl::StatusOr<bool> goes_on = scanner.Resync(scanner.resync_from());
-      if (!goes_on.ok() || !*goes_on) break;
+      ASSIGN_OR_RETURN(const bool goes_on, scanner.Resync(scanner.resync_from()));
+      if (!goes_on) break;
     }
     if (!scanner.unread().ok()) scan.unread = scanner.unread();
   }

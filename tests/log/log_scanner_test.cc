@@ -209,6 +209,77 @@ TEST_CASE("an error that may pass is an error of the scan, which can go on after
   CHECK(record.position == sample.places[0].position);
 }
 
+// A log in one large segment: a damaged record in it is longer than what is read at a time.
+struct Large {
+  FaultFileSystem disk;
+  ManualClock clock;
+  std::unique_ptr<CommitLog> log;
+  std::vector<Reservation> places;
+
+  Large() {
+    log = OpenLog(Options());
+    for (const size_t bytes : {10u, 40'000u, 10u, 300u, 40'000u, 10u}) {
+      places.push_back(Append(*log, std::string(bytes, 'x')));
+    }
+    REQUIRE(log->Close().ok());
+    for (const size_t i : {size_t{1}, size_t{4}}) {
+      std::string content = disk.ReadFile("/store/" + SegmentFileName({}));
+      content[places[i].position.value() + record_field::kChecksum] ^= 1;
+      disk.WriteFile("/store/" + SegmentFileName({}), content);
+    }
+  }
+  StoreOptions Options() {
+    StoreOptions options = SmallLog(disk, clock);
+    options.segment_bytes = options.front_bytes = 1 << 18;
+    return options;
+  }
+  // What a scan sees in which one call fails; it goes on behind the error, if there is one.
+  Words ScanOver(LogPosition from, const Fault& fault, bool* was_met) {
+    log = nullptr;
+    log = OpenLog(Options());  // nothing is known of the file
+    OwnLogView view(log.get(), /*has_workers=*/false);
+    LogScanner scanner(view, from, places.back().end());
+    const uint64_t failures = disk.failures();
+    disk.Inject(fault);
+    Words words;
+    for (;;) {
+      ScannedRecord record;
+      DamagedRange damage;
+      const auto step = scanner.Next(&record, &damage);
+      if (!step.ok()) {
+        CHECK(absl::IsUnavailable(step.status()));
+        disk.ClearFaults();
+      } else if (*step == LogScanner::Step::kEnd) {
+        *was_met = disk.failures() != failures;
+        disk.ClearFaults();
+        return words;
+      } else if (*step == LogScanner::Step::kDamage) {
+        words.push_back(DamageFrom(damage.begin, damage.end));
+      } else {
+        words.push_back(absl::StrCat(record.position.value()));
+      }
+    }
+  }
+};
+
+TEST_CASE("an error that may pass is never damage, whichever read of a scan meets it") {
+  Large large;
+  // From the begin, out of a record that is whole, and out of one that is damaged.
+  const size_t inside = GENERATE(size_t{0}, size_t{3}, size_t{4});
+  const LogPosition from = inside == 0 ? LogPosition() : large.places[inside].position + 104;
+  bool was_met = false;
+  Fault fault = TooManyOpenFiles({.kind = OperationKind::kRead, .nth = 1'000'000});
+  const Words expected = large.ScanOver(from, fault, &was_met);
+  REQUIRE(expected.size() >= 2);
+
+  for (fault.nth = 1;; ++fault.nth) {
+    CAPTURE(inside, fault.nth);
+    CHECK(large.ScanOver(from, fault, &was_met) == expected);
+    if (!was_met) break;
+  }
+  CHECK(fault.nth >= 4);
+}
+
 TEST_CASE("members of a group are seen one by one, behind their header") {
   FaultFileSystem disk;
   ManualClock clock;

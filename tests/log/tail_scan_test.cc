@@ -166,6 +166,44 @@ TEST_CASE("a file that does not open is a gap; too few descriptors are an error"
   }
 }
 
+TEST_CASE("an error that may pass is no end of the log, whichever read meets it") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  StoreOptions options = SmallLog(disk, clock);
+  options.segment_bytes = options.front_bytes = 1 << 18;
+  auto log = OpenLog(options);
+  Append(*log, "one");
+  const Reservation long_one = Append(*log, std::string(40'000, 'x'));
+  const Reservation last = Append(*log, "three");
+  log->WriteStep();
+  // Longer than what is read at a time, and damaged.
+  const std::string path = "/store/" + SegmentFileName({});
+  std::string content = disk.ReadFile(path);
+  content[long_one.position.value() + record_field::kChecksum] ^= 1;
+  disk.WriteFile(path, content);
+
+  uint64_t met = 0;
+  for (uint64_t nth = 1;; ++nth) {
+    CAPTURE(nth);
+    Files files(disk);
+    const uint64_t failures = disk.failures();
+    disk.Inject(TooManyOpenFiles({.kind = OperationKind::kRead, .nth = nth}));
+    const auto scan = files.TryScan();
+    const bool was_met = disk.failures() != failures;
+    disk.ClearFaults();
+    if (was_met) {
+      ++met;
+      CHECK(absl::IsUnavailable(scan.status()));
+      continue;
+    }
+    REQUIRE(scan.ok());
+    CHECK(scan->end == last.end());
+    CHECK(scan->gaps.size() == 1);
+    break;
+  }
+  CHECK(met >= 3);
+}
+
 TEST_CASE("the newest mark says how far the log was durable, and when that was synced") {
   Unsynced sample(1);
   SyncNow(*sample.log);
