@@ -62,8 +62,12 @@ bool EndsMakeSense(const FrontHeader& header, uint64_t ring_bytes) {
   const uint64_t written = header.written_end.load(std::memory_order_acquire);
   const uint64_t claimed = header.claimed_end.load(std::memory_order_acquire);
   const uint64_t durable = header.durable_end.load(std::memory_order_acquire);
+  // Where the next record is claimed; the others may lie anywhere.
+  const uint64_t in_segment = claimed & (header.identity.segment_bytes - 1);
+  const bool is_in_header = in_segment != 0 && in_segment < kSegmentHeaderBytes;
   return begin <= written && written <= claimed && durable <= written &&
-         claimed - begin <= ring_bytes && (begin | written | claimed | durable) % 8 == 0;
+         claimed - begin <= ring_bytes && !is_in_header &&
+         (begin | written | claimed | durable) % 8 == 0;
 }
 
 }  // namespace weir::internal

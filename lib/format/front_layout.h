@@ -66,7 +66,8 @@ void WriteFrontIdentity(FrontHeader& header, const FrontIdentity& identity);
 // expected.ring_bytes is the size of the mapped ring.
 absl::Status CheckFront(const FrontHeader& header, const FrontIdentity& expected);
 
-// Whether the ends, which have no checksum, can be those of a ring of that size.
+// Whether the ends, which have no checksum, can be those of a ring of that size. The identity was
+// checked before.
 bool EndsMakeSense(const FrontHeader& header, uint64_t ring_bytes);
 
 // Doorbells. A waiter sets a word's lowest bit; a producer that finds it set adds 1 and wakes. Word

@@ -79,6 +79,34 @@ TEST_CASE("no flipped bit of a front's identity is believed") {
   CHECK(CheckFront(page->header(), Sample()).ok());
 }
 
+TEST_CASE("the ends of a front follow one another, lie in its ring, and leave room for a header") {
+  const auto page = std::make_unique<Page>();
+  FrontHeader& header = page->header();
+  WriteFrontIdentity(header, Sample());
+  const auto make_sense = [&](uint64_t begin, uint64_t durable, uint64_t written,
+                              uint64_t claimed) {
+    header.front_begin.store(begin);
+    header.durable_end.store(durable);
+    header.written_end.store(written);
+    header.claimed_end.store(claimed);
+    return EndsMakeSense(header, Sample().ring_bytes);
+  };
+
+  CHECK(make_sense(0, 0, 0, 0));
+  CHECK(make_sense(1024, 2000, 3000, 4096));
+  CHECK(make_sense(4096, 1024, 4096, 12288));  // durable and gone from the front
+  CHECK_FALSE(make_sense(3008, 2000, 3000, 4096));
+  CHECK_FALSE(make_sense(1024, 3008, 3000, 4096));
+  CHECK_FALSE(make_sense(1024, 2000, 4096, 3000));
+  CHECK_FALSE(make_sense(1024, 2000, 3000, 1024 + 8200));
+  CHECK_FALSE(make_sense(1024, 2000, 3000, 4092));
+  for (const uint64_t inside : {uint64_t{8}, uint64_t{1016}}) {
+    CHECK_FALSE(make_sense(1024, 2000, 3000, 4096 + inside));
+    // A ring goes on wherever there had to be room for the next record.
+    CHECK(make_sense(4096 + inside, 2000, 8192, 8192));
+  }
+}
+
 TEST_CASE("an empty page is no front") {
   const auto page = std::make_unique<Page>();
   CHECK(absl::IsDataLoss(CheckFront(page->header(), Sample())));

@@ -334,6 +334,59 @@ TEST_CASE(
   CHECK(Bodies(*last) == Words{"one", "three"});
 }
 
+TEST_CASE("a front that ends inside a segment's header is left alone: no append goes over it") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  auto log = OpenLog(SmallLog(disk, clock));
+  while (log->PrepareStep() == absl::ZeroDuration()) {
+  }
+  // Three records fill a segment.
+  Words expected;
+  for (size_t i = 0; i < 3; ++i) {
+    expected.push_back(Numbered(i, 1024 - kRecordHeaderBytes));
+    Append(*log, expected.back());
+  }
+  REQUIRE(log->front().claimed_end() == LogPosition(kSegment));
+  while (log->WriteStep() == absl::ZeroDuration()) {
+  }
+  auto& header = *reinterpret_cast<FrontHeader*>(log->front().memory().header());
+  header.claimed_end.store(kSegment + 8);
+
+  Death death(disk);
+  auto again = OpenLog(SmallLog(death.after, clock));
+  CHECK_FALSE(again->report().front_adopted);
+  expected.emplace_back("four");
+  Append(*again, "four");
+  SyncNow(*again);
+
+  Death later(death.after);
+  auto last = OpenLog(SmallLog(later.after, clock));
+  CHECK(last->report().damage.empty());
+  CHECK(Bodies(*last) == expected);
+}
+
+TEST_CASE("a front that begins inside a segment's header is adopted like any other") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  auto log = OpenLog(SmallLog(disk, clock));
+  const auto begin = [&] { return log->front().front_begin().value() % kSegment; };
+  Words expected;
+  while (begin() == 0 || begin() >= kSegmentHeaderBytes) {
+    REQUIRE(expected.size() < 1000);
+    expected.push_back(Numbered(expected.size(), 200));
+    Append(*log, expected.back());
+    while (log->WriteStep() == absl::ZeroDuration()) {
+    }
+  }
+  expected.emplace_back("only in the front");
+  Append(*log, expected.back());
+
+  Death death(disk);
+  auto again = OpenLog(SmallLog(death.after, clock));
+  CHECK(again->report().front_adopted);
+  CHECK(Bodies(*again) == expected);
+}
+
 TEST_CASE("a record that was overwritten with its length is lost; the rest is served") {
   FaultFileSystem disk;
   ManualClock clock;
