@@ -114,12 +114,10 @@ absl::Status GuessHeaders(Segments& segments, const Superblock& superblock, LogP
     const auto file = OpenWith(segments, entry, known.front());
     if (!file.ok() && !IsUnreadable(file.status())) return file.status();
     if (!file.ok()) continue;  // not a file: it is reported where it is missed
-    const absl::StatusOr<std::optional<uint64_t>> first = FirstIncarnation(**file, known);
-    if (!first.ok() && !IsUnreadable(first.status())) return first.status();
+    ASSIGN_OR_RETURN(const std::optional<uint64_t> first, FirstIncarnation(**file, known));
     const bool is_in_front = entry.limit > front_begin && entry.begin() < front_end;
-    const bool is_in_file = first.ok() && first->has_value();
-    if (!is_in_file && !is_in_front) continue;
-    const uint64_t incarnation = is_in_file ? **first : superblock.incarnation;
+    if (!first && !is_in_front) continue;
+    const uint64_t incarnation = first.value_or(superblock.incarnation);
     ASSIGN_OR_RETURN(const auto guessed, OpenWith(segments, entry, incarnation));
     // As if it were still to be synced: then it is never closed, and nobody could open it again.
     guessed->written_end.store(guessed->limit().value(), std::memory_order_release);
