@@ -200,7 +200,7 @@ void AppendEntries(std::string& to, absl::Span<const IndexEntry> entries) {
 }
 
 void DecodeEntries(absl::string_view bytes, absl::Span<IndexEntry> out) {
-  if (!out.empty()) std::memcpy(out.data(), bytes.data(), out.size() * kIndexEntryBytes);
+  std::memcpy(out.data(), bytes.data(), out.size() * kIndexEntryBytes);
 }
 
 absl::string_view FaultOf(const IndexEntry& entry, const IndexIdentity& identity) {

@@ -127,7 +127,7 @@ struct IndexEntry {
 static_assert(sizeof(IndexEntry) == kIndexEntryBytes && std::is_trivially_copyable_v<IndexEntry>);
 
 void AppendEntries(std::string& to, absl::Span<const IndexEntry> entries);
-// `bytes` holds exactly as many entries as `out`.
+// `bytes` holds exactly as many entries as `out`, and that is not none.
 void DecodeEntries(absl::string_view bytes, absl::Span<IndexEntry> out);
 // Why the entry cannot belong to such a segment; empty if it can.
 absl::string_view FaultOf(const IndexEntry& entry, const IndexIdentity& identity);

@@ -51,7 +51,7 @@ std::optional<Superblock> DecodeSlot(absl::string_view slot) {
   block.last_store_time = reader.Take<int64_t>();
   if (directory_bytes > kFrontDirectoryBytesMax) return std::nullopt;
   block.front_directory = std::string(reader.TakeBytes(directory_bytes));
-  if (!reader.ok() || !std::has_single_bit(block.segment_bytes) || block.segment_bytes < 4096 ||
+  if (!std::has_single_bit(block.segment_bytes) || block.segment_bytes < 4096 ||
       block.segment_bytes > uint64_t{1} << 30 || block.front > FrontKind::kPrivate ||
       block.log_begin > block.durable_end || block.durable_end > block.prepared_end ||
       block.durable_end.value() % 8 != 0 || block.log_begin.value() % block.segment_bytes != 0 ||

@@ -77,12 +77,11 @@ void ConsumeQueue::AdvanceChunk() {
   const ChunkList* const list = list_.load(std::memory_order_relaxed);
   if (!HOLDS(list != nullptr)) return;
   const uint64_t end = end_.load(std::memory_order_relaxed);
-  const uint32_t count = list->count.load(std::memory_order_relaxed);
-  for (uint32_t i = count; i-- > 0;) {
-    EntryChunk* const chunk = list->chunks[i].load(std::memory_order_relaxed);
-    if (chunk->first == end) last_ = chunk;
-    if (chunk->first <= end) break;
-  }
+  // The chunk that is full now begins before the end.
+  uint32_t i = list->count.load(std::memory_order_relaxed) - 1;
+  while (list->chunks[i].load(std::memory_order_relaxed)->first > end) --i;
+  EntryChunk* const chunk = list->chunks[i].load(std::memory_order_relaxed);
+  if (chunk->first == end) last_ = chunk;
   HOLDS(room() == 0 || last_->first == end);
 }
 

@@ -279,7 +279,7 @@ std::string ConsumeQueues::Save(absl::Span<const SealedRun> runs) const {
       end = run->end;
       tail = run->link;
     }
-    if (end == 0 && !tail.exists()) continue;  // nothing was ever in it
+    if (end == 0) continue;  // nothing was ever in it
     AppendValue(bytes, number);
     AppendValue(bytes, queue.first());
     AppendValue(bytes, end);

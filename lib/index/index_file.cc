@@ -33,7 +33,6 @@ uint64_t Guess(uint64_t look, uint64_t begin, uint64_t end, uint32_t queue, uint
 }  // namespace
 
 absl::Status IndexFile::InFile(const absl::Status& status) const {
-  if (status.ok()) return status;
   return absl::Status(status.code(), absl::StrCat(name_, ": ", status.message()));
 }
 
@@ -204,7 +203,7 @@ absl::StatusOr<std::optional<QueueRun>> IndexFile::FindRunIn(const Block& block,
                                                              uint32_t queue_number,
                                                              uint64_t run_count) const {
   uint64_t begin = 0;
-  uint64_t end = run_count;
+  uint64_t end = run_count - 1;  // the queue of that run is not below
   while (begin < end) {
     const uint64_t middle = begin + (end - begin) / 2;
     if (DecodeRunQueue(RunAt(block, middle)) < queue_number) {
@@ -213,9 +212,7 @@ absl::StatusOr<std::optional<QueueRun>> IndexFile::FindRunIn(const Block& block,
       end = middle;
     }
   }
-  if (begin == run_count || DecodeRunQueue(RunAt(block, begin)) != queue_number) {
-    return std::nullopt;
-  }
+  if (DecodeRunQueue(RunAt(block, begin)) != queue_number) return std::nullopt;
   const auto run = DecodeRun({RunAt(block, begin), kQueueRunBytes}, header_);
   if (!run.ok()) return InFile(run.status());
   return *run;
@@ -322,9 +319,9 @@ std::vector<absl::Status> IndexFile::FindDamage() const {
 absl::Status IndexFile::VerifyAll() const {
   ASSIGN_OR_RETURN(const std::string start, ReadStart());
   ASSIGN_OR_RETURN(const IndexHeader header, HeaderIn(start));
-  ASSIGN_OR_RETURN(const std::vector<uint64_t> table, ReadTable(start));
+  RETURN_IF_ERROR(ReadTable(start).status());
   ASSIGN_OR_RETURN(const FileStatus status, file_->Stat());
-  if (header != header_ || table != table_ || status.size != header_.file_bytes()) {
+  if (header != header_ || status.size != header_.file_bytes()) {
     return absl::DataLossError(absl::StrCat(name_, ": it has changed since it was opened"));
   }
   // What is in the cache has the checksums of the table too, so that the second look may use it.

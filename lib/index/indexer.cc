@@ -100,7 +100,7 @@ void Indexer::TellMissing(const std::vector<LogPosition>& named, LogPosition end
     // so an older one was there.
     const bool was_sealed =
         (!named.empty() && entry.begin() <= named.back()) || (was_clean && entry.limit < end);
-    if (!was_sealed || entry.end() > end) continue;
+    if (!was_sealed) continue;
     if (!named.empty() && entry.begin() <= named.back()) once_sealed_end = entry.limit;
     if (std::binary_search(named.begin(), named.end(), entry.begin())) {
       tell();
@@ -121,7 +121,7 @@ absl::Status Indexer::Restore(LogPosition end, const RecoveryReport& opened, Rep
   }
   ASSIGN_OR_RETURN(const std::vector<LogPosition> named, ListFiles(end));
   TellMissing(named, end, opened.was_clean, report);
-  ASSIGN_OR_RETURN(const Snapshots::Loaded loaded, snapshots_.Load(named, end, &report->notes));
+  ASSIGN_OR_RETURN(const Snapshots::Loaded loaded, snapshots_.Load(named, &report->notes));
   report->bytes_read += loaded.bytes_read;
   const LogPosition from = loaded.is_loaded ? loaded.end : has_segments ? log_begin : end;
   sealed_end_.store(from.value(), std::memory_order_release);

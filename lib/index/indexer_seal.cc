@@ -63,9 +63,8 @@ absl::Status Indexer::WriteSeal(SegmentSeal& seal) {
   ENSURE(seal.segment().limit > sealed_end());
   RETURN_IF_ERROR(snapshots_.AddTo(seal));
   RETURN_IF_ERROR(seal.writer().WriteTo(log_->segments().directory(), IndexFileName(begin)));
-  ASSIGN_OR_RETURN(const IndexIdentity identity, IdentityOf(begin));
-  ENSURE(identity.segment_end == seal.segment().limit);
-  files_->Register(begin, identity);
+  ENSURE(seal.identity().segment_end == seal.segment().limit);
+  files_->Register(begin, seal.identity());
   seal.set_written();
   return absl::OkStatus();
 }

@@ -39,6 +39,7 @@ class SegmentSeal {
   SegmentSeal(const SegmentEntry& segment, const IndexIdentity& identity, ConsumeQueues* queues,
               const VoidPositions* voids, RunObserver* observer, Linker linker)
       : segment_(segment),
+        identity_(identity),
         queues_(*queues),
         voids_(*voids),
         observer_(*observer),
@@ -53,6 +54,7 @@ class SegmentSeal {
   absl::StatusOr<bool> Collect();
 
   const SegmentEntry& segment() const { return segment_; }
+  const IndexIdentity& identity() const { return identity_; }
   IndexFileWriter& writer() { return writer_; }
   // The file is there, whole and under its name.
   void set_written() { is_written_ = true; }
@@ -76,6 +78,7 @@ class SegmentSeal {
   absl::Status AddRun(const ConsumeQueue& queue);
 
   const SegmentEntry segment_;
+  const IndexIdentity identity_;
   ConsumeQueues& queues_;
   const VoidPositions& voids_;
   RunObserver& observer_;

@@ -77,16 +77,6 @@ void Snapshots::CopyTo(IndexFileWriter& writer, LogPosition segment_begin) {
 
 // --- Loading
 
-// Whether a segment that is not in the list was once, and is lost. Where a cut skipped its number,
-// its index file is of a log that never came to be.
-bool Snapshots::WasThere(LogPosition segment_begin) const {
-  const std::vector<SegmentEntry> entries = log_.segments().entries();
-  const auto behind = std::upper_bound(
-      entries.begin(), entries.end(), segment_begin,
-      [](LogPosition begin, const SegmentEntry& entry) { return begin < entry.begin(); });
-  return behind == entries.begin() || !std::prev(behind)->cut;
-}
-
 // A file whose segment is lost tells what the indexes knew all the same.
 absl::StatusOr<std::shared_ptr<IndexFile>> Snapshots::Open(LogPosition segment_begin) {
   if (log_.segments().EntryAt(segment_begin)) {
@@ -187,7 +177,6 @@ void Snapshots::Restart() {
 }
 
 absl::StatusOr<Snapshots::Loaded> Snapshots::Load(const std::vector<LogPosition>& named,
-                                                  LogPosition end,
                                                   std::vector<std::string>* notes) {
   const std::vector<SegmentEntry> entries = log_.segments().entries();
   const auto has_segment = [&](LogPosition from, LogPosition to) {
@@ -200,10 +189,8 @@ absl::StatusOr<Snapshots::Loaded> Snapshots::Load(const std::vector<LogPosition>
   Names pending;
   for (size_t i = named.size(); i-- > 0;) {
     const LogPosition begin = named[i];
-    if (begin >= end || log_.segments().BeginOf(begin) != begin) continue;
-    if (!log_.segments().EntryAt(begin) && !WasThere(begin)) continue;
+    if (log_.segments().BeginOf(begin) != begin) continue;
     absl::StatusOr<std::shared_ptr<IndexFile>> file = Open(begin);
-    if (file.ok() && (*file)->header().identity.records_end > end) continue;
     // What changed in a segment without an index file stands in the log only: it is read from
     // there again, and so is all behind it.
     if (file.ok() && !chain.empty() &&

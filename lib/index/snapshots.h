@@ -47,15 +47,15 @@ class Snapshots {
   // Adds the sections that an index file has, readable, to the one that will take its place.
   void CopyTo(IndexFileWriter& writer, LogPosition segment_begin);
 
-  // Loads the newest state below `end` that the index files give: of `named`, the segments with an
-  // index file, in ascending order. The log goes on at `end`; if nothing was loaded, `is_loaded`
-  // is false.
+  // Loads the newest state that the index files give: of `named`, the segments that have one, or
+  // had it before they were lost, in ascending order. The log goes on at `end`; if nothing was
+  // loaded, `is_loaded` is false.
   struct Loaded {
     bool is_loaded = false;
     LogPosition end;
     uint64_t bytes_read = 0;
   };
-  absl::StatusOr<Loaded> Load(const std::vector<LogPosition>& named, LogPosition end,
+  absl::StatusOr<Loaded> Load(const std::vector<LogPosition>& named,
                               std::vector<std::string>* notes);
 
  private:
@@ -76,7 +76,6 @@ class Snapshots {
 
   bool IsTimeForFull(absl::string_view name, uint64_t all_bytes, uint64_t change_bytes,
                      bool is_requested);
-  bool WasThere(LogPosition segment_begin) const;
   absl::StatusOr<std::shared_ptr<IndexFile>> Open(LogPosition segment_begin);
   absl::StatusOr<Link> Take(LogPosition begin, std::shared_ptr<IndexFile> file, Names& pending);
   absl::Status LoadAll(const std::vector<Link>& links, uint64_t* bytes_read);

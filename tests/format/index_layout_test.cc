@@ -1,5 +1,6 @@
 #include "format/index_layout.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstdint>
 #include <string>
@@ -92,6 +93,45 @@ TEST_CASE("an index of a newer format is told from a damaged one") {
   CHECK(absl::IsInvalidArgument(DecodeIndexHeader(bytes).status()));
 }
 
+TEST_CASE("an index of another byte order is told from a file that is no index") {
+  std::string bytes = EncodeIndexHeader(SampleHeader());
+  bytes[0] = static_cast<char>(bytes[0] ^ 1);
+  CHECK(absl::IsDataLoss(DecodeIndexHeader(bytes).status()));
+  bytes[0] = static_cast<char>(bytes[0] ^ 1);
+  std::reverse(bytes.begin(), bytes.begin() + 8);
+  CHECK(absl::IsInvalidArgument(DecodeIndexHeader(bytes).status()));
+}
+
+TEST_CASE("what a header of this format leaves open is refused though its checksum holds") {
+  const auto refused = [](size_t at, uint8_t bit = 1) {
+    std::string bytes = EncodeIndexHeader(SampleHeader());
+    bytes[at] = static_cast<char>(bytes[at] ^ bit);
+    Store(bytes.data() + bytes.size() - 8, IndexChecksum(bytes.substr(0, bytes.size() - 8)));
+    return absl::IsDataLoss(DecodeIndexHeader(bytes).status());
+  };
+
+  CHECK(refused(13));                           // blocks of another size
+  CHECK(refused(kIndexHeaderBytes - 9, 2));     // a flag that nobody knows
+  CHECK_FALSE(refused(kIndexHeaderBytes - 9));  // that it is not complete
+  CHECK_FALSE(refused(16));                     // a store of another name
+}
+
+TEST_CASE("time samples go on in the log and do not go back in time") {
+  IndexHeader header = SampleHeader();
+  header.first_store_time = 1;
+  header.last_store_time = 9;
+  const TimeSample before{.store_time = 3, .position_word = 128};
+  const auto makes_sense = [&](int64_t time, uint32_t word) {
+    const TimeSample sample{.store_time = time, .position_word = word};
+    return FaultOf(sample, &before, header).empty();
+  };
+
+  CHECK(makes_sense(3, 129));
+  CHECK_FALSE(makes_sense(3, 128));
+  CHECK_FALSE(makes_sense(2, 129));
+  CHECK_FALSE(makes_sense(10, 129));
+}
+
 TEST_CASE("an index header with a good checksum and bad intentions is refused") {
   const auto refused = [](auto change) {
     IndexHeader header = SampleHeader();
@@ -110,6 +150,15 @@ TEST_CASE("an index header with a good checksum and bad intentions is refused") 
   CHECK(refused([](Header& h) { h.identity.records_end += 1; }));
   CHECK(refused([](Header& h) { h.first_store_time = 6; }));
   CHECK(refused([](Header& h) { h.run_count = 0; }));
+  // Without a run there is no entry and no queue.
+  const auto without_run = [](Header& h) {
+    h.run_count = 0;
+    h.entry_count = 0;
+    h.first_queue = h.last_queue = 0;
+  };
+  CHECK_FALSE(refused(without_run));
+  CHECK(refused([&](Header& h) { without_run(h), h.first_queue = 1; }));
+  CHECK(refused([&](Header& h) { without_run(h), h.last_queue = 1; }));
   CHECK(refused([](Header& h) { h.run_count = 8; }));  // 3..9 are seven queues
   CHECK(refused([](Header& h) { h.run_count = 601; }));
   CHECK(refused([](Header& h) { h.last_queue = 2; }));
@@ -127,6 +176,12 @@ TEST_CASE("an index header with a good checksum and bad intentions is refused") 
     h.sample_count = 0;
     h.first_store_time = 0;
     h.last_store_time = 0;  // but it has keys
+  }));
+  CHECK(refused([](Header& h) {
+    h.sample_count = 0;
+    h.key_count = 0;
+    h.filter = {};
+    h.first_store_time = 0;  // but it has a last one
   }));
   CHECK(refused([](Header& h) { h.key_count = 0; }));  // but it has a filter
   CHECK(refused([](Header& h) { h.filter.begins = 0; }));
@@ -229,6 +284,13 @@ TEST_CASE("a directory of saved sections comes back, and no change to it is take
   CHECK(refused(36, 1));  // reserved
   CHECK_FALSE(DecodeSavedDirectory(bytes.substr(0, 79), header).ok());
   CHECK_FALSE(DecodeSavedDirectory(bytes.substr(0, 40) + bytes.substr(0, 40), header).ok());
+}
+
+TEST_CASE("a section's name has a length, and no zero in it") {
+  CHECK(IsSavedName("exactly-24-bytes-of-name"));
+  CHECK_FALSE(IsSavedName(""));
+  CHECK_FALSE(IsSavedName("more than 24 bytes of name"));
+  CHECK_FALSE(IsSavedName(absl::string_view("zero\0", 5)));
 }
 
 TEST_CASE("jumps are those of the skew binary numbers") {

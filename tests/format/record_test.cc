@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/checksum.h"
 #include "base/promise.h"
 #include "support/random.h"
 
@@ -445,6 +446,20 @@ TEST_CASE("a given-up claim keeps its queues, offsets and time and nothing else"
   CHECK(IsZero(absl::string_view(record).substr(kRecordHeaderBytes + 4 + 2 * kFurtherQueueBytes)));
 }
 
+TEST_CASE("a given-up claim that is nothing but its stamp stays what it was") {
+  Sample sample;
+  sample.further = {{9, 70}};
+  sample.parts.further_queues = 1;
+  std::string record(BytesOf(sample), '\0');
+  REQUIRE(record.size() == kRecordHeaderBytes + 4 + kFurtherQueueBytes);
+  Claim(record.data(), sample);
+  SealVoid(record.data(), kPosition, kIncarnation);
+
+  REQUIRE(Holds(record));
+  CHECK(LoadHeader(record.data()).type == RecordType::kVoid);
+  CHECK(DecodeQueues(record.data())->further_queue(0).offset == 70);
+}
+
 TEST_CASE("a given-up group becomes a group of voids with every offset in its place") {
   const GroupSample sample;
   // Given up before any member was complete, between two of them, and before the header was.
@@ -522,10 +537,27 @@ TEST_CASE("no block holds a part that matters of both copies of an open record")
   }
 }
 
+TEST_CASE("a plain message has a body, all of it in its record, and nothing else") {
+  RecordHeader header{
+      .word = kRecordHeaderBytes + 16, .type = RecordType::kMessage, .body_bytes = 16};
+  CHECK(IsPlain(header));
+  header.body_bytes = 17;
+  CHECK_FALSE(IsPlain(header));
+  header.body_bytes = 16;
+  header.flags = kHasTag;
+  CHECK_FALSE(IsPlain(header));
+  header.flags = 0;
+  header.type = RecordType::kVoid;
+  CHECK_FALSE(IsPlain(header));
+}
+
 TEST_CASE("only the empty tag has the filter word 0") {
   CHECK(FilterWord("") == 0);
   Random random(2);
   for (int i = 0; i < 10'000; ++i) REQUIRE(FilterWord(std::to_string(random.Next())) != 0);
+  // One tag in four billion has the hash that the empty tag has.
+  REQUIRE(static_cast<uint32_t>(Checksum("T14091920608")) == 0);
+  CHECK(FilterWord("T14091920608") != 0);
   CHECK(FilterWord("A") != FilterWord("B"));
 }
 

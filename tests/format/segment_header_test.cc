@@ -1,6 +1,7 @@
 #include "format/segment_header.h"
 
 #include <algorithm>
+#include <array>
 #include <catch2/catch.hpp>
 #include <cstdint>
 #include <string>
@@ -111,6 +112,34 @@ TEST_CASE("a newer format of a segment is told from damage") {
   Spoil(damaged, 40);
   Spoil(damaged, kSegmentHeaderCopyBytes + 40);
   CHECK(absl::IsDataLoss(DecodeSegmentHeader(damaged).status()));
+}
+
+TEST_CASE("a header of something else is damage though its checksum holds") {
+  std::string bytes = EncodeSegmentHeader(Sample());
+  const auto magic = Load<uint64_t>(bytes.data());
+  for (const size_t copy : {size_t{0}, size_t{kSegmentHeaderCopyBytes}}) {
+    Spoil(bytes, copy);
+    Store(bytes.data() + copy + kChecksumAt, Checksum(bytes.data() + copy, kChecksumAt, magic));
+  }
+
+  CHECK(absl::IsDataLoss(DecodeSegmentHeader(bytes).status()));
+}
+
+TEST_CASE("a copy of a segment header that stands behind the second one is none") {
+  const std::string garbage(kSegmentHeaderBytes, 'x');
+
+  CHECK(absl::IsDataLoss(DecodeSegmentHeader(garbage + EncodeSegmentHeader(Sample())).status()));
+}
+
+TEST_CASE("of the two copies each is whole or not, and not if the file ends before it does") {
+  using Whole = std::array<bool, 2>;
+  const std::string bytes = EncodeSegmentHeader(Sample());
+  CHECK(WholeHeaderCopies(bytes) == Whole{true, true});
+  CHECK(WholeHeaderCopies(bytes.substr(0, kSegmentHeaderBytes - 1)) == Whole{true, false});
+  CHECK(WholeHeaderCopies("") == Whole{false, false});
+  std::string damaged = bytes;
+  Spoil(damaged, 40);
+  CHECK(WholeHeaderCopies(damaged) == Whole{false, true});
 }
 
 TEST_CASE("a segment of the other byte order is told from damage") {

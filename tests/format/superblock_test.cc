@@ -1,6 +1,7 @@
 #include "format/superblock.h"
 
 #include <algorithm>
+#include <array>
 #include <catch2/catch.hpp>
 #include <cstdint>
 #include <string>
@@ -14,6 +15,8 @@ namespace {
 // Places that a test must know to break them; FORMAT.md lists them all.
 constexpr size_t kVersionAt = 8;
 constexpr size_t kChecksumAt = kSuperblockSlotBytes - 8;
+
+using States = std::array<SlotState, 2>;
 
 Superblock Sample(uint64_t sequence) {
   Superblock block;
@@ -147,6 +150,47 @@ TEST_CASE("a newer format is refused even beside a slot that could be read") {
   const auto newer = DecodeSuperblock(file);
   CHECK(absl::IsInvalidArgument(newer.status()));
   CHECK(newer.status().message().find("format 2") != absl::string_view::npos);
+}
+
+TEST_CASE("a slot of something else, or of an older format, is no superblock of this one") {
+  const bool is_older = GENERATE(true, false);
+  std::string file = FileOf(Sample(7), Sample(8));
+  const auto magic = Load<uint64_t>(file.data());
+  char* const slot = SlotOf(file, 8);
+  if (is_older) {
+    Store<uint32_t>(slot + kVersionAt, 0);
+  } else {
+    slot[0] ^= 1;
+  }
+  Store(slot + kChecksumAt, Checksum(slot, kChecksumAt, magic));
+
+  CHECK(DecodeSuperblock(file)->sequence == 7);
+  CHECK(SuperblockSlots(file) == States{SlotState::kDamaged, SlotState::kWhole});
+}
+
+TEST_CASE("what stands behind the two slots counts for nothing") {
+  const std::string file = FileOf(Sample(7), Sample(8)) + EncodeSuperblock(Sample(9));
+
+  CHECK(DecodeSuperblock(file)->sequence == 8);
+}
+
+TEST_CASE("every slot is whole, empty, damaged, or of a format that is not this one's") {
+  std::string file = FileOf(Sample(7), Sample(8));
+  CHECK(SuperblockSlots(file) == States{SlotState::kWhole, SlotState::kWhole});
+  CHECK(SuperblockSlots(file.substr(0, kSuperblockBytes - 1)) ==
+        States{SlotState::kWhole, SlotState::kDamaged});
+  CHECK(SuperblockSlots("") == States{SlotState::kDamaged, SlotState::kDamaged});
+
+  Store<uint32_t>(SlotOf(file, 8) + kVersionAt, 2);
+  Reseal(SlotOf(file, 8));
+  std::reverse(SlotOf(file, 7), SlotOf(file, 7) + 8);  // the magic
+  CHECK(SuperblockSlots(file) == States{SlotState::kForeign, SlotState::kForeign});
+
+  Superblock impossible = Sample(8);
+  impossible.segment_bytes = 0;
+  file.replace(0, kSuperblockSlotBytes, EncodeSuperblock(impossible));
+  file.replace(kSuperblockSlotBytes, kSuperblockSlotBytes, kSuperblockSlotBytes, '\0');
+  CHECK(SuperblockSlots(file) == States{SlotState::kDamaged, SlotState::kEmpty});
 }
 
 TEST_CASE("another byte order is refused") {

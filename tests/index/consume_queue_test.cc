@@ -203,6 +203,15 @@ TEST_CASE("a restored queue goes on at its end, with everything below in files")
   CHECK(Copy(queue, 20, 10) == Range(20, 22));
 }
 
+TEST_CASE("what was dropped of a queue only grows") {
+  ConsumeQueue queue;
+  queue.Restore(0, 40, kTail);
+  queue.RaiseFirst(17);
+  queue.RaiseFirst(5);
+  CHECK(queue.first() == 17);
+  CHECK(queue.end() == 40);
+}
+
 TEST_CASE("a queue whose beginning was dropped begins at the first message that is known") {
   ConsumeQueue queue;
   queue.BeginAt(100);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/strings/match.h"
+#include "base/bytes.h"
 
 namespace weir::internal {
 namespace {
@@ -212,6 +213,49 @@ TEST_CASE("a record that makes no sense is an error, and no reason to take all m
   CHECK(absl::IsDataLoss(all.queues.Apply(Record(LogPosition(128), 0, uint64_t{1} << 40))));
   CHECK(absl::IsDataLoss(all.queues.Apply(Record(LogPosition(128), 1, 0, {{9, 0}}))));
   CHECK(all.queues.queue(0).end() == 0);
+}
+
+TEST_CASE("a record whose further queues reach behind its end is an error") {
+  Queues all(2);
+  const Record record(LogPosition(128), 0, 0, {{1, 0}});
+  ScannedRecord hostile = record;
+  std::string bytes(hostile.bytes, record.bytes());
+  WriteFurtherQueueCount(bytes.data(), 1'000'000);
+  hostile.bytes = bytes.data();
+  CHECK(absl::IsDataLoss(all.queues.Apply(hostile)));
+  CHECK(all.queues.queue(1).end() == 0);
+}
+
+TEST_CASE("a record below what a queue has in memory is known already: an index file has it") {
+  Queues all(1);
+  all.queues.queue(0).Restore(0, 5, {LogPosition(4096), QueueOffset(3)});
+  CHECK(all.queues.Apply(Record(LogPosition(128), 0, 4)).ok());
+  CHECK(all.queues.queue(0).end() == 5);
+}
+
+TEST_CASE("of a queue with nothing in memory forgetting changes where the rest is found") {
+  Queues all(1);
+  const RunLink tail{LogPosition(4096), QueueOffset(0)};
+  const uint64_t bytes = all.queues.memory_bytes();
+  all.queues.ForgetBelow(0, 0, tail);
+  CHECK(all.queues.queue(0).tail() == tail);
+  CHECK(all.queues.memory_bytes() == bytes);
+  REQUIRE(all.queues.Apply(Record(LogPosition(128), 0, 0)).ok());
+  CHECK(Positions(all, 0) == std::vector<uint64_t>{128});
+}
+
+TEST_CASE("a saved queue that begins behind its end is damage") {
+  std::string saved;
+  for (const uint64_t first : {4u, 5u}) {
+    saved.clear();
+    AppendValue(saved, uint32_t{0});
+    AppendValue(saved, first);
+    AppendValue(saved, uint64_t{4});
+    AppendValue(saved, kNoLink.segment_begin.value());
+    AppendValue(saved, uint64_t{0});
+    Queues all(1);
+    CHECK(all.queues.Load(saved).ok() == (first == 4));
+  }
 }
 
 TEST_CASE("saved queues come back as they were, those that were never used cost nothing") {

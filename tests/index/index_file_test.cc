@@ -273,6 +273,12 @@ TEST_CASE("verify finds what no checksum tells") {
   SECTION("entries that belong to no run") {
     CHECK(finds([&](std::string& b) { b[runs + 4] = 1; }));
   }
+  SECTION("more entries than the runs have") {
+    CHECK(finds([&](std::string& b) {
+      b.insert(runs + 128 + 24, kIndexEntryBytes, '\xFF');
+      b[96] = 4;
+    }));
+  }
   SECTION("an entry behind the records") {
     CHECK(finds([&](std::string& b) { b[entries + 1] = 2; }));
   }
@@ -295,6 +301,77 @@ TEST_CASE("verify finds what no checksum tells") {
   SECTION("a saved section of no kind") {
     CHECK(finds([&](std::string& b) { b[filter + 12 + 32] = 9; }));
   }
+}
+
+TEST_CASE("every damaged block is told, and what no block tells if none is damaged") {
+  IndexFileWriter writer(SampleIdentity(2));
+  REQUIRE(writer.AddRun(3, QueueOffset(0), {}, std::vector<IndexEntry>(1500)).ok());
+  const std::string bytes = BytesOf(writer);
+  const size_t body = kIndexHeaderBytes + 3 * sizeof(uint64_t);
+  const auto damage_of = [](const std::string& content) {
+    const auto index = OpenBytes(content, SampleIdentity(2), nullptr);
+    REQUIRE(index.ok());
+    return (*index)->FindDamage();
+  };
+
+  CHECK(damage_of(bytes).empty());
+  std::string damaged = bytes;
+  for (const size_t block : {size_t{0}, size_t{2}}) damaged[body + block * kIndexBlockBytes] = '#';
+  const std::vector<absl::Status> found = damage_of(damaged);
+  REQUIRE(found.size() == 2);
+  CHECK(absl::StrContains(found[0].message(), "block 0"));
+  CHECK(absl::StrContains(found[1].message(), "block 2"));
+
+  std::string nonsense = bytes;
+  nonsense[112] = 2;  // the first queue, as the header has it
+  Reseal(nonsense, 3 * sizeof(uint64_t));
+  CHECK(damage_of(nonsense).size() == 1);
+}
+
+TEST_CASE("verify sees that a file is no longer the one that was opened") {
+  FaultFileSystem file_system;
+  const auto directory = OpenStore(file_system);
+  REQUIRE(SampleWriter().WriteTo(*directory, kName).ok());
+  const std::string bytes = file_system.ReadFile("/store/" + kName);
+  const auto index = IndexFile::Open(*directory, kName, SampleIdentity(2), nullptr);
+  REQUIRE(index.ok());
+  REQUIRE((*index)->VerifyAll().ok());
+
+  file_system.WriteFile("/store/" + kName, bytes + "#");
+  CHECK(absl::StrContains((*index)->VerifyAll().message(), "changed"));
+  IndexFileWriter other = SampleWriter();
+  other.SetIncomplete();
+  file_system.WriteFile("/store/" + kName, BytesOf(other));
+  CHECK(absl::StrContains((*index)->VerifyAll().message(), "changed"));
+  file_system.WriteFile("/store/" + kName, bytes);
+  CHECK((*index)->VerifyAll().ok());
+}
+
+TEST_CASE("verify tells what the file system says, whichever of its calls it is") {
+  FaultFileSystem file_system;
+  const auto directory = OpenStore(file_system);
+  REQUIRE(SampleWriter().WriteTo(*directory, kName).ok());
+  const auto index = IndexFile::Open(*directory, kName, SampleIdentity(2), nullptr);
+  REQUIRE(index.ok());
+  uint64_t met = 0;
+  for (uint64_t nth = 1;; ++nth) {
+    const uint64_t failures = file_system.failures();
+    file_system.Inject(TooManyOpenFiles({.nth = nth}));
+    const absl::Status verified = (*index)->VerifyAll();
+    file_system.ClearFaults();
+    if (file_system.failures() == failures) break;
+    CHECK(absl::IsUnavailable(verified));
+    ++met;
+  }
+  CHECK(met >= 5);
+}
+
+TEST_CASE("an index file in memory is checked as one on the disk is") {
+  const std::string bytes = BytesOf(SampleWriter());
+  CHECK(IndexFile::FromBytes(kName, bytes, SampleIdentity(2)).ok());
+  CHECK(absl::IsDataLoss(IndexFile::FromBytes(kName, "", SampleIdentity(2)).status()));
+  const auto stale = IndexFile::FromBytes(kName, bytes, SampleIdentity(3));
+  CHECK(absl::IsFailedPrecondition(stale.status()));
 }
 
 TEST_CASE("verify sees damage on the disk behind what the cache holds") {
@@ -407,6 +484,18 @@ TEST_CASE("a writer refuses what no reader would accept") {
     CHECK(absl::IsInternal(writer.AddSaved(std::string(25, 'n'), SavedKind::kFull, "a")));
   }
   ForgetBroken();
+}
+
+TEST_CASE("a writer makes no file of a segment that cannot be") {
+  FaultFileSystem file_system;
+  const auto directory = OpenStore(file_system);
+  IndexIdentity identity = SampleIdentity(2);
+  identity.records_end = identity.segment_end + 8;
+  const IndexFileWriter writer(identity);
+
+  CHECK(absl::IsDataLoss(writer.Contents().status()));
+  CHECK(absl::IsDataLoss(writer.WriteTo(*directory, kName)));
+  CHECK(file_system.ListFiles("/store").empty());
 }
 
 TEST_CASE("a leftover, a damaged and a stale file make way for a new one") {

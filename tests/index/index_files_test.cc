@@ -67,6 +67,58 @@ TEST_CASE("a replaced index file is not mixed up with the one before") {
   }
 }
 
+TEST_CASE("a file that is kept in memory serves until another one takes its place") {
+  FaultFileSystem file_system;
+  const auto directory = OpenStore(file_system);
+  BlockCache cache(1 << 20);
+  IndexFiles files(directory.get(), &cache);
+  const IndexIdentity identity = SampleIdentity(1);
+  const LogPosition begin = identity.segment_begin;
+  IndexFileWriter kept(identity);
+  REQUIRE(kept.AddRun(7, QueueOffset(4), {}, {IndexEntry{}}).ok());
+  const auto file = IndexFile::FromBytes(IndexFileName(begin), *kept.Contents(), identity);
+  REQUIRE(file.ok());
+  files.Keep(begin, *file);
+  CHECK((*files.FindRun(begin, 7))->run.first == QueueOffset(4));
+  CHECK(files.open_files() == 0);
+
+  IndexFileWriter written(identity);
+  REQUIRE(written.AddRun(7, QueueOffset(5), {}, {IndexEntry{}}).ok());
+  REQUIRE(written.WriteTo(*directory, IndexFileName(begin)).ok());
+  files.Register(begin, identity);
+  CHECK((*files.FindRun(begin, 7))->run.first == QueueOffset(5));
+  CHECK(files.open_files() == 1);
+}
+
+TEST_CASE("a file that is forgotten or replaced while it is opened is good for who opened it") {
+  FaultFileSystem file_system;
+  const auto directory = OpenStore(file_system);
+  BlockCache cache(1 << 20);
+  IndexFiles files(directory.get(), &cache);
+  const IndexIdentity identity = SampleIdentity(1);
+  const LogPosition begin = identity.segment_begin;
+  IndexFileWriter writer(identity);
+  REQUIRE(writer.AddRun(7, QueueOffset(4), {}, {IndexEntry{}}).ok());
+  REQUIRE(writer.WriteTo(*directory, IndexFileName(begin)).ok());
+  const bool is_replaced = GENERATE(true, false);
+  files.Register(begin, identity);
+  file_system.SetHook([&](const Operation& operation) {
+    if (operation.kind != OperationKind::kOpen) return;
+    if (is_replaced) {
+      files.Register(begin, identity);
+    } else {
+      files.Forget(begin);
+      files.Forget(begin);  // once is enough
+    }
+  });
+
+  const auto run = files.FindRun(begin, 7);
+
+  REQUIRE(run.ok());
+  CHECK((*run)->run.first == QueueOffset(4));
+  CHECK(files.open_files() == 0);
+}
+
 TEST_CASE("many threads look while files come, go and are replaced") {
   constexpr uint64_t kSegments = 100;
   FaultFileSystem file_system;

@@ -166,5 +166,63 @@ TEST_CASE("what no segment begins at has no index file, and none is made for it"
   CHECK_FALSE(sealed.disk.FileExists("/store/" + IndexFileName(inside)));
 }
 
+TEST_CASE("whichever call of a rebuild meets an error that may pass, nothing is written") {
+  Sealed sealed;
+  const std::string sound = sealed.disk.ReadFile(IndexPath(4));
+  const OperationKind kind = GENERATE(OperationKind::kOpen, OperationKind::kRead);
+  uint64_t met = 0;
+  for (uint64_t nth = 1;; ++nth) {
+    CAPTURE(OperationKindName(kind), nth);
+    for (uint64_t segment = 0; segment < 5; ++segment) sealed.CloseFile(segment);
+    std::vector<DamagedRange> missing;  // nor is a segment open
+    REQUIRE(sealed.store.log->segments().Load(LogPosition(0), LogPosition(0), &missing).ok());
+    const uint64_t failures = sealed.disk.failures();
+    sealed.disk.Inject(TooManyOpenFiles({.kind = kind, .nth = nth}));
+    const absl::Status rebuilt = sealed.store.indexer.Rebuild(LogPosition(4 * kSegment));
+    sealed.disk.ClearFaults();
+    if (rebuilt.ok()) {
+      CHECK(sealed.store.InFile(4) == sealed.files[4]);
+      if (sealed.disk.failures() == failures) break;
+      continue;  // of what was saved in the file before, which can do without
+    }
+    CHECK(absl::IsUnavailable(rebuilt));
+    CHECK(sealed.disk.ReadFile(IndexPath(4)) == sound);
+    ++met;
+  }
+  CHECK(met >= 3);
+}
+
+TEST_CASE("what cannot be searched without links today may be tomorrow") {
+  Sealed sealed;
+  for (uint64_t segment = 0; segment < 5; ++segment) sealed.CloseFile(segment);
+  sealed.disk.Inject(TooManyOpenFiles({.kind = OperationKind::kOpen, .name_contains = ".index"}));
+  const auto find = [&] { return sealed.store.indexer.FindWithoutLinks(1, QueueOffset(0)); };
+  CHECK(absl::IsUnavailable(find().status()));
+  REQUIRE(find().ok());
+  CHECK(find()->run.has_value());
+}
+
+TEST_CASE(
+    "every file of a log that is sealed to its end is looked at, and what is lost passed by") {
+  Sealed sealed;
+  const LogPosition end = sealed.store.indexer.sealed_end();
+  const uint64_t last = end.value() / kSegment - 1;
+  sealed.store.log->segments().TakeFrom(end);
+  for (const uint64_t segment : {uint64_t{2}, last}) {
+    sealed.CloseFile(segment);
+    sealed.disk.RemoveFile(IndexPath(segment));
+  }
+  std::vector<DamagedRange> missing;
+  REQUIRE(sealed.store.log->segments().Load(LogPosition(0), LogPosition(0), &missing).ok());
+  sealed.store.log->segments().TakeFrom(end);
+  sealed.disk.WriteFile(FileOf(LogPosition(2 * kSegment)), "nothing of a segment");
+
+  REQUIRE(sealed.store.indexer.RebuildDamaged().ok());
+
+  CHECK(sealed.store.indexer.rebuilt() == 1);
+  CHECK_FALSE(sealed.disk.FileExists(IndexPath(2)));
+  CHECK(sealed.disk.FileExists(IndexPath(last)));
+}
+
 }  // namespace
 }  // namespace weir::testing

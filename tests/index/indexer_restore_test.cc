@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "index/indexer.h"
 #include "index/small_indexer.h"
+#include "log/followed_log.h"
 
 namespace weir::testing {
 namespace {
@@ -253,6 +254,103 @@ TEST_CASE("without a segment its offsets are holes, and those around it are foun
     }
   }
   CHECK(absl::IsOutOfRange(store.indexer.IdentityOf(LogPosition(2 * kSegment)).status()));
+}
+
+// A store whose log another indexer reads, with indexes and queues of its own.
+struct ReadAgain {
+  FaultFileSystem disk;
+  ManualClock clock;
+  Indexed store{disk, clock, 9};
+  std::vector<LogPosition> one = store.AppendNumbered(1, 0, 5);
+  LogPosition strange = store.Append(8, "strange");
+  ConsumeQueues queues{&store.log->front().reader_slots(), &store.log->front().append_lock()};
+  Digests digests{Indexed::kHashSeed, OwnTopic};
+  IndexFiles files{&store.log->directory(), &store.log->cache()};
+  ScriptedIndex first{"first"};
+  ScriptedIndex second{"second"};
+  Indexer indexer{&store.view,         &queues, &digests, &files, {&first, &second}, nullptr,
+                  &store.log->health()};
+  Indexer::Report report;
+
+  ReadAgain() {
+    REQUIRE(queues.Add(0, 4).ok());  // no queue 8
+    files.SetResolver([this](LogPosition begin) { return indexer.IdentityOf(begin); });
+  }
+  absl::Status Restore() { return indexer.Restore(store.log->front().PublishedEnd(), {}, &report); }
+};
+
+TEST_CASE("of what makes no sense to several indexes the first one's reason is told") {
+  ReadAgain again;
+  again.first.applied = absl::DataLossError("the first reason");
+  again.second.applied = absl::DataLossError("the second reason");
+
+  REQUIRE(again.Restore().ok());
+
+  REQUIRE(again.report.damage.size() == 1);
+  CHECK(again.report.damage[0].begin == again.one[0]);
+  CHECK(again.report.damage[0].end > again.strange);
+  CHECK(absl::StrContains(again.report.damage[0].reason, "the first reason"));
+  CHECK_FALSE(absl::StrContains(again.report.damage[0].reason, "the second reason"));
+  // The queues have it all the same, as far as there is one.
+  CHECK(again.queues.queue(1).end() == 5);
+}
+
+TEST_CASE("an error of an index that is no damage ends the open") {
+  ReadAgain again;
+  again.second.applied = absl::ResourceExhaustedError("no memory");
+
+  CHECK(absl::IsResourceExhausted(again.Restore()));
+}
+
+TEST_CASE("a saved state that an index does not take is read from the log, or ends the open") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  Indexed store(disk, clock);
+  store.AppendNumbered(1, 0, 40);
+  store.SealAll();
+  ConsumeQueues queues(&store.log->front().reader_slots(), &store.log->front().append_lock());
+  REQUIRE(queues.Add(0, 4).ok());
+  Digests digests(Indexed::kHashSeed, OwnTopic);
+  ScriptedIndex words("words");
+  Indexer indexer(&store.view, &queues, &digests, &store.files, {&words}, nullptr,
+                  &store.log->health());
+  Indexer::Report report;
+  const auto restore = [&] {
+    return indexer.Restore(store.log->front().PublishedEnd(), {}, &report);
+  };
+
+  words.loaded = absl::UnavailableError("too many open files");
+  CHECK(absl::IsUnavailable(restore()));
+  words.loaded = absl::DataLossError("makes no sense");
+  REQUIRE(restore().ok());
+  REQUIRE(report.notes.size() == 1);
+  CHECK(absl::StrContains(report.notes[0], "makes no sense"));
+  CHECK(queues.queue(1).memory_first() == 0);
+  CHECK(queues.queue(1).end() == 40);
+}
+
+TEST_CASE("of a log without any segment nothing is known, and that is no error") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  { Indexed(disk, clock).Close(); }
+  for (const std::string& name : disk.ListFiles("/store")) {
+    if (ParseSegmentFileName(name)) disk.RemoveFile("/store/" + name);
+  }
+  const auto log = FollowedLog::Open(SmallLog(disk, clock));
+  INFO(log.status());
+  REQUIRE(log.ok());
+  Mutex append_lock;
+  ConsumeQueues queues(&(*log)->reader_slots(), &append_lock);
+  Digests digests(Indexed::kHashSeed, OwnTopic);
+  IndexFiles files(&(*log)->directory(), &(*log)->cache());
+  Indexer indexer(log->get(), &queues, &digests, &files, {}, nullptr, &(*log)->health());
+  Indexer::Report report;
+  const LogPosition end = (*log)->ContiguousVisibleEnd();
+
+  REQUIRE(indexer.Restore(end, {}, &report).ok());
+
+  CHECK(indexer.fed_end() == end);
+  CHECK(report.damage.empty());
 }
 
 }  // namespace

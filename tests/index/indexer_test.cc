@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "absl/strings/match.h"
+#include "base/guarded.h"
+#include "base/promise.h"
 #include "index/small_indexer.h"
 
 namespace weir::testing {
@@ -211,6 +213,77 @@ TEST_CASE("a full disk degrades the store while it lasts, and then the index is 
   CHECK(store.counter.failed == 2);
   CHECK(store.AllPositions(1) == Values(positions));
   CHECK(disk.FileExists(IndexPath(0)));
+}
+
+TEST_CASE("too few descriptors delay a seal, and nothing else") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  Indexed store(disk, clock);
+  const std::vector<LogPosition> positions = store.AppendNumbered(1, 0, 40);
+  SyncNow(*store.log);
+  std::vector<DamagedRange> missing;  // and none of the files is open any more
+  REQUIRE(store.log->segments().Load(LogPosition(0), LogPosition(0), &missing).ok());
+  disk.Inject(TooManyOpenFiles({.kind = OperationKind::kOpen}));
+
+  CHECK(absl::IsUnavailable(store.SealSome().status()));
+  CHECK(store.indexer.sealed_end() == LogPosition(0));
+  CHECK(store.counter.failed == 0);
+  store.SealAll();
+
+  CHECK(store.indexer.sealed_end() > LogPosition(0));
+  CHECK(store.AllPositions(1) == Values(positions));
+}
+
+TEST_CASE("an index whose name no file can have stops the seal, and that is said") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  Indexed store(disk, clock);
+  store.AppendNumbered(1, 0, 40);
+  SyncNow(*store.log);
+  ScriptedIndex index("more than 24 bytes of name");
+  SealCounter counter;
+  Health& health = store.log->health();
+  Indexer indexer(&store.view, &store.queues, &store.digests, &store.files, {&index}, &counter,
+                  &health);
+
+  absl::StatusOr<bool> more = true;
+  while (more.ok() && *more) more = indexer.SealSome(store.log->front().durable_end());
+
+  CHECK(absl::IsInternal(more.status()));
+  CHECK(absl::IsInternal(TakeBroken()));
+  CHECK(counter.failed == 1);
+  CHECK(health.Has(Condition::kIndex));
+  CHECK_FALSE(disk.FileExists(IndexPath(0)));
+}
+
+TEST_CASE("a seal in which memory ran out begins again, and that is said until it is through") {
+  struct Exhausted final : RunObserver {
+    void OnRun(uint32_t, uint64_t, uint64_t) override {
+      if (is_exhausted) throw std::bad_alloc();
+    }
+    void OnSealed(bool) override {}
+    bool is_exhausted = true;
+  };
+  FaultFileSystem disk;
+  ManualClock clock;
+  Indexed store(disk, clock);
+  store.AppendNumbered(1, 0, 40);
+  SyncNow(*store.log);
+  Exhausted observer;
+  Health& health = store.log->health();
+  Indexer indexer(&store.view, &store.queues, &store.digests, &store.files, {}, &observer, &health);
+  const auto seal = [&] { return indexer.SealSome(store.log->front().durable_end()); };
+
+  CHECK(seal().status() == OutOfMemory());
+  CHECK(health.Has(Condition::kIndex));
+  CHECK(indexer.sealed_end() == LogPosition(0));
+  observer.is_exhausted = false;
+  absl::StatusOr<bool> more = true;
+  while (more.ok() && *more) more = seal();
+
+  CHECK(more.ok());
+  CHECK_FALSE(health.Has(Condition::kIndex));
+  CHECK(indexer.sealed_end() >= LogPosition(kSegment));
 }
 
 }  // namespace

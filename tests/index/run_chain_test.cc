@@ -137,6 +137,44 @@ TEST_CASE("links into dropped segments end the chain, and it goes on growing") {
   CHECK(*LinksForNewRun(chain.files, kQueue, chain.tail, chain.log_begin) == RunLinks{});
 }
 
+TEST_CASE("where a jump leads into a dropped segment the next run has none, and is found") {
+  Chain chain;
+  for (uint64_t i = 0; i < 63; ++i) chain.Add(i, QueueOffset(i), 1);
+  const RunLink jump =
+      chain.files.FindRun(LogPosition(62 * kSegmentBytes), kQueue)->value().run.links.jump;
+  REQUIRE(jump.segment_begin == LogPosition(31 * kSegmentBytes));
+  chain.DropBelow(40);
+
+  chain.Add(63, QueueOffset(63), 1);
+
+  const QueueRun run = chain.files.FindRun(LogPosition(63 * kSegmentBytes), kQueue)->value().run;
+  CHECK(run.links.previous.exists());
+  CHECK_FALSE(run.links.jump.exists());
+  CHECK(chain.Find(40)->has_value());
+  CHECK_FALSE(chain.Find(39)->has_value());
+}
+
+TEST_CASE("a jump whose target is lost is passed by; an error that may pass is told") {
+  Chain chain;
+  for (uint64_t i = 0; i < 63; ++i) chain.Add(i, QueueOffset(i), 1);
+  const LogPosition target(31 * kSegmentBytes);
+  chain.files.Forget(target);
+  absl::Status trouble;
+  chain.files.SetResolver([&](LogPosition) { return trouble; });
+  const auto links = [&] {
+    return LinksForNewRun(chain.files, kQueue, chain.tail, chain.log_begin);
+  };
+
+  for (const auto& lost : {absl::OutOfRangeError("dropped"), absl::DataLossError("damaged")}) {
+    trouble = lost;
+    REQUIRE(links().ok());
+    CHECK(links()->previous == chain.tail);
+    CHECK_FALSE(links()->jump.exists());
+  }
+  trouble = absl::UnavailableError("too many open files");
+  CHECK(absl::IsUnavailable(links().status()));
+}
+
 TEST_CASE("a queue without a run has no links and holds nothing") {
   Chain chain;
 

@@ -103,6 +103,70 @@ TEST_CASE("the files around a segment say what its run was") {
   CHECK(around(1, 4).first == QueueOffset(searched.firsts[3]));
 }
 
+TEST_CASE("a segment that is unreadable, or none of which is left, is searched past") {
+  Searched searched;
+  searched.store.Close();
+  searched.disk.WriteFile(FileOf(LogPosition(3 * kSegment)), "nothing of a segment");
+  Indexed again(searched.disk, searched.clock);
+  const RunSearch search(&again.view, &again.queues, &again.files);
+
+  const auto newest = search.Newest(1, LogPosition(4 * kSegment));
+  REQUIRE(newest.ok());
+  CHECK((*newest)->segment_begin == LogPosition(2 * kSegment));
+  const auto place = search.Find(1, QueueOffset(searched.firsts[3]), again.indexer.sealed_end());
+  REQUIRE(place.ok());
+  CHECK_FALSE(place->run.has_value());
+  CHECK(place->holes_end == QueueOffset(searched.firsts[4]));
+}
+
+TEST_CASE("a run is linked into from the next run of its queue, or from nowhere") {
+  Searched searched;
+  searched.store.AppendNumbered(3, 0, 1);
+  searched.store.AppendNumbered(1, 120, 20);
+  searched.store.SealAll();
+  const uint64_t with_three =
+      searched.store.queues.queue(3).tail().segment_begin.value() / kSegment;
+  REQUIRE(with_three >= 7);
+  const auto first_around = [&](uint32_t queue, uint64_t segment) {
+    const auto neighbours = searched.search.Around(queue, LogPosition(segment * kSegment));
+    REQUIRE(neighbours.ok());
+    return neighbours->first.value();
+  };
+
+  // Behind the queue's last run; before its first one, which has no link; and where its last run
+  // cannot be read.
+  CHECK(first_around(2, 7) == 2);
+  CHECK(first_around(3, 2) == 0);
+  searched.Remove(5);
+  CHECK(first_around(2, 3) == 1);
+  // The same if nothing stands behind it.
+  const uint64_t last = searched.store.indexer.sealed_end().value() / kSegment - 1;
+  searched.store.log->segments().TakeFrom(LogPosition((last + 1) * kSegment));
+  searched.Remove(last);
+  CHECK(first_around(1, last - 1) == searched.store.InFile(last - 2, 1).first +
+                                         searched.store.InFile(last - 2, 1).positions.size());
+}
+
+TEST_CASE("a link that leads before the end of the run before is not believed") {
+  Searched searched;
+  const LogPosition begin(4 * kSegment);
+  const auto identity = searched.store.indexer.IdentityOf(begin);
+  REQUIRE(identity.ok());
+  IndexFileWriter lying(*identity);
+  const RunLink link{LogPosition(3 * kSegment), QueueOffset(0)};
+  REQUIRE(lying
+              .AddRun(1, QueueOffset(searched.firsts[4]), {.depth = 1, .previous = link},
+                      {IndexEntry{}})
+              .ok());
+  REQUIRE(lying.WriteTo(searched.store.log->directory(), IndexFileName(begin)).ok());
+  searched.store.files.Register(begin, *identity);
+
+  const auto around = searched.search.Around(1, LogPosition(3 * kSegment));
+
+  REQUIRE(around.ok());
+  CHECK(around->first == QueueOffset(searched.firsts[3]));
+}
+
 TEST_CASE("an error that may pass is told, and nothing is concluded from it") {
   Searched searched;
   for (uint64_t i = 0; i < searched.firsts.size(); ++i) {
@@ -110,6 +174,12 @@ TEST_CASE("an error that may pass is told, and nothing is concluded from it") {
   }
   searched.disk.Inject(TooManyOpenFiles({.kind = OperationKind::kOpen, .name_contains = ".index"}));
   CHECK(absl::IsUnavailable(searched.search.Newest(1, LogPosition(4 * kSegment)).status()));
+  searched.disk.Inject(TooManyOpenFiles({.kind = OperationKind::kOpen, .name_contains = ".index"}));
+  CHECK(absl::IsUnavailable(
+      searched.search.Find(1, QueueOffset(0), searched.store.indexer.sealed_end()).status()));
+  searched.disk.Inject(
+      TooManyOpenFiles({.kind = OperationKind::kOpen, .name_contains = ".index", .nth = 2}));
+  CHECK(absl::IsUnavailable(searched.search.Around(1, LogPosition(4 * kSegment)).status()));
   CHECK(searched.NewestSegment(1, 4) == 3);
 }
 

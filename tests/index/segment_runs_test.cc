@@ -1,6 +1,7 @@
 #include "index/segment_runs.h"
 
 #include <catch2/catch.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -71,13 +72,20 @@ TEST_CASE("if what lies before a run is lost, the run behind it says where it be
   CHECK(store.InFile(segment, 1).positions[0] == 0);
 }
 
-// Records as a scanner hands them over, one behind the other in segment 0.
+// Records as a scanner hands them over, one behind the other from the begin of a segment on.
 class Records {
  public:
-  explicit Records(SegmentRuns* runs) : runs_(*runs) {}
+  explicit Records(SegmentRuns* runs, LogPosition next = LogPosition(1024))
+      : runs_(*runs), next_(next) {}
 
   LogPosition Apply(uint32_t number, uint64_t offset,
                     const std::vector<FurtherQueue>& further = {}) {
+    const LogPosition position = next_;
+    REQUIRE(TryApply(number, offset, further).ok());
+    return position;
+  }
+  absl::Status TryApply(uint32_t number, uint64_t offset, const std::vector<FurtherQueue>& further,
+                        uint32_t told_further = 0) {
     MessageParts parts;
     parts.further_queues = static_cast<uint32_t>(further.size());
     const auto bytes = static_cast<uint32_t>(RecordBytes(EncodedPartsBytes(parts), 0));
@@ -89,16 +97,16 @@ class Records {
     if (!further.empty()) WriteFurtherQueueCount(record, parts.further_queues);
     for (uint32_t i = 0; i < further.size(); ++i) WriteFurtherQueue(record, i, further[i]);
     WriteParts(record, parts, 0, 0);
-    const LogPosition position = next_;
-    Publish(record, Seal(record, position, 1));
-    REQUIRE(runs_.Apply({position, record, LoadHeader(record)}).ok());
+    if (told_further > 0) WriteFurtherQueueCount(record, told_further);
+    Publish(record, Seal(record, next_, 1));
+    const ScannedRecord scanned{next_, record, LoadHeader(record)};
     next_ += bytes;
-    return position;
+    return runs_.Apply(scanned);
   }
 
  private:
   SegmentRuns& runs_;
-  LogPosition next_{1024};
+  LogPosition next_;
 };
 
 TEST_CASE("records that make no sense take no memory and no place, whatever they say") {
@@ -115,6 +123,8 @@ TEST_CASE("records that make no sense take no memory and no place, whatever they
   records.Apply(0xFFFFFFFE, 1, {{0xFFFFFFF0, 2}});
   records.Apply(1, uint64_t{1} << 40);  // a jump that no loss explains
   records.Apply(1, ~uint64_t{0});
+  records.Apply(kNoQueue, 1);
+  REQUIRE(records.TryApply(kNoQueue, 0, {{3, 7}}).ok());
   one.push_back(0);                                                      // a hole
   one.push_back(records.Apply(1, 2, {{1, 3}, {3, 0}, {3, 1}}).value());  // one queue, many times
   for (uint64_t i = 0; i < 40; ++i) records.Apply(2, (i + 1) << 23);
@@ -143,6 +153,103 @@ TEST_CASE("records that make no sense take no memory and no place, whatever they
   }
   CHECK((*(*file)->FindRun(3))->count == 1);
   CHECK_FALSE((*file)->FindRun(7)->has_value());
+}
+
+// A store whose first segments are sealed, and the runs of the third one as they are computed anew.
+struct Anew {
+  FaultFileSystem disk;
+  ManualClock clock;
+  Indexed store{disk, clock};
+  RunSearch search{&store.view, &store.queues, &store.files};
+  LogPosition begin{2 * kSegment};
+  SegmentRuns runs{begin, &store.queues, &search};
+  Records records{&runs, begin + kSegmentHeaderBytes};
+  Indexed::Run before;  // of queue 1
+
+  Anew() {
+    store.AppendNumbered(1, 0, 60);
+    store.SealAll();
+    before = store.InFile(1, 1);
+  }
+  void CloseFiles() {
+    for (uint64_t i = 0; i < 4; ++i) store.files.Forget(LogPosition(i * kSegment));
+  }
+  absl::Status TryMake() {
+    IndexFileWriter writer(*store.indexer.IdentityOf(begin));
+    return runs.AddTo(writer, store.files, LogPosition(0));
+  }
+  // As a reader of the index file will find it.
+  std::optional<QueueRun> RunOf(uint32_t number) {
+    const IndexIdentity identity = *store.indexer.IdentityOf(begin);
+    IndexFileWriter writer(identity);
+    REQUIRE(runs.AddTo(writer, store.files, LogPosition(0)).ok());
+    const auto file = IndexFile::FromBytes("index", *writer.Contents(), identity);
+    REQUIRE(file.ok());
+    const auto run = (*file)->FindRun(number);
+    REQUIRE(run.ok());
+    return *run;
+  }
+};
+
+TEST_CASE("a first record that cannot be where the run began is believed, unless it is known") {
+  Anew anew;
+  SECTION("far behind the end of the run before") {
+    anew.records.Apply(1, uint64_t{1} << 40);
+    REQUIRE(anew.RunOf(1));
+    CHECK(anew.RunOf(1)->first == QueueOffset(uint64_t{1} << 40));
+  }
+  SECTION("in the run before") {
+    anew.records.Apply(1, anew.before.first);
+    CHECK_FALSE(anew.RunOf(1));
+  }
+}
+
+TEST_CASE("further queues that reach behind their record are entered nowhere") {
+  Anew anew;
+  REQUIRE(anew.records.TryApply(3, 0, {{2, 0}}, /*told_further=*/1'000'000).ok());
+  CHECK(anew.RunOf(3));
+  CHECK_FALSE(anew.RunOf(2));
+}
+
+TEST_CASE("an error that may pass ends the computing, whichever queue it is met for") {
+  const auto fault = [](uint64_t nth) {
+    return TooManyOpenFiles({.kind = OperationKind::kOpen, .name_contains = ".index", .nth = nth});
+  };
+  uint64_t met = 0;
+  for (absl::Status entered = absl::UnavailableError(""); !entered.ok(); ++met) {
+    CAPTURE(met);
+    CHECK(absl::IsUnavailable(entered));
+    Anew anew;
+    anew.CloseFiles();
+    anew.disk.Inject(fault(met + 1));
+    const uint64_t next = anew.before.first + anew.before.positions.size();
+    entered = anew.records.TryApply(2, 0, {{1, next}});  // files are opened for one, then the other
+  }
+  CHECK(met >= 3);
+
+  Anew anew;
+  anew.records.Apply(1, anew.before.first + anew.before.positions.size());
+  anew.CloseFiles();
+  anew.disk.Inject(fault(1));
+  CHECK(absl::IsUnavailable(anew.TryMake()));
+  CHECK(anew.RunOf(1));
+}
+
+TEST_CASE("a run before that can no longer be read is no link, and no reason to stop") {
+  Anew anew;
+  anew.records.Apply(1, anew.before.first + anew.before.positions.size());
+  REQUIRE(anew.RunOf(1)->links.previous.exists());
+  anew.CloseFiles();
+  SECTION("its file is damaged") {
+    anew.disk.WriteFile(IndexPath(1), "nothing of an index");
+    CHECK_FALSE(anew.RunOf(1)->links.previous.exists());
+  }
+  SECTION("its segment is gone") {
+    anew.store.files.SetResolver([](LogPosition) -> absl::StatusOr<IndexIdentity> {
+      return absl::OutOfRangeError("dropped");
+    });
+    CHECK_FALSE(anew.RunOf(1)->links.previous.exists());
+  }
 }
 
 }  // namespace

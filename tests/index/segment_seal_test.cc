@@ -172,6 +172,90 @@ TEST_CASE("a segment whose file is unreadable is passed by, and those behind it 
   CHECK(store.queues.queue(1).end() == 60);
 }
 
+// A seal of the second segment, by itself.
+struct Alone {
+  FaultFileSystem disk;
+  ManualClock clock;
+  Indexed store{disk, clock};
+  VoidPositions voids;
+  SealCounter counter;
+
+  Alone() {
+    store.AppendNumbered(1, 0, 30);
+    SyncNow(*store.log);
+  }
+  SegmentSeal Begin(SegmentSeal::Linker linker) {
+    const LogPosition begin(kSegment);
+    return SegmentSeal(*store.log->segments().EntryAt(begin), *store.indexer.IdentityOf(begin),
+                       &store.queues, &voids, &counter, std::move(linker));
+  }
+};
+
+TEST_CASE("entries of a segment of which nothing is left are holes of the next one's run") {
+  Alone alone;
+  SegmentSeal seal = alone.Begin([](uint32_t, RunLink) { return RunLinks{}; });
+
+  const auto more = seal.Collect();
+
+  REQUIRE(more.ok());
+  CHECK_FALSE(*more);
+  REQUIRE(seal.runs().size() == 1);
+  CHECK(seal.runs()[0].link.first == QueueOffset(0));
+  uint64_t before = 0;
+  while (alone.store.AllPositions(1)[before] < kSegment) ++before;
+  REQUIRE(before > 0);
+  CHECK(alone.counter.in_seal == seal.runs()[0].end - before);
+}
+
+TEST_CASE("links that no index file may have end a seal, and so does who cannot find any") {
+  Alone alone;
+  SegmentSeal forward = alone.Begin([](uint32_t, RunLink) {
+    return RunLinks{.depth = 1, .previous = {LogPosition(kSegment), QueueOffset(0)}};
+  });
+  CHECK(absl::IsDataLoss(forward.Collect().status()));
+  SegmentSeal without =
+      alone.Begin([](uint32_t, RunLink) { return absl::UnavailableError("too many open files"); });
+  CHECK(absl::IsUnavailable(without.Collect().status()));
+  CHECK(alone.counter.in_seal == 0);
+}
+
+TEST_CASE("behind a run whose file and segment are lost, the next is linked to the one before it") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  RunLink second;
+  {
+    Indexed store(disk, clock);
+    store.AppendNumbered(1, 0, 40);
+    store.SealAll();
+    REQUIRE(store.indexer.sealed_end() == LogPosition(3 * kSegment));
+    second = {LogPosition(kSegment), QueueOffset(store.InFile(1, 1).first)};
+    REQUIRE(store.log->Close().ok());
+  }
+  Indexed store(disk, clock);
+  const uint64_t lost = store.InFile(2, 1).first;
+  for (uint64_t i = 0; i < 3; ++i) store.files.Forget(LogPosition(i * kSegment));
+  disk.RemoveFile(IndexPath(2));
+  disk.WriteFile(FileOf(LogPosition(2 * kSegment)), "nothing of a segment");
+  SECTION("if there is one") {
+    store.AppendNumbered(1, 40, 12);
+    store.SealAll();
+    CHECK(store.InFile(3, 1).links.previous == second);
+  }
+  SECTION("unless its own links are impossible") {
+    const IndexIdentity identity = *store.indexer.IdentityOf(second.segment_begin);
+    IndexFileWriter deepest(identity);
+    const RunLink first{LogPosition(0), QueueOffset(0)};
+    REQUIRE(deepest
+                .AddRun(1, second.first, {.depth = 0xFFFFFFFF, .previous = first},
+                        std::vector<IndexEntry>(lost - second.first.value()))
+                .ok());
+    REQUIRE(deepest.WriteTo(store.log->directory(), IndexFileName(identity.segment_begin)).ok());
+    store.AppendNumbered(1, 40, 12);
+    store.SealAll();
+    CHECK_FALSE(store.InFile(3, 1).links.previous.exists());
+  }
+}
+
 TEST_CASE("voids have entries and are no messages") {
   FaultFileSystem disk;
   ManualClock clock;

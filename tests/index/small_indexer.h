@@ -61,6 +61,26 @@ class WordsIndex final : public LogIndex {
   size_t applied = 0;
 };
 
+// Has nothing to save, and answers as it is told.
+class ScriptedIndex final : public LogIndex {
+ public:
+  explicit ScriptedIndex(std::string name) : name_(std::move(name)) {}
+  absl::string_view name() const override { return name_; }
+  absl::Status Apply(const ScannedRecord& record) override {
+    return record.header.type == RecordType::kMessage ? applied : absl::OkStatus();
+  }
+  std::string SaveAll(LogPosition) const override { return ""; }
+  std::string SaveChanges(LogPosition, LogPosition) const override { return ""; }
+  absl::Status Load(absl::string_view) override { return loaded; }
+  void Restart() override {}
+
+  absl::Status applied;  // of messages
+  absl::Status loaded;
+
+ private:
+  const std::string name_;
+};
+
 // Counts what sealing tells.
 struct SealCounter final : RunObserver {
   void OnRun(uint32_t, uint64_t messages, uint64_t) override { in_seal += messages; }
@@ -75,6 +95,9 @@ struct SealCounter final : RunObserver {
   int failed = 0;
 };
 
+// Every queue is a topic.
+inline QueueRange OwnTopic(uint32_t number) { return {number, 1}; }
+
 class Indexed {
  public:
   static constexpr uint64_t kHashSeed = 0x5EED;
@@ -85,10 +108,7 @@ class Indexed {
       : log(OpenLog(options)),
         view(log.get(), /*has_workers=*/false),
         queues(&log->front().reader_slots(), &log->front().append_lock()),
-        digests(kHashSeed,
-                [](uint32_t number) {
-                  return QueueRange{number, 1};
-                }),
+        digests(kHashSeed, OwnTopic),
         files(&log->directory(), &log->cache()),
         indexer(&view, &queues, &digests, &files, {&words}, &counter, &log->health()) {
     REQUIRE(queues.Add(0, queue_count).ok());

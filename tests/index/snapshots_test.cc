@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "index/small_indexer.h"
 
 namespace weir::testing {
@@ -211,6 +212,148 @@ TEST_CASE("a saved state that makes no sense is left out whole, and the log is r
   CHECK(again.words.words == words);
   CHECK(again.words.applied == 100);  // each once
   CHECK(again.report.damage.size() <= 2);
+}
+
+// A store with so many queues that files after the first have their changes only: in those that
+// follow stand runs of many queues, and in the third of one that is new.
+struct ManyQueues {
+  static constexpr uint32_t kCount = 2000;
+  FaultFileSystem disk;
+  ManualClock clock;
+  uint64_t ends = 0;  // of the queues, together
+  uint64_t sealed = 0;
+
+  ManyQueues() {
+    Indexed store(disk, clock, kCount);
+    std::vector<uint32_t> further;
+    for (uint32_t number = 1; number < 65; ++number) further.push_back(number);
+    for (uint64_t segment = 0; segment < 4; ++segment) {
+      if (segment == 2) store.Append(kCount - 1, "new");
+      while (store.log->front().claimed_end() < LogPosition((segment + 1) * kSegment)) {
+        store.Append(0, "to all of them", further);
+      }
+    }
+    store.SealAll();
+    sealed = SealedSegments(store);
+    REQUIRE(KindIn(store, 0, "queues") == SavedKind::kFull);
+    for (uint64_t segment = 1; segment < sealed; ++segment) {
+      REQUIRE(KindIn(store, segment, "queues") == std::nullopt);
+    }
+    ends = Ends(store);
+    REQUIRE(store.log->Close().ok());
+  }
+  static uint64_t Ends(const Indexed& store) {
+    uint64_t sum = 0;
+    for (uint32_t number = 0; number < store.queues.end(); ++number) {
+      sum += store.queues.queue(number).end();
+    }
+    return sum;
+  }
+};
+
+TEST_CASE("queues come back from a full state and the runs behind it, new ones too") {
+  ManyQueues many;
+  Indexed again(many.disk, many.clock, ManyQueues::kCount);
+  CHECK(again.report.notes.empty());
+  CHECK(ManyQueues::Ends(again) == many.ends);
+  CHECK(again.queues.queue(ManyQueues::kCount - 1).end() == 1);
+  CHECK(again.indexer.sealed_end() == LogPosition(many.sealed * kSegment));
+}
+
+TEST_CASE("a file without a state of the queues has none either when it is computed again") {
+  ManyQueues many;
+  const std::string before = many.disk.ReadFile(IndexPath(1));
+  Indexed again(many.disk, many.clock, ManyQueues::kCount);
+  REQUIRE(again.indexer.Rebuild(LogPosition(kSegment)).ok());
+  CHECK(many.disk.ReadFile(IndexPath(1)) == before);
+}
+
+TEST_CASE("runs that make no sense, or a block of them that is damaged, are read from the log") {
+  ManyQueues many;
+  SECTION("a queue that nobody knows") {
+    Indexed again(many.disk, many.clock, ManyQueues::kCount - 1);
+    REQUIRE(again.report.notes.size() >= 1);
+    CHECK(absl::StrContains(again.report.notes[0], "unknown queue 1999"));
+    CHECK(ManyQueues::Ends(again) == many.ends - 1);
+    CHECK(again.queues.queue(0).memory_first() == 0);
+  }
+  SECTION("a damaged block") {
+    const std::string path = IndexPath(many.sealed - 1);
+    std::string bytes = many.disk.ReadFile(path);
+    const size_t in_runs = kIndexHeaderBytes + 2 * sizeof(uint64_t) + 5;
+    bytes[in_runs] = static_cast<char>(bytes[in_runs] ^ 1);
+    many.disk.WriteFile(path, bytes);
+    Indexed again(many.disk, many.clock, ManyQueues::kCount);
+    CHECK(again.report.notes.size() == 1);
+    CHECK(ManyQueues::Ends(again) == many.ends);
+    CHECK(again.indexer.sealed_end() == LogPosition((many.sealed - 1) * kSegment));
+  }
+}
+
+TEST_CASE("what a file tells of a segment that cannot be read is known all the same") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  std::map<uint64_t, std::string> words;
+  uint64_t newest = 0;
+  {
+    Indexed store(disk, clock);
+    store.AppendNumbered(1, 0, 40);
+    store.SealAll();
+    words = store.words.words;
+    newest = SealedSegments(store) - 1;
+    REQUIRE(store.log->Close().ok());
+  }
+  disk.WriteFile(FileOf(LogPosition(newest * kSegment)), "nothing of a segment");
+
+  Indexed again(disk, clock);
+
+  CHECK(again.words.words == words);
+  CHECK(again.queues.queue(1).end() == 40);
+  CHECK(again.indexer.sealed_end() == LogPosition((newest + 1) * kSegment));
+}
+
+TEST_CASE("an index file whose name lies between two segments is none") {
+  Changed changed(/*rebuild=*/false);
+  changed.disk.WriteFile("/store/" + IndexFileName(LogPosition(kSegment + 8)),
+                         changed.disk.ReadFile(IndexPath(changed.changes_only)));
+  Indexed again(changed.disk, changed.clock);
+  CHECK(again.report.notes.empty());
+  CHECK(again.words.words == changed.words);
+}
+
+TEST_CASE("a state is put together from files that follow one another, else it is read anew") {
+  Changed changed(/*rebuild=*/false);
+  const uint64_t newest = changed.changes_only;
+  const auto from = [&](LogPosition sealed_end) {
+    Indexed again(changed.disk, changed.clock);
+    CHECK(again.words.words == changed.words);
+    CHECK(again.queues.queue(1).end() == 400);
+    CHECK(again.indexer.sealed_end() == sealed_end);
+  };
+
+  SECTION("one between the changes and the full state is missing") {
+    // The words' changes behind it are of no use then; the files before it are.
+    changed.disk.RemoveFile(IndexPath(newest - 1));
+    from(LogPosition((newest - 1) * kSegment));
+  }
+  SECTION("no file has everything whole") {
+    for (uint64_t segment = 0; segment < newest; ++segment) {
+      changed.disk.RemoveFile(IndexPath(segment));
+    }
+    from(LogPosition(0));
+  }
+}
+
+TEST_CASE("changes are the whole state where no segment is left that they build on") {
+  Changed changed(/*rebuild=*/false);
+  for (uint64_t segment = 0; segment < changed.changes_only; ++segment) {
+    changed.disk.RemoveFile(IndexPath(segment));
+    changed.disk.RemoveFile(FileOf(LogPosition(segment * kSegment)));
+  }
+  Indexed again(changed.disk, changed.clock);
+  for (const auto& [position, word] : again.words.words) CHECK(changed.words.at(position) == word);
+  CHECK(again.queues.queue(1).end() == 400);
+  CHECK(again.indexer.sealed_end() > LogPosition(changed.changes_only * kSegment));
 }
 
 }  // namespace
