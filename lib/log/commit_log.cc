@@ -278,12 +278,10 @@ absl::Status CommitLog::HelpOrSleep(const Want& want, bool leads, Deadline deadl
         return status;
       }
     }
-  } else if (has_workers_) {
-    if (want.is_sync) {
-      if (!wants_sync_.exchange(true, std::memory_order_acq_rel)) wakeups_.syncer();
-    } else {
-      wakeups_.writer();
-    }
+  } else if (!want.is_sync) {
+    wakeups_.writer();
+  } else if (!wants_sync_.exchange(true, std::memory_order_acq_rel)) {
+    wakeups_.syncer();
   }
   const int64_t left = deadline == kNever
                            ? kSleepNanosMax

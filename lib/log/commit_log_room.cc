@@ -48,9 +48,10 @@ CommitLog::Limits CommitLog::LimitsFor(LogPosition needed, Room room) {
 
 void CommitLog::AnnounceIncarnation() {
   if (!must_announce_ || Without(Protection::kAnnounced)) return;
-  // Behind the records nothing may fail for want of memory.
+  // Behind the records nothing may fail for want of memory. The open left the file open in which
+  // the log goes on.
   const std::shared_ptr<SegmentFile> active = segments_.FindOpen(front_->claimed_end());
-  if (active != nullptr) active->ReserveChange();
+  if (HOLDS(active != nullptr)) active->ReserveChange();
   must_announce_ = false;
   // Nothing of this incarnation is in the log yet.
   HOLDS(front_->written_end() == front_->claimed_end());
@@ -143,11 +144,8 @@ absl::Status CommitLog::MakeRoom(uint32_t bytes, Deadline deadline, Room room) {
       return absl::DeadlineExceededError(
           absl::StrCat("no room in the log before the deadline", HeldClaimText()));
     }
-    const absl::Status helped = HelpOrSleep({.is_sync = stall == &counters_.stalls_unsynced},
-                                            leads && !needs_segment, deadline);
-    if (!helped.ok() && !absl::IsResourceExhausted(helped) && health_.Has(Condition::kFailed)) {
-      return health_.WhyNoAppend();
-    }
+    // What it met is in the log's health, which is looked at first.
+    HelpOrSleep({.is_sync = stall == &counters_.stalls_unsynced}, leads, deadline).IgnoreError();
   }
 }
 

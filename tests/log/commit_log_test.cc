@@ -3,8 +3,10 @@
 #include "log/commit_log.h"
 
 #include <catch2/catch.hpp>
+#include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "log/small_log.h"
@@ -352,6 +354,321 @@ TEST_CASE("after a close appends and waits are refused, and what was reached is 
   CHECK(*reached == Durability::kDisk);
   CHECK(log->health().state() == StoreState::kClosed);
   CHECK(disk.ListShared().empty());
+}
+
+// --- With workers, whose part the test plays
+
+// How often each was woken.
+struct Wakes {
+  int writer = 0;
+  int syncer = 0;
+  int preparer = 0;
+  int callbacks = 0;
+
+  void ComeFrom(CommitLog& log) {
+    log.SetWakeups({.writer = [this] { ++writer; },
+                    .syncer = [this] { ++syncer; },
+                    .preparer = [this] { ++preparer; },
+                    .callbacks = [this] { ++callbacks; }});
+  }
+};
+
+// The front is full before the files that are prepared are.
+StoreOptions SmallFront(StoreOptions options) {
+  options.front_bytes = 8192;
+  return options;
+}
+
+StoreOptions Private(StoreOptions options) {
+  options.front_directory = "private";
+  return options;
+}
+
+TEST_CASE("who waits until a deadline leaves the work to the workers, and wakes them once") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  auto log = OpenLog(Private(SmallLog(disk, clock)));
+  Wakes wakes;
+  wakes.ComeFrom(*log);
+  const Reservation place = Append(*log, "one");
+  clock.AdvanceAtEveryLook(absl::Milliseconds(10));
+  const auto wait = [&](Durability wanted) {
+    const auto reached =
+        log->WaitFor(place.position, place.end(), wanted, log->DeadlineIn(absl::Milliseconds(15)));
+    REQUIRE(reached.ok());
+    return *reached;
+  };
+
+  CHECK(wait(Durability::kProcess) == Durability::kNone);
+  CHECK(wakes.writer >= 1);
+  CHECK(wakes.syncer == 0);
+  for (int times = 0; times < 2; ++times) CHECK(wait(Durability::kDisk) == Durability::kNone);
+  CHECK(wakes.syncer == 1);
+  CHECK(log->counters().writes == 0);
+  log->SyncStep();
+  CHECK(wait(Durability::kDisk) == Durability::kDisk);
+}
+
+TEST_CASE("who waits without a deadline on a full disk rests, and goes on when there is space") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  auto log = OpenLog(SmallLog(disk, clock));
+  Wakes wakes;
+  wakes.ComeFrom(*log);
+  const Reservation place = Append(*log, "one");
+  disk.Inject(DiskFull({.kind = OperationKind::kWrite, .times = 2}));
+
+  const auto reached = log->WaitFor(place.position, place.end(), Durability::kDisk, kNever);
+
+  REQUIRE(reached.ok());
+  CHECK(*reached == Durability::kDisk);
+  CHECK(disk.failures() == 2);
+}
+
+TEST_CASE("who has no room until a deadline leaves that to the workers, and is told why not") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  auto log = OpenLog(SmallLog(disk, clock));
+  Wakes wakes;
+  wakes.ComeFrom(*log);
+  while (log->PrepareStep() == absl::ZeroDuration()) {
+  }
+  Claim(*log, 100);  // in the way of everything
+  REQUIRE(absl::IsDeadlineExceeded(AppendUntilRefused(*log)));
+  const int woken = wakes.writer;
+  clock.AdvanceAtEveryLook(absl::Milliseconds(10));
+  const auto deadline = [&] { return log->DeadlineIn(absl::Milliseconds(100)); };
+
+  CHECK(absl::IsDeadlineExceeded(TryClaim(*log, kBody, deadline()).status()));
+  CHECK(wakes.writer > woken);
+  log->health().Raise(Condition::kNoSpaceAhead, "no space for the next segment");
+  CHECK(absl::IsResourceExhausted(TryClaim(*log, kBody, deadline()).status()));
+}
+
+TEST_CASE("an error of the writer wakes the syncer, who replaces the file") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  auto log = OpenLog(SmallLog(disk, clock));
+  Wakes wakes;
+  wakes.ComeFrom(*log);
+  Append(*log, "one");
+  disk.Inject(InputOutputError({.kind = OperationKind::kWrite}));
+
+  log->RequestWrite();
+  CHECK(wakes.writer >= 1);
+  CHECK(log->WriteStep() > absl::ZeroDuration());
+  CHECK(wakes.syncer >= 1);
+  log->RequestSync();
+  log->SyncStep();
+  CHECK(log->counters().replacements == 1);
+  CHECK(Bodies(*log) == Words{"one"});
+}
+
+// --- Callbacks
+
+void Link(CommitLog& log, const Reservation& place, Durability durability, AppendCallback done) {
+  auto completion = std::make_unique<Completion>();
+  completion->receipt.position = place.position;
+  completion->receipt.end = place.end();
+  completion->durability = durability;
+  completion->done = std::move(done);
+  MutexLock lock(log.front().append_lock());
+  log.completions().Link(completion.release());
+}
+
+TEST_CASE("a callback that is not due asks the workers for what it waits for, and only for that") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  auto log = OpenLog(Private(SmallLog(disk, clock)));
+  Wakes wakes;
+  wakes.ComeFrom(*log);
+  const Reservation place = Append(*log, "one");
+  int called = 0;
+  const auto count = [&](const absl::Status& status, const Receipt&) {
+    CHECK(status.ok());
+    ++called;
+  };
+
+  Link(*log, place, Durability::kProcess, count);
+  log->CallbackStep();
+  CHECK(wakes.syncer == 0);
+  log->WriteStep();
+  log->CallbackStep();
+  CHECK(called == 1);
+  const int woken = wakes.syncer;
+  Link(*log, place, Durability::kDisk, count);
+  log->CallbackStep();
+  log->CallbackStep();
+  CHECK(wakes.syncer == woken + 1);
+  log->SyncStep();
+  log->CallbackStep();
+  CHECK(called == 2);
+}
+
+TEST_CASE("who waits inside a callback is answered at once") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  auto log = OpenLog(SmallLog(disk, clock));
+  const Reservation place = Append(*log, "one");
+  absl::StatusOr<Durability> reached = absl::UnknownError("");
+  absl::Status room;
+  Link(*log, place, Durability::kProcess, [&](const absl::Status&, const Receipt&) {
+    reached = log->WaitFor(place.position, place.end(), Durability::kDisk, kNever);
+    const Reservation open = Claim(*log, 3);
+    room = AppendUntilRefused(*log);
+    if (absl::IsDeadlineExceeded(room)) room = log->MakeRoom(SizeOf(kBody), kNever);
+    log->Abandon(open);
+  });
+
+  log->CallbackStep();
+
+  REQUIRE(reached.ok());
+  CHECK(*reached == Durability::kProcess);
+  CHECK(absl::IsDeadlineExceeded(room));
+  CHECK(log->counters().syncs == 0);
+}
+
+TEST_CASE("a callback is told that its record is lost") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  auto log = OpenLog(SmallLog(disk, clock));
+  const Reservation good = Append(*log, "good");
+  const Reservation bad = Append(*log, "bad");
+  bad.bytes[kRecordHeaderBytes] ^= 1;  // a stray write of the host
+  std::vector<absl::Status> told;
+  const auto note = [&](const absl::Status& status, const Receipt&) { told.push_back(status); };
+  Link(*log, good, Durability::kDisk, note);
+  Link(*log, bad, Durability::kDisk, note);
+
+  log->RequestSync();
+  while (log->SyncStep() == absl::ZeroDuration()) {
+  }
+  log->CallbackStep();
+
+  REQUIRE(told.size() == 2);
+  CHECK(told[0].ok());
+  CHECK(absl::IsDataLoss(told[1]));
+  // As is who waits for what it seemed to have reached at once.
+  const auto waited = log->WaitFor(bad.position, bad.end(), Durability::kProcess, kNever);
+  CHECK(absl::IsDataLoss(waited.status()));
+}
+
+TEST_CASE("a step calls so many callbacks, and says that there are more") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  auto log = OpenLog(SmallLog(disk, clock));
+  const Reservation place = Append(*log, "one");
+  size_t called = 0;
+  for (int i = 0; i < 5000; ++i) {
+    Link(*log, place, Durability::kProcess, [&](const absl::Status&, const Receipt&) { ++called; });
+  }
+
+  CHECK(log->CallbackStep() == absl::ZeroDuration());
+  CHECK(called < 5000);
+  CHECK(log->CallbackStep() > absl::ZeroDuration());
+  CHECK(called == 5000);
+}
+
+// --- Room
+
+TEST_CASE("what is longer than any record is refused, and changes nothing") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  auto log = OpenLog(SmallLog(disk, clock));
+  CHECK(absl::IsInvalidArgument(log->MakeRoom(log->group_bytes_max() + 8, kNever)));
+  CHECK(log->MakeRoom(log->group_bytes_max(), kNever).ok());
+}
+
+TEST_CASE("a reader that stays where it is keeps the room behind it, and that is counted") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  auto log = OpenLog(SmallLog(disk, clock));
+  while (log->PrepareStep() == absl::ZeroDuration()) {
+  }
+  {
+    const ReaderSlots::Guard reader(log->front().reader_slots());
+    REQUIRE(absl::IsDeadlineExceeded(AppendUntilRefused(*log, /*writes=*/true)));
+    CHECK(log->counters().stalls_reader >= 1);
+  }
+  CHECK(TryClaim(*log, kBody, log->DeadlineIn(absl::ZeroDuration())).ok());
+}
+
+TEST_CASE("who is refused for a full disk tries once more, and is refused for what is left") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  auto log = OpenLog(SmallFront(SmallLog(disk, clock)));
+  while (log->PrepareStep() == absl::ZeroDuration()) {
+  }
+  disk.Inject(DiskFull({.kind = OperationKind::kWrite, .times = Fault::kForEver}));
+  absl::Status refused;
+  for (int i = 0; i < 1000 && refused.ok(); ++i) {
+    const auto place = TryClaim(*log, kBody);
+    refused = place.status();
+    if (place.ok()) PublishBody(*log, *place, std::string(kBody, 'x'));
+  }
+  REQUIRE(absl::IsResourceExhausted(refused));
+  disk.ClearFaults();
+
+  log->health().Raise(Condition::kNoSpaceAhead, "no space for the next segment");
+  CHECK(absl::IsResourceExhausted(TryClaim(*log, kBody).status()));
+  CHECK(log->counters().syncs == 1);  // so the disk is not full any more
+  log->health().Clear(Condition::kNoSpaceAhead);
+  CHECK(TryClaim(*log, kBody).ok());
+}
+
+TEST_CASE("a full disk that has space again is found out by whoever needs room") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  auto log = OpenLog(SmallFront(SmallLog(disk, clock)));
+  while (log->PrepareStep() == absl::ZeroDuration()) {
+  }
+  Append(*log, "one");
+  disk.Inject(DiskFull({.kind = OperationKind::kWrite}));
+  CHECK(log->WriteStep() > absl::ZeroDuration());
+  REQUIRE(absl::IsResourceExhausted(log->health().WhyNoAppend()));
+  absl::Status claimed;
+  for (int i = 0; i < 40 && claimed.ok(); ++i) {
+    const auto place = TryClaim(*log, kBody);
+    claimed = place.status();
+    if (place.ok()) PublishBody(*log, *place, std::string(kBody, 'x'));
+  }
+
+  CHECK(claimed.ok());
+  CHECK(log->health().state() == StoreState::kHealthy);
+}
+
+TEST_CASE("a wait for ever may be named in numbers as well") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  auto log = OpenLog(SmallLog(disk, clock));
+  CHECK(log->DeadlineIn(absl::InfiniteDuration()) == kNever);
+  CHECK(log->DeadlineIn(absl::Hours(24 * 365 * 300)) == kNever);
+  CHECK(log->DeadlineIn(absl::Hours(1)) < kNever);
+}
+
+TEST_CASE("a wait for what is not durable ends when the log is stopped") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  auto log = OpenLog(SmallLog(disk, clock));
+  const Reservation place = Append(*log, "one");
+  log->Stop();
+  const auto waited = log->WaitFor(place.position, place.end(), Durability::kDisk, kNever);
+  CHECK(absl::IsFailedPrecondition(waited.status()));
+}
+
+TEST_CASE("bytes of a segment that is missing are not there") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  {
+    auto log = OpenLog(SmallLog(disk, clock));
+    for (size_t i = 0; i < 12; ++i) Append(*log, Numbered(i, kBody));
+    REQUIRE(log->Close().ok());
+  }
+  disk.RemoveFile(FileOf(LogPosition(kSegment)));
+  auto log = OpenLog(SmallLog(disk, clock));
+  std::string bytes(8, '\0');
+  CHECK(absl::IsNotFound(log->ReadBytes(LogPosition(kSegment + 2048), absl::MakeSpan(bytes))));
+  CHECK(log->ReadBytes(LogPosition(kSegmentHeaderBytes), absl::MakeSpan(bytes)).ok());
 }
 
 }  // namespace
