@@ -138,7 +138,7 @@ TEST_CASE("an entry whose record turned out shorter says so, in whatever chunk i
   ConsumeQueue queue;
   for (uint32_t chunk = 0; chunk < 3; ++chunk) GiveRoom(queue, 4);
   EnterMany(queue, 10);
-  for (const uint64_t offset : {9, 0, 6}) queue.Shorten(offset, 48);
+  for (const uint64_t offset : {uint64_t{9}, uint64_t{0}, uint64_t{6}}) queue.Shorten(offset, 48);
   std::vector<QueueEntry> entries(10);
   REQUIRE(queue.CopyEntries(0, 10, entries.data()) == 10);
   for (uint64_t offset = 0; offset < 10; ++offset) {

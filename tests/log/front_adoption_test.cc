@@ -363,7 +363,7 @@ TEST_CASE("a written end just before a border costs nothing of the next segment"
   const Reservation open = writer.Claim(SizeOf(50));
   writer.Append("behind it");
   REQUIRE(open.position > LogPosition(kSegment));
-  const LogPosition overwritten(kSegment - GENERATE(8, 40));
+  const LogPosition overwritten(kSegment - GENERATE(uint64_t{8}, uint64_t{40}));
   writer.front->set_written_end(overwritten);
   const bool is_whole = GENERATE(true, false);
   // What ends the segment, so that nobody knows where it begins and ends.
