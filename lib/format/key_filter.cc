@@ -24,10 +24,11 @@ static_assert(std::size(kHashesOfShift) == kShiftMax - kShiftMin);
 // A slot's number has 32 bits.
 constexpr uint32_t kHashesMax = uint32_t{1} << 31;
 
-// How large the filter of `hash_count` hashes is; the seed is still to be found.
+// How large the filter of `hash_count` hashes is, at most kHashesMax; the seed is still to be
+// found.
 KeyFilterShape ShapeOf(uint32_t hash_count) {
   KeyFilterShape shape;
-  if (hash_count == 0 || hash_count > kHashesMax) return shape;
+  if (hash_count == 0) return shape;
   const auto* const above =
       std::upper_bound(std::begin(kHashesOfShift), std::end(kHashesOfShift), hash_count);
   shape.shift = static_cast<uint8_t>(kShiftMin + (above - std::begin(kHashesOfShift)));

@@ -37,13 +37,15 @@ uint32_t StampBytes(const char* record) {
   return kRecordHeaderBytes + 4 + Load<uint32_t>(record + kRecordHeaderBytes) * kFurtherQueueBytes;
 }
 
-// Whether what was measured does not fit, and would be written over the next record.
+// What was measured does not fit, and would be written over the next record.
 [[gnu::cold]] bool IsTooLong(size_t bytes, ptrdiff_t room) {
-  return !HOLDS(static_cast<ptrdiff_t>(bytes) <= room);
+  HOLDS(static_cast<ptrdiff_t>(bytes) <= room);
+  return true;
 }
 inline bool Exceeds(const ByteWriter& writer, size_t bytes, const char* end) {
   const ptrdiff_t room = end - writer.position();
-  return static_cast<ptrdiff_t>(bytes) > room && IsTooLong(bytes, room);
+  if (static_cast<ptrdiff_t>(bytes) <= room) return false;
+  return IsTooLong(bytes, room);
 }
 
 // What the stamp leaves out of a record that becomes a void.

@@ -49,6 +49,11 @@ TEST_CASE("a filter says yes to every hash that it was built of") {
   CHECK(std::all_of(row.begin(), row.end(), [&](uint32_t hash) { return Holds(filter, hash); }));
 }
 
+TEST_CASE("of more hashes than slots have numbers there is no filter") {
+  const uint32_t one = 0;  // none is read
+  CHECK(BuildKeyFilter({&one, (size_t{1} << 31) + 1}).slots.empty());
+}
+
 TEST_CASE("a filter says yes to at most one in 200 of the others, and takes 12 bits for a hash") {
   for (const size_t count : {size_t{2'048}, size_t{10'000}, size_t{100'000}, size_t{700'000}}) {
     const std::vector<uint32_t> hashes = Hashes(count, 7);

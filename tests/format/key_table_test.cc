@@ -75,6 +75,7 @@ TEST_CASE(
     CHECK(looks(even, KeyEntry::Of(i * 429'000u + 1, 0)) <= 2 * 14 + 2);
   }
   CHECK(most <= 14);
+  CHECK(looks({KeyEntry::Of(5, 1)}, KeyEntry::Of(5, 1)) == 1);
 }
 
 }  // namespace

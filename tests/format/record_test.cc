@@ -551,6 +551,21 @@ TEST_CASE("a plain message has a body, all of it in its record, and nothing else
   CHECK_FALSE(IsPlain(header));
 }
 
+TEST_CASE("parts that are longer than they were measured stop at the end of their record") {
+  const std::string key(100, 'k');
+  const std::vector<MessageParts> all = {
+      {.tag = key}, {.ordering_key = key}, {.keys = {key}}, {.properties = {{"name", key}}}};
+  for (const MessageParts& parts : all) {
+    std::string bytes(kRecordHeaderBytes + 128, 'x');
+    WriteStamp(bytes.data(), {.bytes = kRecordHeaderBytes + 64, .flags = FlagsOf(parts)});
+
+    CHECK(WriteParts(bytes.data(), parts) == nullptr);
+
+    CHECK(absl::IsInternal(TakeBroken()));
+    CHECK(bytes.substr(kRecordHeaderBytes + 64) == std::string(64, 'x'));
+  }
+}
+
 TEST_CASE("only the empty tag has the filter word 0") {
   CHECK(FilterWord("") == 0);
   Random random(2);
