@@ -353,5 +353,24 @@ TEST_CASE("of a log without any segment nothing is known, and that is no error")
   CHECK(report.damage.empty());
 }
 
+TEST_CASE("what has the name of an index file of no segment is left alone") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  std::vector<LogPosition> positions;
+  {
+    Indexed store(disk, clock);
+    positions = store.AppendNumbered(1, 0, 60);
+    store.Close();
+  }
+  const std::string stray = "/store/" + IndexFileName(LogPosition(kSegment + 8));
+  disk.WriteFile(stray, disk.ReadFile(IndexPath(1)));
+
+  Indexed store(disk, clock);
+
+  CHECK(store.report.damage.empty());
+  CHECK(store.AllPositions(1) == Values(positions));
+  CHECK(disk.FileExists(stray));
+}
+
 }  // namespace
 }  // namespace weir::testing

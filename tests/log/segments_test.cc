@@ -331,5 +331,12 @@ TEST_CASE("a file whose segment would reach over the last position there is belo
   CHECK(absl::IsInvalidArgument(list.Load()));
 }
 
+TEST_CASE("a file of a generation behind which no newer one fits belongs to no store") {
+  List list;
+  list.PutFull(0);
+  list.store.disk.WriteFile("/store/" + SegmentFileName({LogPosition(kSegment), ~uint64_t{0}}), "");
+  CHECK(absl::IsInvalidArgument(list.Load()));
+}
+
 }  // namespace
 }  // namespace weir::testing

@@ -381,5 +381,16 @@ TEST_CASE("who died inside an update and a power loss inside the next one leave 
   }
 }
 
+TEST_CASE("a superblock that was given back is neither written nor looked at") {
+  Disk disk;
+  const std::string before = disk.files.ReadFile(kPath);
+
+  disk.superblock->Release();
+
+  CHECK(absl::IsFailedPrecondition(disk.SetDurableEnd(64)));
+  CHECK(absl::IsFailedPrecondition(disk.superblock->Stat().status()));
+  CHECK(disk.files.ReadFile(kPath) == before);
+}
+
 }  // namespace
 }  // namespace weir::testing
