@@ -43,8 +43,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Of so many distinct states one is recovered twice more and verified, and one is crashed again
-// inside its recovery, at so many places.
+// Of so many distinct states one is opened again in every way and verified, and one is crashed
+// again inside its recovery, at so many places.
 constexpr uint64_t kThoroughOneIn = 16;
 constexpr uint64_t kNestedOneIn = 24;
 constexpr int kNestedPlaces = 4;
@@ -197,10 +197,7 @@ class Worker {
 
   void CheckState(const Workload& workload, uint64_t as_of, const CrashState& state,
                   bool is_thorough) {
-    const StateCheck check{.shape = workload.shape(),
-                           .history = workload.history(),
-                           .as_of = as_of,
-                           .is_thorough = is_thorough};
+    const StateCheck check{.workload = workload, .as_of = as_of, .is_thorough = is_thorough};
     const Verdict verdict = check.Check(state);
     if (is_thorough) ++counts_->repeated;
     counts_->acknowledged_checked += verdict.acknowledged_checked;
@@ -211,8 +208,7 @@ class Worker {
   // inside the recoveries of some of those.
   void CheckNested(const Workload& workload, uint64_t as_of, const CrashState& state,
                    uint64_t state_seed) {
-    const StateCheck check{
-        .shape = workload.shape(), .history = workload.history(), .as_of = as_of};
+    const StateCheck check{.workload = workload, .as_of = as_of};
     const std::vector<Moment> moments = check.RecoveryMoments(state);
     if (moments.empty()) return;
     const size_t depth = place_.depth;
@@ -408,10 +404,7 @@ int Reproduce(const Flags& flags, size_t scenario) {
   if (operation >= workload.moments().size()) return 2;
   if (path.size() % 2 == 0 || depth > WorkerPlace::kDepthMax) return 2;
   Moment moment = workload.moments()[static_cast<size_t>(operation)];
-  const StateCheck check{.shape = workload.shape(),
-                         .history = workload.history(),
-                         .as_of = moment.as_of,
-                         .is_thorough = true};
+  const StateCheck check{.workload = workload, .as_of = moment.as_of, .is_thorough = true};
   uint64_t moment_seed = MomentSeed(flags.seed, operation);
   std::optional<CrashState> state;
   for (size_t i = 0;; i += 2) {

@@ -217,6 +217,24 @@ void VisibleOnDurable(Workload& workload) {
   workload.AppendMany(5, Any(workload));
 }
 
+// Groups go on and back while messages come, segments come to rest, processes die and the power
+// goes.
+void ConsumerGroups(Workload& workload) {
+  Begin(workload);
+  for (int i = 0; i < 3; ++i) {
+    for (int n = 0; n < 12; ++n) {
+      workload.Append(Any(workload));
+      workload.CommitOffset(workload.random().OneIn(2) ? "risk" : "audit", Any(workload));
+      if (workload.random().OneIn(4)) workload.RunOnce();
+    }
+    workload.RunUntilIdle();
+    workload.AppendMany(3, kProcess);
+    workload.CommitOffset("risk", kProcess);
+    if (i == 0) workload.KillAndOpen();
+    if (i == 1) workload.CutPowerAndOpen();
+  }
+}
+
 }  // namespace
 
 const std::vector<Scenario>& Scenarios() {
@@ -240,6 +258,7 @@ const std::vector<Scenario>& Scenarios() {
       {.name = "visible_on_durable",
        .shape = {.visibility = Visibility::kOnDurable},
        .run = VisibleOnDurable},
+      {.name = "consumer_groups", .run = ConsumerGroups},
   };
   return *scenarios;
 }

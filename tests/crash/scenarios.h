@@ -12,7 +12,7 @@ namespace weir::testing {
 
 struct Scenario {
   absl::string_view name;
-  StoreShape shape = {};
+  SubjectShape shape = {};
   void (*run)(Workload& workload) = nullptr;
 };
 

@@ -1,5 +1,5 @@
-// Opens a store on a crash image and asks the oracle; then, for some images, crashes again: inside
-// the recovery or right behind it.
+// The states that a crash of a workload can leave, and what the oracle says of them; and the
+// moments inside a recovery, to crash again.
 
 #ifndef WEIR_TESTS_CRASH_STATE_CHECK_H_
 #define WEIR_TESTS_CRASH_STATE_CHECK_H_
@@ -12,7 +12,6 @@
 #include "crash/workload.h"
 #include "support/crash_image.h"
 #include "support/oracle.h"
-#include "support/send_history.h"
 
 namespace weir::testing {
 
@@ -38,14 +37,12 @@ class CrashStates {
 };
 
 struct StateCheck {
-  const StoreShape& shape;
-  const SendHistory& history;
-  uint64_t as_of = 0;
+  const Workload& workload;
+  uint64_t as_of = 0;  // in its history
   bool is_thorough = false;
 
-  // Opens, examines, and, if thorough, opens again after another crash: a recovery that was
-  // completed is not to be seen by the next one. What was delivered once must be delivered again,
-  // and nothing else be found, also when the power goes right behind Open().
+  // Opens and examines; if thorough, again and again, in every way (image_oracle.h): a recovery
+  // that was completed is not to be seen by the next one.
   Verdict Check(const CrashState& state) const;
 
   // The worlds at each call of the recovery of this state, the last one when it is done; empty if

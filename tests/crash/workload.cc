@@ -16,20 +16,7 @@ constexpr int kRunsMax = 1000;
 
 }  // namespace
 
-StoreOptions SmallStore(const StoreShape& shape, FileSystem* file_system, Clock* clock) {
-  return {.directory = "/store",
-          .background = Background::kManual,
-          .segment_bytes = 4096,
-          .front_bytes = 16384,
-          .front_directory = shape.front_directory,
-          .read_cache_bytes = 64 << 10,
-          .visibility = shape.visibility,
-          .default_queue_count = 2,
-          .file_system = file_system,
-          .clock = clock};
-}
-
-Workload::Workload(StoreShape shape, uint64_t seed)
+Workload::Workload(SubjectShape shape, uint64_t seed)
     : shape_(std::move(shape)), random_(Random::Mix(seed, 1)) {
   clock_.AdvanceAtEveryLook(kStep);
   CrashImage nothing;
@@ -59,6 +46,7 @@ void Workload::Enter(CrashImage image) {
 
 // The process ends without a word; the objects that it leaves behind reach nothing any more.
 void Workload::Abandon() {
+  failures_ += disk_->failures();
   disk_->SetHook(nullptr);
   disk_->Kill();
   claims_.clear();
@@ -66,7 +54,7 @@ void Workload::Abandon() {
 }
 
 void Workload::Open() {
-  auto store = MessageStore::Open(SmallStore(shape_, disk_.get(), &clock_));
+  auto store = MessageStore::Open(SubjectOptions(shape_, disk_.get(), &clock_));
   if (!store.ok()) return Problem(absl::StrCat("Open: ", store.status().ToString()));
   store_ = *std::move(store);
   Remember("open");
@@ -102,7 +90,7 @@ void Workload::Reopen(CrashImage image, Durability survives) {
   if (!is_open()) return;
   const Verdict verdict = Examine(*store_, history_, {.survives = survives});
   if (!verdict.ok()) Problem(absl::StrCat("after a crash inside the run: ", verdict.ToString()));
-  history_.Reopen(verdict.delivered);
+  history_.Reopen(verdict.delivered, Durability::kDisk, verdict.groups);
   Remember("examined");
 }
 
@@ -236,6 +224,22 @@ void Workload::AppendToNewTopic(const std::string& name) {
   history_.Settle(sent, receipt);
   if (receipt.ok()) topics_.emplace_back(name, 2);
   Remember("append to a new topic");
+}
+
+void Workload::CommitOffset(const std::string& group, Durability durability) {
+  if (!is_open()) return;
+  const auto& [topic, queue_count] = topics_[static_cast<size_t>(random_.Below(topics_.size()))];
+  const QueueName queue{topic, static_cast<uint32_t>(random_.Below(queue_count))};
+  const absl::StatusOr<QueueBounds> bounds = store_->Bounds(queue.topic, queue.queue_id);
+  if (!bounds.ok()) return Problem(absl::StrCat("Bounds: ", bounds.status().ToString()));
+  const QueueOffset offset = bounds->first + random_.Below(bounds->end - bounds->first + 1);
+  const bool may_go_back = random_.OneIn(3);
+  const size_t commit = history_.AskCommit(group, queue, offset);
+  const absl::StatusOr<Durability> result = store_->CommitOffset(
+      group, queue.topic, queue.queue_id, offset,
+      {.durability = durability, .timeout = kTimeout, .may_go_back = may_go_back});
+  history_.SettleCommit(commit, result);
+  Remember("commit of an offset");
 }
 
 void Workload::RunOnce() {

@@ -18,18 +18,10 @@
 #include "support/oracle.h"
 #include "support/random.h"
 #include "support/send_history.h"
+#include "support/subject.h"
 #include "weir/store.h"
 
 namespace weir::testing {
-
-// What the options of a scenario's store have that others do not.
-struct StoreShape {
-  std::string front_directory = {};
-  Visibility visibility = Visibility::kOnAppend;
-};
-
-// The smallest store there is, on this world.
-StoreOptions SmallStore(const StoreShape& shape, FileSystem* file_system, Clock* clock);
 
 // The world just before a call of the file system, or between two steps of the program.
 struct Moment {
@@ -42,7 +34,7 @@ struct Moment {
 
 class Workload {
  public:
-  Workload(StoreShape shape, uint64_t seed);
+  Workload(SubjectShape shape, uint64_t seed);
   ~Workload();
   Workload(const Workload&) = delete;
   Workload& operator=(const Workload&) = delete;
@@ -73,6 +65,8 @@ class Workload {
   // Stays open until the process dies.
   void LeaveClaimOpen();
   void AppendToNewTopic(const std::string& name);
+  // Of a random queue, anywhere in it; now and then the group may be set back.
+  void CommitOffset(const std::string& group, Durability durability);
 
   // One call of RunOnce(), or as many as it asks for, with some time between.
   void RunOnce();
@@ -83,8 +77,10 @@ class Workload {
 
   // --- What is left of the run
 
-  const StoreShape& shape() const { return shape_; }
+  const SubjectShape& shape() const { return shape_; }
   const SendHistory& history() const { return history_; }
+  // No call of the file system was made to fail.
+  bool is_faultless() const { return failures_ + disk_->failures() == 0; }
   const std::vector<Moment>& moments() const { return moments_; }
   const std::vector<std::string>& problems() const { return problems_; }
 
@@ -95,10 +91,11 @@ class Workload {
   Outgoing AnyMessage();
   AppendOptions Options(Durability durability) const;
 
-  const StoreShape shape_;
+  const SubjectShape shape_;
   Random random_;
   ManualClock clock_;
   SendHistory history_;
+  uint64_t failures_ = 0;  // in processes that are gone
   std::vector<std::pair<std::string, uint32_t>> topics_;
   std::vector<Moment> moments_;
   std::vector<std::string> problems_;

@@ -1,10 +1,7 @@
 #include "faults/aftermath.h"
 
-#include <utility>
-
 #include "absl/strings/str_cat.h"
-#include "support/fault_file_system.h"
-#include "support/manual_clock.h"
+#include "support/image_oracle.h"
 #include "support/random.h"
 
 namespace weir::testing {
@@ -12,6 +9,8 @@ namespace {
 
 // One aftermath of so many also verifies, and reads in the order of the log.
 constexpr uint64_t kThoroughOneIn = 8;
+// One of so many of these is opened again in every way.
+constexpr uint64_t kAgainOneIn = 4;
 
 void Tell(absl::string_view when, const Verdict& verdict, std::vector<std::string>& told) {
   for (const Violation& violation : verdict.violations) {
@@ -19,43 +18,29 @@ void Tell(absl::string_view when, const Verdict& verdict, std::vector<std::strin
   }
 }
 
-}  // namespace
-
-Verdict ExamineImage(const CrashImage& image, const SubjectShape& shape, const SendHistory& history,
-                     const Expectation& expectation) {
-  FaultFileSystem disk(image);
-  ManualClock clock;
-  clock.Advance(absl::Hours(1));
-  clock.AdvanceAtEveryLook(absl::Microseconds(100));
-  Verdict verdict;
-  absl::StatusOr<Subject> subject = Subject::Open(shape.WithoutWorkers(), &disk, &clock);
-  if (subject.ok()) {
-    verdict = subject->Examine(history, expectation);
-    disk.Kill();
-    subject->Destroy();
-  } else {
-    verdict.violations.push_back({.text = absl::StrCat("Open: ", subject.status().ToString())});
-  }
-  if (disk.open_handles() != 0) verdict.violations.push_back({.text = "handles are left behind"});
-  return verdict;
-}
-
-namespace {
+// How closely it is looked at.
+struct Depth {
+  bool is_thorough = false;
+  bool opens_again = false;
+};
 
 // The crashes that are looked at.
 enum : uint64_t { kKilled, kPowerLost, kPowerLostLater, kAll };
 
 void TellKilled(const Trial& trial, const CrashImage& moment, const AftermathRules& rules,
-                bool is_thorough, std::vector<std::string>& told) {
+                const Depth& depth, std::vector<std::string>& told) {
   const Verdict verdict = ExamineImage(moment.ProcessDeath(), trial.shape(), trial.history(),
                                        {.survives = rules.survives_death,
                                         .allows_damage = rules.allows_damage(),
-                                        .is_thorough = is_thorough});
+                                        .is_faultless = trial.failures() == 0,
+                                        .is_thorough = depth.is_thorough,
+                                        .beside = kMendedDirectory,
+                                        .opens_again = depth.opens_again});
   Tell("killed", verdict, told);
 }
 
 void TellPowerLost(const Trial& trial, const CrashImage& moment, const AftermathRules& rules,
-                   Random& random, bool is_thorough, std::vector<std::string>& told) {
+                   Random& random, const Depth& depth, std::vector<std::string>& told) {
   const std::vector<LossPlan> plans = moment.LossPlans(
       {.seed = random.Next(), .single_sectors_max = 2, .subsets_max = 8, .random_plans = 4});
   const LossPlan& plan =
@@ -63,7 +48,9 @@ void TellPowerLost(const Trial& trial, const CrashImage& moment, const Aftermath
   const Verdict verdict = ExamineImage(moment.PowerLoss(plan), trial.shape(), trial.history(),
                                        {.survives = Durability::kDisk,
                                         .allows_damage = rules.allows_damage(),
-                                        .is_thorough = is_thorough});
+                                        .is_thorough = depth.is_thorough,
+                                        .beside = kMendedDirectory,
+                                        .opens_again = depth.opens_again});
   Tell(absl::StrCat("power lost (", plan.ToString(), ")"), verdict, told);
 }
 
@@ -71,23 +58,26 @@ void LiveOn(Trial& trial, uint64_t seed, const AftermathRules& rules,
             std::vector<std::string>& told) {
   Random random(seed);
   const bool is_thorough = random.OneIn(kThoroughOneIn);
+  const Depth depth{.is_thorough = is_thorough,
+                    .opens_again = is_thorough && random.OneIn(kAgainOneIn)};
   const uint64_t crash = rules.is_brief ? random.Below(kAll) : kAll;
   const CrashImage moment = trial.disk().Freeze();
-  if (crash == kKilled || crash == kAll) TellKilled(trial, moment, rules, is_thorough, told);
+  if (crash == kKilled || crash == kAll) TellKilled(trial, moment, rules, depth, told);
   if (crash == kPowerLost || crash == kAll) {
-    TellPowerLost(trial, moment, rules, random, is_thorough, told);
+    TellPowerLost(trial, moment, rules, random, depth, told);
   }
 
   trial.Heal();
   trial.Resume(rules.may_be_read_only);
   if (!trial.is_open()) return;
+  // A store that could not read its log when it was opened delivers what it has and takes no
+  // appends. That nothing is lost shows when it is opened again.
   const bool is_read_only = trial.subject().state() == StoreState::kReadOnly;
-  Tell("going on",
-       trial.subject().Examine(trial.history(),
-                               {.survives = Durability::kProcess,
-                                .allows_damage = is_read_only || rules.allows_damage(),
-                                .allows_read_only = is_read_only}),
-       told);
+  Expectation going_on{.survives = Durability::kProcess,
+                       .allows_damage = is_read_only || rules.allows_damage(),
+                       .allows_read_only = is_read_only};
+  if (is_read_only) going_on.may_be_lost = [](size_t) { return true; };
+  Tell("going on", trial.subject().Examine(trial.history(), going_on), told);
   if (crash == kPowerLostLater || crash == kAll) {
     Tell("gone on, then power lost",
          ExamineImage(trial.disk().PowerLoss(LossPlan::LoseEverything()), trial.shape(),

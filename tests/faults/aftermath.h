@@ -8,17 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "faults/subject.h"
 #include "faults/trial.h"
-#include "support/crash_image.h"
-#include "support/oracle.h"
-#include "support/send_history.h"
 
 namespace weir::testing {
-
-// Opens on an image where nothing fails, and asks the oracle.
-Verdict ExamineImage(const CrashImage& image, const SubjectShape& shape, const SendHistory& history,
-                     const Expectation& expectation);
 
 // Goes through all of it with a trial that ran to its end; the violations, those inside the run
 // among them.

@@ -17,12 +17,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
-#include "faults/aftermath.h"
 #include "faults/fault_case.h"
 #include "faults/fault_kinds.h"
 #include "faults/trial.h"
-#include "support/fault_file_system.h"
-#include "support/manual_clock.h"
+#include "support/image_oracle.h"
+#include "support/opened_image.h"
 #include "support/random.h"
 
 namespace weir::testing {
@@ -85,24 +84,19 @@ class SecondFaults {
   // The process dies, the next one opens, and then the power goes: what it delivered must be there.
   void OpenThenCut(const CrashImage& dead) {
     ++states_;
-    FaultFileSystem disk(dead);
-    ManualClock clock;
-    clock.AdvanceAtEveryLook(absl::Microseconds(100));
-    absl::StatusOr<Subject> subject = Subject::Open(trial_.shape(), &disk, &clock);
-    if (!subject.ok()) return Tell("killed", subject.status().ToString());
+    OpenedImage opened(dead, trial_.shape());
+    if (const absl::Status status = opened.Open(); !status.ok()) {
+      return Tell("killed", status.ToString());
+    }
     const Expectation expectation{.as_of = moment_->as_of,
                                   .survives = survives_death_,
                                   .allows_damage = survives_death_ == Durability::kDisk};
-    const Verdict before = subject->Examine(trial_.history(), expectation);
-    const CrashImage cut = disk.PowerLoss(LossPlan::LoseEverything());
-    disk.Kill();
-    subject->Destroy();
-    const Verdict after = ExamineImage(cut, trial_.shape(), trial_.history(), expectation);
+    const Verdict before = opened.subject().Examine(trial_.history(), expectation);
+    const CrashImage cut = opened.disk().PowerLoss(LossPlan::LoseEverything());
+    Verdict after = ExamineImage(cut, trial_.shape(), trial_.history(), expectation);
+    CheckSame(before, trial_.history(), Violation::Kind::kRecovery, after);
     for (const Violation& violation : after.violations) {
       Tell("killed, opened, power lost", violation.text);
-    }
-    if (before.delivered != after.delivered) {
-      Tell("killed, opened, power lost", "other messages than before");
     }
   }
 
@@ -110,9 +104,8 @@ class SecondFaults {
   // goes.
   void FailRecovery(absl::string_view how, const CrashImage& image, Durability survives,
                     Random& random) {
-    FaultFileSystem disk(image);
-    ManualClock clock;
-    clock.AdvanceAtEveryLook(absl::Microseconds(100));
+    OpenedImage opened(image, trial_.shape());
+    FaultFileSystem& disk = opened.disk();
     const std::vector<FaultKind>& kinds =
         FaultKindsOf(random.OneIn(2) ? OperationKind::kSync : OperationKind::kWrite);
     Fault fault = kinds[static_cast<size_t>(random.Below(kinds.size()))].fault;
@@ -122,20 +115,15 @@ class SecondFaults {
       fault.nth = random.Between(1, 4);
     }
     disk.Inject(fault);
-    absl::StatusOr<Subject> subject = Subject::Open(trial_.shape(), &disk, &clock);
-    if (disk.failures() == 0) {
-      disk.Kill();
-      return;
-    }
+    const absl::Status status = opened.Open();
+    if (disk.failures() == 0) return;
     const std::string text =
         absl::StrCat(how, ", call ", fault.nth, " of the recovery: ", fault.reason,
-                     subject.ok() ? "" : " (fails)");
+                     status.ok() ? "" : " (fails)");
     const bool loses_power = random.OneIn(2);
     const CrashImage next =
         loses_power ? disk.PowerLoss(LossPlan::LoseEverything()) : disk.ProcessDeath();
-    disk.Kill();
-    if (subject.ok()) subject->Destroy();
-    if (disk.open_handles() != 0) Tell(text, "handles are left behind");
+    if (opened.End() != 0) Tell(text, "handles are left behind");
     // An open that met an error may owe the disk what only the front has.
     const bool is_reverted =
         !trial_.shape().front_directory.empty() && fault.pages == PagesAfterFailure::kReverted;

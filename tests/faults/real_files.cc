@@ -7,11 +7,11 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "faults/subject.h"
 #include "support/manual_clock.h"
 #include "support/oracle.h"
 #include "support/random.h"
 #include "support/send_history.h"
+#include "support/subject.h"
 #include "support/temporary_directory.h"
 #include "weir/store.h"
 

@@ -184,7 +184,8 @@ void Trial::LookAround() {
   if (!verdict.ok()) Problem(absl::StrCat("inside the run: ", verdict.ToString()));
   // An open that met an error may owe the disk what only the front has.
   const bool is_on_disk = survives == Durability::kDisk || disk_->failures() == 0;
-  history_.Reopen(verdict.delivered, is_on_disk ? Durability::kDisk : Durability::kProcess);
+  history_.Reopen(verdict.delivered, is_on_disk ? Durability::kDisk : Durability::kProcess,
+                  verdict.groups);
   beside.Kill();
 }
 
@@ -272,9 +273,10 @@ void Trial::Resume(bool may_be_read_only) {
   if (reader_ == nullptr) return;
   // What a device did not give when it opened it never looks for again.
   const bool has_met_device = failed_calls() > 0;
-  const Verdict verdict = Examine(
-      *reader_, history_,
-      {.allows_damage = has_met_device, .allows_read_only = has_met_device, .is_thorough = true});
+  Expectation expectation{
+      .allows_damage = has_met_device, .allows_read_only = has_met_device, .is_thorough = true};
+  if (has_met_device) expectation.may_be_lost = [](size_t) { return true; };
+  const Verdict verdict = Examine(*reader_, history_, expectation);
   if (!verdict.ok()) Problem(absl::StrCat("the reader: ", verdict.ToString()));
 }
 

@@ -17,7 +17,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "faults/async_outcomes.h"
-#include "faults/subject.h"
 #include "support/crash_image.h"
 #include "support/failing_memory.h"
 #include "support/fault_file_system.h"
@@ -25,10 +24,14 @@
 #include "support/oracle.h"
 #include "support/random.h"
 #include "support/send_history.h"
+#include "support/subject.h"
 #include "weir/repair.h"
 #include "weir/store.h"
 
 namespace weir::testing {
+
+// Where a damaged store is mended to.
+inline constexpr const char* kMendedDirectory = "/mended";
 
 // `fault` happens at this call of the run, counted from 0 over all its processes, and at as many
 // behind it as Fault::times says.
@@ -79,6 +82,8 @@ class Trial {
   void GiveUpClaim();
   void LeaveClaimOpen();
   void AppendToNewTopic(const std::string& name);
+  // Of a random queue, forward or back.
+  void CommitOffset(const std::string& group, Durability durability);
   void WaitForLast(Durability durability);
   // Everything that can be read, in all ways; what is given must have been sent.
   void ReadEverything();
@@ -136,6 +141,8 @@ class Trial {
   // Of each call that was made.
   const std::vector<OperationKind>& calls() const { return calls_; }
   uint64_t failed_calls() const;  // of the file system
+  // Of the file system and of memory.
+  uint64_t failures() const { return failed_calls() + failed_allocations(); }
   const std::vector<std::string>& problems() const { return problems_; }
   void Problem(const std::string& text) { problems_.push_back(text); }
 
@@ -180,7 +187,6 @@ class Trial {
   // failed before the call; and so is a code that is not promised.
   void Judge(const char* what, const absl::Status& status, uint64_t failures_before);
   uint64_t failed_allocations() const;
-  uint64_t failures() const { return failed_calls() + failed_allocations(); }
   // Whether a fault lies behind us that does not come again.
   bool HasPassed() const;
 

@@ -147,6 +147,22 @@ void Trial::LeaveClaimOpen() {
   history_.GiveUp(sent);
 }
 
+void Trial::CommitOffset(const std::string& group, Durability durability) {
+  if (!is_open()) return;
+  const QueueName queue{topics_[static_cast<size_t>(random_.Below(topics_.size()))],
+                        static_cast<uint32_t>(random_.Below(kQueuesPerTopic))};
+  const absl::StatusOr<QueueBounds> bounds = subject_.store->Bounds(queue.topic, queue.queue_id);
+  if (!bounds.ok()) return;  // the topic's creation may have failed
+  const QueueOffset offset = bounds->first + random_.Below(bounds->end - bounds->first + 1);
+  const size_t commit = history_.AskCommit(group, queue, offset);
+  const absl::StatusOr<Durability> result = Within("CommitOffset", [&] {
+    return subject_.store->CommitOffset(
+        group, queue.topic, queue.queue_id, offset,
+        {.durability = durability, .timeout = kTimeout, .may_go_back = true});
+  });
+  history_.SettleCommit(commit, result);
+}
+
 void Trial::AppendToNewTopic(const std::string& name) {
   if (!is_open()) return;
   history_.DeclareTopic(name, kQueuesPerTopic);
@@ -368,7 +384,7 @@ void Trial::RepairIndexFile() {
 void Trial::RepairIntoCopy() {
   if (is_open() || !is_closed_well_) return;
   const RepairOptions options{.directory = "/store",
-                              .new_directory = "/mended",
+                              .new_directory = kMendedDirectory,
                               .file_system = disk_.get(),
                               .clock = &clock_};
   for (const std::string& file : disk_->ListFiles("/store")) {

@@ -101,6 +101,7 @@ void Trial::CheckOffset() {
 
 void Trial::AppendDoomed(const std::string& topic, int count) {
   if (!is_open()) return;
+  history_.SetAside(topic);
   const std::string body(kDoomedBytes, 'x');
   for (int i = 0; i < count; ++i) {
     const Message message{.topic = topic, .queue_id = 0, .body = body};
@@ -121,6 +122,7 @@ void Trial::CheckPurged(const char* what, const std::string& topic, const absl::
 
 void Trial::ManageTopic(const std::string& name) {
   if (!is_open()) return;
+  history_.SetAside(name);
   MessageStore& store = *subject_.store;
   Within("CreateTopic", [&] {
     return store.CreateTopic(name, {.queue_count = 1, .max_age = absl::Hours(9)});

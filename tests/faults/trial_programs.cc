@@ -343,6 +343,22 @@ void JournalWorkers(Trial& trial) {
   trial.Close();
 }
 
+// Groups go on and back, segments come to rest, the process dies and the power goes.
+void ConsumerGroups(Trial& trial) {
+  Begin(trial);
+  for (int i = 0; i < 3; ++i) {
+    for (int n = 0; n < 4; ++n) {
+      trial.AppendMany(3, kProcess);
+      trial.CommitOffset(n % 2 == 0 ? "risk" : "audit", n == 3 ? kDisk : kProcess);
+    }
+    trial.RunUntilIdle();
+    trial.CommitOffset("risk", i == 2 ? kDisk : kProcess);
+    if (i == 1) trial.KillAndOpen();
+  }
+  trial.CutPowerAndOpen();
+  trial.CommitOffset("audit", kProcess);
+}
+
 }  // namespace
 
 const std::vector<TrialProgram>& TrialPrograms() {
@@ -375,6 +391,7 @@ const std::vector<TrialProgram>& TrialPrograms() {
        .run = JournalWorkers},
       {.name = "journal_trim", .shape = {.is_journal = true}, .run = JournalTrim},
       {.name = "journal_deaths", .shape = {.is_journal = true}, .run = JournalDeaths},
+      {.name = "consumer_groups", .run = ConsumerGroups},
   };
   return *programs;
 }

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
-#include "faults/subject.h"
 #include "faults/trial.h"
+#include "support/subject.h"
 
 namespace weir::testing {
 

@@ -158,6 +158,13 @@ struct Tally {
   std::atomic<uint64_t> at[kWorkersMax];  // the case that a worker is at
 };
 
+// Messages, one for each queue that a message is in.
+uint64_t Delivered(const Verdict& verdict) {
+  uint64_t delivered = 0;
+  for (const Verdict::Record& record : verdict.records) delivered += record.places.size();
+  return delivered;
+}
+
 class Worker {
  public:
   Worker(const std::vector<SampleStore>& stores, const std::vector<Case>& cases, const Flags& flags,
@@ -179,19 +186,19 @@ class Worker {
     const FileKind kind = KindOf(store.files[wound.damage.file]);
     Tally::Row& row = tally_->rows[static_cast<size_t>(kind)];
     const bool is_thorough = Random::Mix(flags_.seed, at) % kThoroughOneIn == 0;
-    const Findings findings = Examine(store, wound.damage, is_thorough);
+    const Verdict verdict = Examine(store, wound.damage, is_thorough);
     ++(wound.damage.kind == Damage::Kind::kFlip  ? row.flips
        : wound.damage.kind == Damage::Kind::kCut ? row.cuts
                                                  : row.sectors);
-    row.refused += findings.was_refused;
-    row.lost += findings.lost;
-    row.reported += findings.was_reported;
-    row.violations += findings.violations.size();
-    tally_->delivered += findings.delivered;
-    for (const std::string& text : findings.violations) {
+    row.refused += verdict.was_refused;
+    row.lost += verdict.lost;
+    row.reported += verdict.tells_anything;
+    row.violations += verdict.violations.size();
+    tally_->delivered += Delivered(verdict);
+    for (const Violation& violation : verdict.violations) {
       ++tally_->violations;
-      if (++printed_[Kind(store.name, text)] > kPrintedMax) continue;
-      std::printf("VIOLATION %s\nreproduce: %s\n", text.c_str(),
+      if (++printed_[Kind(store.name, violation.text)] > kPrintedMax) continue;
+      std::printf("VIOLATION %s\nreproduce: %s\n", violation.text.c_str(),
                   Reproduction(stores_, wound, flags_).c_str());
       std::fflush(stdout);
     }
@@ -281,7 +288,8 @@ int Flip(const std::vector<SampleStore>& stores, const Flags& flags) {
     uint64_t bytes = 0;
     for (const SampleFile& file : store.files) bytes += file.size;
     std::printf("store %-8s %3zu files, %6llu bytes, %3zu messages by queue\n", store.name.c_str(),
-                store.files.size(), static_cast<unsigned long long>(bytes), store.messages.size());
+                store.files.size(), static_cast<unsigned long long>(bytes),
+                static_cast<size_t>(Delivered(store.whole)));
   }
   RunWorkers(stores, cases, flags, tally);
   std::printf("%-12s %9s %9s %8s %8s %9s %9s %11s\n", "file", "flips", "cuts", "sectors", "refused",
@@ -310,15 +318,15 @@ int Reproduce(const std::vector<SampleStore>& stores, const Flags& flags) {
       if (store.name != flags.store || store.files[file].name != flags.file || !damage) continue;
       Damage wound = *damage;
       wound.file = file;
-      const Findings findings = Examine(store, wound, /*is_thorough=*/true);
+      const Verdict verdict = Examine(store, wound, /*is_thorough=*/true);
       std::printf("%llu delivered, %llu lost, %s, %s\n",
-                  static_cast<unsigned long long>(findings.delivered),
-                  static_cast<unsigned long long>(findings.lost),
-                  findings.was_refused ? "refused" : "opened",
-                  findings.was_reported ? "reported" : "nothing said");
-      for (const std::string& text : findings.said) std::printf("said: %s\n", text.c_str());
-      for (const std::string& text : findings.violations) std::printf("%s\n", text.c_str());
-      return findings.violations.empty() ? 0 : 1;
+                  static_cast<unsigned long long>(Delivered(verdict)),
+                  static_cast<unsigned long long>(verdict.lost),
+                  verdict.was_refused ? "refused" : "opened",
+                  verdict.tells_anything ? "reported" : "nothing said");
+      for (const std::string& text : verdict.said) std::printf("said: %s\n", text.c_str());
+      std::printf("%s", verdict.ToString().c_str());
+      return verdict.ok() ? 0 : 1;
     }
   }
   std::fprintf(stderr, "no such store, file or damage\n");

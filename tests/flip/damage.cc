@@ -3,23 +3,17 @@
 #include <algorithm>
 #include <cinttypes>
 #include <cstdio>
-#include <map>
 #include <memory>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "format/file_names.h"
 #include "format/front_layout.h"
 #include "format/record.h"
-#include "support/fault_file_system.h"
-#include "support/manual_clock.h"
-#include "weir/store.h"
+#include "support/image_oracle.h"
 
 namespace weir::testing {
 namespace {
-
-constexpr int kReadsMax = 10'000;  // by queue; more is a read that does not come to its end
 
 // Bytes of the sector that begins there; the last one of a file may be short.
 uint64_t SectorAt(const SampleFile& file, uint64_t offset) {
@@ -104,7 +98,7 @@ Range DamagedLog(const SampleStore& sample, const Damage& damage) {
       return {begin, begin + kBlockBytes};
     case Damage::Kind::kCut:
       // Without its header nothing in the file can be read.
-      return {damage.offset < 512 ? name->begin : begin, name->begin + sample.segment_bytes};
+      return {damage.offset < 512 ? name->begin : begin, name->begin + sample.shape.segment_bytes};
   }
   return {};
 }
@@ -117,273 +111,46 @@ Range OtherDamagedLog(const SampleStore& sample, const Damage& damage) {
   return DamagedLog(sample, other);
 }
 
-class Examination {
- public:
-  Examination(const SampleStore& sample, const Damage& damage)
-      : sample_(sample),
-        damage_(damage),
-        kind_(KindOf(sample.files[damage.file])),
-        range_(DamagedLog(sample, damage)),
-        other_range_(OtherDamagedLog(sample, damage)),
-        disk_(Wound(sample, damage)) {
-    clock_.AdvanceAtEveryLook(absl::Microseconds(100));
-    for (const SampleMessage& message : sample.messages) {
-      expected_[{message.topic, message.queue_id, message.offset.value()}] = &message;
-    }
-  }
-  ~Examination() { disk_.Kill(); }
+bool Hits(const Range& range, const Verdict::Record& record) {
+  return record.begin < range.second && range.first < record.end;
+}
 
-  Findings Run(bool is_thorough) {
-    if (!Open()) return std::move(findings_);
-    std::vector<const SampleMessage*> missing = ReadEverything(*store_);
-    Judge(missing);
-    if (is_thorough) {
-      CheckLogOrder(missing);
-      CheckVerify();
-      CheckService();
-      CheckOpenAgain(missing);
+// Whether losing this message is what the wound is.
+class Losses {
+ public:
+  Losses(const SampleStore& sample, const Damage& damage)
+      : sample_(sample),
+        is_front_(KindOf(sample.files[damage.file]) == FileKind::kFront),
+        offset_(damage.offset),
+        range_(DamagedLog(sample, damage)),
+        other_range_(OtherDamagedLog(sample, damage)) {}
+
+  bool operator()(size_t sent) const {
+    const Verdict::Record& record = sample_.whole.records[sent];
+    if (Hits(range_, record) || Hits(other_range_, record)) return true;
+    if (!is_front_) return false;
+    // Nothing vouches for the stamp of an open claim. The void that is made of it may take the
+    // number of another message.
+    if (sample_.open_claim != LogPosition(0) && range_.first >= sample_.open_claim &&
+        range_.first < sample_.open_claim + internal::kRecordHeaderBytes) {
+      return record.begin > sample_.open_claim;
     }
-    return std::move(findings_);
+    // A front whose header is not to be trusted is left alone, and what only it had is lost.
+    return offset_ < internal::kFrontHeaderBytes && record.end > sample_.unwritten;
+  }
+
+  // The ends in a front's header have no checksum: what they leave out was never there.
+  bool may_be_silent() const {
+    return is_front_ && offset_ >= offsetof(internal::FrontHeader, claimed_end) &&
+           offset_ < internal::kFrontHeaderBytes;
   }
 
  private:
-  using Place = std::tuple<std::string, uint32_t, uint64_t>;
-
-  template <typename... Parts>
-  void Report(const Parts&... parts) {
-    if (findings_.violations.size() < 5) findings_.violations.push_back(absl::StrCat(parts...));
-  }
-
-  bool Open() {
-    auto opened = MessageStore::Open(SampleOptions(sample_, &disk_, &clock_));
-    if (opened.ok()) {
-      store_ = *std::move(opened);
-      NoteReports();
-      return true;
-    }
-    findings_.was_refused = true;
-    findings_.was_reported = true;
-    // A store without a whole superblock cannot be opened: both its slots must be gone for that.
-    const bool hits_both =
-        damage_.kind == Damage::Kind::kCut || damage_.kind == Damage::Kind::kSwap;
-    const bool may_refuse = kind_ == FileKind::kSuperblock && hits_both;
-    if (!may_refuse) Report("refused: ", opened.status().ToString());
-    return false;
-  }
-
-  void NoteReports() {
-    const RecoveryReport& report = store_->recovery();
-    findings_.was_reported |= !report.damage.empty() || !report.notes.empty() ||
-                              report.possible_loss || store_->state() != StoreState::kHealthy;
-    findings_.said = report.notes;
-    for (const DamagedRange& range : report.damage) Say(range);
-  }
-
-  void Say(const DamagedRange& range) {
-    findings_.said.push_back(
-        absl::StrCat(range.begin.value(), " to ", range.end.value(), ": ", range.reason));
-  }
-
-  bool IsDamaged(const SampleMessage& message) const {
-    const auto hits = [&](const Range& range) {
-      return message.begin < range.second && range.first < message.end;
-    };
-    return hits(range_) || hits(other_range_);
-  }
-
-  // Losing these is what the wound is.
-  bool MayBeLost(const SampleMessage& message) const {
-    if (IsDamaged(message)) return true;
-    // Nothing vouches for the stamp of an open claim. The void that is made of it may take the
-    // number of another message.
-    if (kind_ == FileKind::kFront && sample_.open_claim != LogPosition(0) &&
-        range_.first >= sample_.open_claim &&
-        range_.first < sample_.open_claim + internal::kRecordHeaderBytes) {
-      return message.begin > sample_.open_claim;
-    }
-    // A front whose header is not to be trusted is left alone, and what only it had is lost; the
-    // ends in it have no checksum.
-    return kind_ == FileKind::kFront && damage_.offset < internal::kFrontHeaderBytes &&
-           message.end > sample_.unwritten;
-  }
-
-  std::vector<const SampleMessage*> ReadEverything(MessageStore& store) {
-    auto left = expected_;
-    for (const auto& [topic, queues] : sample_.topics) {
-      const absl::StatusOr<Topic> handle = store.FindTopic(topic);
-      if (!handle.ok() || handle->queue_count() != queues) {
-        Report("topic ", topic, ": ", handle.status().ToString());
-        continue;
-      }
-      for (uint32_t id = 0; id < queues; ++id) ReadQueue(store, topic, id, left);
-    }
-    std::vector<const SampleMessage*> missing;
-    for (const auto& [place, message] : left) missing.push_back(message);
-    return missing;
-  }
-
-  void ReadQueue(MessageStore& store, const std::string& topic, uint32_t id,
-                 std::map<Place, const SampleMessage*>& left) {
-    QueueOffset offset(0);
-    for (int reads = 0;; ++reads) {
-      if (reads > kReadsMax) return Report(topic, "/", id, ": reading never ends");
-      const auto result = store.Read(topic, id, offset, {.max_messages = 1000});
-      if (!result.ok()) return Report(topic, "/", id, ": ", result.status().ToString());
-      for (const MessageView& message : *result) {
-        ++findings_.delivered;
-        const Place place{topic, id, message.queue_offset().value()};
-        const auto found = expected_.find(place);
-        if (found == expected_.end()) {
-          Report(topic, "/", id, "@", message.queue_offset().value(), ": was never there");
-        } else if (found->second->content != ContentOf(message)) {
-          Report(topic, "/", id, "@", message.queue_offset().value(), ": other bytes");
-        } else if (left.erase(place) == 0) {
-          Report(topic, "/", id, "@", message.queue_offset().value(), ": twice");
-        }
-      }
-      switch (result->outcome()) {
-        case ReadOutcome::kDamaged:
-          damage_met_ = findings_.was_reported = true;
-          if (result->damage().has_value()) {
-            Say(*result->damage());
-          } else {
-            Report("damage without a range");
-          }
-          break;
-        case ReadOutcome::kFound:
-        case ReadOutcome::kNoMatch:
-        case ReadOutcome::kOffsetTooSmall:
-          break;
-        default:
-          return;
-      }
-      if (result->next_offset() <= offset) return Report(topic, "/", id, ": reading stands still");
-      offset = result->next_offset();
-    }
-  }
-
-  void Judge(const std::vector<const SampleMessage*>& missing) {
-    for (const SampleMessage* const message : missing) {
-      if (!MayBeLost(*message)) {
-        Report("collateral: ", message->topic, "/", message->queue_id, "@", message->offset.value(),
-               " in ", message->begin.value(), "..", message->end.value(), ", ", missing.size(),
-               " in all");
-        return;
-      }
-    }
-    findings_.lost += missing.size();
-    const bool is_end_of_front = kind_ == FileKind::kFront &&
-                                 damage_.offset >= offsetof(internal::FrontHeader, claimed_end) &&
-                                 damage_.offset < internal::kFrontHeaderBytes;
-    NoteReports();
-    const bool was_said = damage_met_ || !store_->recovery().damage.empty() ||
-                          store_->recovery().possible_loss ||
-                          store_->state() != StoreState::kHealthy;
-    if (!missing.empty() && !was_said && !is_end_of_front) {
-      Report("silent: ", missing.size(), " messages are gone and nothing was said");
-    }
-  }
-
-  void CheckLogOrder(const std::vector<const SampleMessage*>& missing) {
-    for (const auto& [topic, queues] : sample_.topics) {
-      std::vector<LogPosition> wanted;
-      for (const SampleMessage& message : sample_.messages) {
-        if (message.topic != topic) continue;
-        if (std::find(missing.begin(), missing.end(), &message) != missing.end()) continue;
-        wanted.push_back(message.begin);
-      }
-      std::sort(wanted.begin(), wanted.end());
-      wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
-      std::vector<LogPosition> found;
-      LogPosition position;
-      for (int reads = 0;; ++reads) {
-        if (reads > kReadsMax) return Report(topic, ": ReadTopic never ends");
-        const auto result = store_->ReadTopic(topic, position, {.max_messages = 1000});
-        if (!result.ok()) return Report(topic, ": ", result.status().ToString());
-        for (const MessageView& message : *result) found.push_back(message.position());
-        const bool goes_on = result->outcome() == ReadOutcome::kFound ||
-                             result->outcome() == ReadOutcome::kNoMatch ||
-                             result->outcome() == ReadOutcome::kDamaged;
-        if (!goes_on) break;
-        if (result->next_position() <= position) {
-          if (result->empty()) break;
-          return Report(topic, ": ReadTopic stands still at ", position.value());
-        }
-        position = result->next_position();
-      }
-      if (found != wanted) {
-        Report(topic, ": by queue ", wanted.size(), " messages, in the order of the log ",
-               found.size());
-      }
-    }
-  }
-
-  void CheckVerify() {
-    const auto report = store_->Verify();
-    if (!report.ok()) return Report("Verify: ", report.status().ToString());
-    findings_.was_reported |= !report->findings.empty();
-    findings_.was_reported |= store_->Stats().index_files_rebuilt != 0;
-    // What an index file's bytes say is checked: a wound there is seen, or healed with a note.
-    if (kind_ == FileKind::kIndex && !findings_.was_reported) Report("unnoticed");
-  }
-
-  // A wounded store takes messages.
-  void CheckService() {
-    // In a topic of its own: the number of a damaged message that was its queue's last may be
-    // given again.
-    const auto receipt =
-        store_->Append({.topic = "new", .body = "afterwards"},
-                       {.durability = Durability::kDisk, .timeout = absl::Seconds(1)});
-    if (!receipt.ok()) return Report("append: ", receipt.status().ToString());
-    if (receipt->reached != Durability::kDisk) return Report("append: it does not get to the disk");
-    const auto read = store_->Read("new", receipt->queue_id, receipt->queue_offset);
-    if (!read.ok() || read->empty() || (*read)[0].body() != "afterwards") {
-      return Report("what was appended afterwards cannot be read");
-    }
-    afterwards_ = *receipt;
-  }
-
-  // Whatever happens between: what was delivered once is delivered again.
-  void CheckOpenAgain(const std::vector<const SampleMessage*>& missing) {
-    if (!findings_.violations.empty()) return;
-    for (const bool is_power_loss : {false, true}) {
-      const CrashImage left =
-          is_power_loss ? disk_.PowerLoss(LossPlan::LoseEverything()) : disk_.ProcessDeath();
-      FaultFileSystem disk(left);
-      ManualClock clock;
-      clock.AdvanceAtEveryLook(absl::Microseconds(100));
-      auto opened = MessageStore::Open(SampleOptions(sample_, &disk, &clock));
-      if (!opened.ok()) {
-        disk.Kill();
-        return Report(is_power_loss ? "after a power loss" : "opened again", ": ",
-                      opened.status().ToString());
-      }
-      const std::vector<const SampleMessage*> again = ReadEverything(**opened);
-      if (again != missing) {
-        Report(is_power_loss ? "after a power loss" : "opened again", ": ", again.size(),
-               " messages are missing, ", missing.size(), " were before");
-      }
-      const auto read = (*opened)->Read("new", afterwards_.queue_id, afterwards_.queue_offset);
-      if (!read.ok() || read->empty() || (*read)[0].body() != "afterwards") {
-        Report("what was appended afterwards is gone");
-      }
-      disk.Kill();
-    }
-  }
-
   const SampleStore& sample_;
-  const Damage& damage_;
-  const FileKind kind_;
+  const bool is_front_;
+  const uint64_t offset_;
   const Range range_;
   const Range other_range_;
-  std::map<Place, const SampleMessage*> expected_;
-  Receipt afterwards_;
-  bool damage_met_ = false;
-  Findings findings_;
-
-  ManualClock clock_;
-  FaultFileSystem disk_;
-  std::unique_ptr<MessageStore> store_;
 };
 
 }  // namespace
@@ -439,8 +206,26 @@ absl::string_view FileKindName(FileKind kind) {
   return kNames[static_cast<size_t>(kind)];
 }
 
-Findings Examine(const SampleStore& sample, const Damage& damage, bool is_thorough) {
-  return Examination(sample, damage).Run(is_thorough);
+Verdict Examine(const SampleStore& sample, const Damage& damage, bool is_thorough) {
+  const FileKind kind = KindOf(sample.files[damage.file]);
+  const Losses losses(sample, damage);
+  // A store without a whole superblock cannot be opened: both its slots must be gone for that.
+  const bool hits_both = damage.kind == Damage::Kind::kCut || damage.kind == Damage::Kind::kSwap;
+  const Expectation expectation{.survives = Durability::kDisk,
+                                .allows_damage = true,
+                                .may_be_lost = losses,
+                                .may_be_silent = losses.may_be_silent(),
+                                .may_be_refused = kind == FileKind::kSuperblock && hits_both,
+                                .is_thorough = is_thorough,
+                                .opens_again = is_thorough};
+  Verdict verdict = ExamineImage(Wound(sample, damage), sample.shape, sample.history, expectation);
+  if (verdict.was_refused) return verdict;
+  CheckSame(sample.whole, sample.history, Violation::Kind::kPhantom, verdict, losses);
+  // What an index file's bytes say is checked: a wound there is seen, or healed with a note.
+  if (is_thorough && kind == FileKind::kIndex && !verdict.tells_anything) {
+    verdict.Add(Violation::Kind::kBroken, "unnoticed");
+  }
+  return verdict;
 }
 
 }  // namespace weir::testing

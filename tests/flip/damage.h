@@ -1,6 +1,7 @@
 // One wound of a store: a bit flipped, a file cut short, a sector zeroed, swapped with another one,
 // or written where another one belongs, or a block zeroed, which is the sector of many drives. And
-// the judgement: what may be missing then, what must not, and whether it was said.
+// what the oracle says of the store then: what may be missing, what must not, and whether it was
+// said.
 
 #ifndef WEIR_TESTS_FLIP_DAMAGE_H_
 #define WEIR_TESTS_FLIP_DAMAGE_H_
@@ -9,10 +10,10 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "absl/strings/string_view.h"
 #include "flip/sample_store.h"
+#include "support/oracle.h"
 
 namespace weir::testing {
 
@@ -37,19 +38,9 @@ inline constexpr size_t kFileKinds = 5;
 FileKind KindOf(const SampleFile& file);
 absl::string_view FileKindName(FileKind kind);
 
-// What became of a damaged store.
-struct Findings {
-  bool was_refused = false;  // Open answered with a status
-  uint64_t delivered = 0;
-  uint64_t lost = 0;          // damaged messages that were not delivered, and that was said
-  bool was_reported = false;  // something was said at all
-  std::vector<std::string> said;
-  std::vector<std::string> violations;
-};
-
-// Opens the damaged store, reads everything, and judges. Thorough: verifies, reads in the order of
-// the log, appends, and opens it once more.
-Findings Examine(const SampleStore& sample, const Damage& damage, bool is_thorough);
+// Opens the damaged store and asks the oracle. Thorough: verifies, reads in the order of the log,
+// appends, and opens it again in every way.
+Verdict Examine(const SampleStore& sample, const Damage& damage, bool is_thorough);
 
 }  // namespace weir::testing
 

@@ -1,6 +1,5 @@
 #include "flip/sample_store.h"
 
-#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -10,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "format/front_layout.h"
 #include "support/fault_file_system.h"
+#include "support/image_oracle.h"
 #include "support/manual_clock.h"
 #include "support/random.h"
 #include "weir/store.h"
@@ -37,9 +37,7 @@ T Must(absl::StatusOr<T> result, absl::string_view what) {
 // Fills a store; the same seed fills it with the same messages.
 class Builder {
  public:
-  Builder(SampleStore& sample, uint64_t seed) : sample_(sample), random_(seed), disk_(seed) {
-    sample_.topics = kTopics;
-  }
+  Builder(SampleStore& sample, uint64_t seed) : sample_(sample), random_(seed), disk_(seed) {}
   ~Builder() {
     disk_.Kill();
     claim_.reset();
@@ -47,7 +45,11 @@ class Builder {
 
   void Open() {
     store_ = Must(MessageStore::Open(SampleOptions(sample_, &disk_, &clock_)), "Open");
-    for (const auto& [name, queues] : kTopics) Must(store_->CreateTopic(name, queues), "topic");
+    for (const auto& [name, queues] : kTopics) {
+      history().DeclareTopic(name, queues);
+      Must(store_->CreateTopic(name, queues), "topic");
+      history().AcknowledgeTopic(name);
+    }
   }
   void Close() {
     Must(store_->Close(), "Close");
@@ -69,18 +71,22 @@ class Builder {
   void AppendPlain(int count) {
     for (int i = 0; i < count; ++i) {
       const std::string body = AnyBody(120);
-      Must(store_->Append(AnyMessage(body)), "Append");
+      Append(history().Send(AnyMessage(), body));
     }
   }
 
   // Stays open until the process dies.
   void LeaveClaim() {
-    claim_.emplace(Must(store_->Claim({.topic = "orders", .queue_id = 1}, 40), "Claim"));
+    const size_t sent = history().Send({.queues = {{"orders", 1}}}, std::string(40, 'x'));
+    claim_.emplace(Must(store_->Claim(history()[sent].message(), 40), "Claim"));
     std::memset(claim_->body().data(), 'x', claim_->body().size());
     sample_.open_claim = claim_->position();
+    history().GiveUp(sent);  // nobody ever commits it
   }
 
  private:
+  SendHistory& history() { return sample_.history; }
+
   std::string AnyBody(size_t bytes_max) {
     std::string body = absl::StrCat("message ", ++count_, " ");
     const size_t bytes = random_.Below(bytes_max);
@@ -88,44 +94,62 @@ class Builder {
     return body;
   }
 
-  Message AnyMessage(const std::string& body) {
+  Outgoing AnyMessage() {
     const auto& [topic, queues] = kTopics[random_.Below(kTopics.size())];
-    Message message{.topic = topic, .queue_id = static_cast<uint32_t>(random_.Below(queues))};
+    Outgoing message{.queues = {{topic, static_cast<uint32_t>(random_.Below(queues))}}};
     if (random_.OneIn(2)) message.tag = random_.OneIn(2) ? "NEW" : "CANCEL";
     if (random_.OneIn(3)) message.keys = {"AAPL-1", "7"};
     if (random_.OneIn(4)) message.ordering_key = "AAPL";
     if (random_.OneIn(4)) message.properties = {{"venue", "XNAS"}, {"empty", ""}};
-    message.body = body;
     return message;
+  }
+
+  void Append(size_t sent) {
+    history().Settle(sent, Must(store_->Append(history()[sent].message()), "Append"));
+  }
+
+  void AppendBatch() {
+    const std::string bodies[] = {AnyBody(150), AnyBody(150), AnyBody(150)};
+    const uint64_t group = history().NewGroup();
+    std::vector<size_t> sent;
+    std::vector<Message> batch;
+    for (const std::string& body : bodies) {
+      Outgoing message = AnyMessage();
+      message.group = group;
+      sent.push_back(history().Send(message, body));
+      batch.push_back(history()[sent.back()].message());
+    }
+    history().SettleGroup(sent, Must(store_->Append(batch), "batch"));
+  }
+
+  // A message, or a void.
+  void EndClaim(size_t sent) {
+    const std::string& body = history()[sent].body;
+    MessageClaim claim = Must(store_->Claim(history()[sent].message(), body.size() + 90), "Claim");
+    std::memcpy(claim.body().data(), body.data(), body.size());
+    if (random_.OneIn(2)) return history().Settle(sent, Must(claim.Commit(body.size()), "Commit"));
+    history().GiveUp(sent);
   }
 
   void AppendAnything() {
     const std::string body = AnyBody(220);
-    Message message = AnyMessage(body);
+    Outgoing message = AnyMessage();
     switch (random_.Below(10)) {
-      case 0: {
-        const std::string bodies[] = {AnyBody(150), AnyBody(150), AnyBody(150)};
-        std::vector<Message> batch;
-        for (const std::string& each : bodies) batch.push_back(AnyMessage(each));
-        Must(store_->Append(batch), "batch");
+      case 0:
+        AppendBatch();
         break;
-      }
-      case 1: {
-        const QueueRef further[] = {{"trades", 0}, {"trades", 1}, {"audit", 0}};
-        message.topic = "orders";
-        message.queue_id = static_cast<uint32_t>(random_.Below(3));
-        message.further_queues = further;
-        Must(store_->Append(message), "fan-out");
+      case 1:
+        message.queues = {{"orders", static_cast<uint32_t>(random_.Below(3))},
+                          {"trades", 0},
+                          {"trades", 1},
+                          {"audit", 0}};
+        Append(history().Send(message, body));
         break;
-      }
-      case 2: {
-        MessageClaim claim = Must(store_->Claim(message, body.size() + 90), "Claim");
-        std::memcpy(claim.body().data(), body.data(), body.size());
-        if (random_.OneIn(2)) Must(claim.Commit(body.size()), "Commit");
-        break;  // or a void
-      }
+      case 2:
+        EndClaim(history().Send(message, body));
+        break;
       default:
-        Must(store_->Append(message), "Append");
+        Append(history().Send(message, body));
     }
     if (random_.OneIn(6)) Must(store_->Flush(), "Flush");
     if (random_.OneIn(2)) clock_.Advance(absl::Milliseconds(30));
@@ -142,23 +166,23 @@ class Builder {
   std::optional<MessageClaim> claim_;
 };
 
-// Opens the whole image and writes down what is there.
+// Writes down what the whole image delivers. Nothing of it may be missing later.
 void Learn(SampleStore& sample) {
+  sample.whole = ExamineImage(sample.image, sample.shape, sample.history,
+                              {.is_faultless = true, .is_thorough = true, .opens_again = true});
+  Must(sample.whole.ok() ? absl::OkStatus() : absl::DataLossError(sample.whole.ToString()),
+       sample.name);
+  sample.history.Reopen(sample.whole.delivered);
   FaultFileSystem disk(sample.image);
   ManualClock clock;
   const auto store = Must(MessageStore::Open(SampleOptions(sample, &disk, &clock)), "Open");
-  Must(store->recovery().damage.empty() ? absl::OkStatus() : absl::DataLossError("damage"),
-       sample.name);
-  const auto records = Must(store->Dump(LogPosition(0), 100'000), "Dump");
-  for (const auto& [topic, queues] : sample.topics) {
+  for (const auto& [topic, queues] : kTopics) {
     for (uint32_t id = 0; id < queues; ++id) {
       const auto read = Must(store->Read(topic, id, QueueOffset(0), {.max_messages = 10'000}), "");
       for (const MessageView& message : read) {
         sample.messages.push_back({.topic = topic,
                                    .queue_id = id,
                                    .offset = message.queue_offset(),
-                                   .begin = message.position(),
-                                   .end = message.position() + message.record_bytes(),
                                    .content = ContentOf(message)});
       }
     }
@@ -185,8 +209,9 @@ void ListFiles(SampleStore& sample) {
 SampleStore Make(const std::string& name, uint64_t seed) {
   SampleStore sample;
   sample.name = name;
-  sample.front_directory = name == "private" || name == "power" ? "private" : "";
-  if (name == "large") sample.segment_bytes = 16 * kSampleSegmentBytes;
+  sample.shape = {.front_directory = name == "private" || name == "power" ? "private" : "",
+                  .front_bytes = kSampleFrontBytes};
+  if (name == "large") sample.shape.segment_bytes = 16 * kSampleSegmentBytes;
   Builder builder(sample, seed);
   for (int life = 1; name == "large" && life < 3; ++life) {
     builder.Open();
@@ -243,14 +268,7 @@ std::string ContentOf(const MessageView& message) {
 }
 
 StoreOptions SampleOptions(const SampleStore& sample, FileSystem* file_system, Clock* clock) {
-  return {.directory = std::string(kDirectory),
-          .background = Background::kManual,
-          .segment_bytes = sample.segment_bytes,
-          .front_bytes = kSampleFrontBytes,
-          .front_directory = sample.front_directory,
-          .read_cache_bytes = 64 << 10,
-          .file_system = file_system,
-          .clock = clock};
+  return SubjectOptions(sample.shape, file_system, clock);
 }
 
 std::vector<SampleStore> MakeSampleStores(uint64_t seed) {

@@ -6,10 +6,12 @@
 
 #include <cstdint>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "support/crash_image.h"
+#include "support/oracle.h"
+#include "support/send_history.h"
+#include "support/subject.h"
 #include "weir/clock.h"
 #include "weir/message.h"
 #include "weir/options.h"
@@ -24,8 +26,6 @@ struct SampleMessage {
   std::string topic;
   uint32_t queue_id = 0;
   QueueOffset offset;
-  LogPosition begin;  // of its record
-  LogPosition end;
   std::string content;  // all its parts
 };
 
@@ -38,11 +38,11 @@ struct SampleFile {
 
 struct SampleStore {
   std::string name;
-  uint64_t segment_bytes = kSampleSegmentBytes;
-  std::string front_directory;
+  SubjectShape shape;
   CrashImage image;
-  std::vector<SampleMessage> messages;                   // one for each queue that a message is in
-  std::vector<std::pair<std::string, uint32_t>> topics;  // with their numbers of queues
+  SendHistory history;
+  Verdict whole;                        // what a whole copy delivers, all of it for good
+  std::vector<SampleMessage> messages;  // the same, one for each queue that a message is in
   std::vector<SampleFile> files;
   LogPosition front_begin;  // of a front that was left behind
   LogPosition front_end;

@@ -200,7 +200,7 @@ Outgoing ApiProgram::AnyMessage() {
   const uint8_t what = input_.Byte();
   const auto& [topic, queue_count] = topics_[what % topics_.size()];
   Outgoing message{.queues = {{topic, (what / 4) % queue_count}},
-                   .body_bytes = SendHistory::kIdentityBytes + input_.Byte()};
+                   .body_bytes = kBodyBytesMin + input_.Byte()};
   if (what & 16) {
     message.tag = input_.Byte() % 2 == 0 ? "NEW" : "CANCEL";
     message.keys = {"key", ""};

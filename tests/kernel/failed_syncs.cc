@@ -105,26 +105,14 @@ class FailingDisk {
   std::string requests_before_;
 };
 
+// What the next boot makes of it: all that is acknowledged as kDisk is there, whatever damage there
+// is to anything else.
 absl::Status ExamineMedium(StoreOptions options, victim::Ledger& ledger) {
   NextBoot next_boot;
   options.file_system = &next_boot;
-  options.background = Background::kManual;
-  const auto store = MessageStore::Open(options);
-  if (!store.ok()) {
-    return ledger.acknowledged() == 0 && !absl::IsInternal(store.status()) ? absl::OkStatus()
-                                                                           : store.status();
-  }
-  if (absl::Status status = ledger.CheckNew(**store); !status.ok()) return status;
-  if (ledger.lost() == 0) return (*store)->Close();
-  const RecoveryReport& recovery = (*store)->recovery();
-  return absl::DataLossError(absl::StrCat(
-      "LOST: ", ledger.lost(), " of ", ledger.acknowledged(),
-      " that were acknowledged as kDisk, the first at ", ledger.first_lost().value(),
-      "; the log ends at ", recovery.end.value(), ", left out ", recovery.dropped_records, "; ",
-      recovery.damage.empty()
-          ? "no damage"
-          : absl::StrCat("damage from ", recovery.damage[0].begin.value(), " to ",
-                         recovery.damage[0].end.value(), ": ", recovery.damage[0].reason)));
+  testing::Expectation expectation{.survives = Durability::kDisk, .allows_damage = true};
+  expectation.may_be_refused = ledger.acknowledged() == 0;
+  return Examine(options, ledger, expectation);
 }
 
 absl::Status RunCase(const Workplace& workplace, const DiskKind& kind, Random& random,
@@ -141,8 +129,7 @@ absl::Status RunCase(const Workplace& workplace, const DiskKind& kind, Random& r
   options.disk_one_in = 2;
   options.seed = random.Next();
   options.is_patient = true;
-  // Of what was only kProcess the ledger knows nothing.
-  Subject subject(options, {.unconfirmed_max = 1'000'000, .may_lose = true}, /*disk_only=*/true);
+  Subject subject(options);
   subject.Start();
   const auto is_hit = [](const Subject::Heard& heard) {
     return heard.refused > 0 || heard.uncertain > 0 || heard.was_degraded || heard.not_opened ||

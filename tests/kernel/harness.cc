@@ -6,8 +6,9 @@
 #include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "support/directory_oracle.h"
 #include "victim/reporter.h"
-#include "weir/store.h"
 
 ABSL_FLAG(uint64_t, seed, 1, "Chooses messages, sizes and moments.");
 ABSL_FLAG(int64_t, case, -1, "Only the case of this number; negative: as many as --count says.");
@@ -40,25 +41,14 @@ int HarnessMain(int argc, char* argv[], const std::function<int(const Workplace&
   return RunInWorkplace(run);
 }
 
-absl::Status Examine(StoreOptions options, victim::Ledger& ledger) {
-  options.background = Background::kManual;
-  for (const bool is_first : {true, false}) {
-    const auto store = MessageStore::Open(options);
-    if (!store.ok()) {
-      return absl::Status(store.status().code(),
-                          absl::StrCat("the store does not open: ", store.status().message()));
-    }
-    const RecoveryReport& recovery = (*store)->recovery();
-    if (recovery.dropped_records > 0) return absl::DataLossError("recovery dropped records");
-    if (!recovery.damage.empty()) return absl::DataLossError(recovery.damage[0].reason);
-    if (!is_first && !recovery.was_clean) return absl::InternalError("not clean after Close()");
-    if (absl::Status status = ledger.CheckAll(**store); !status.ok()) return status;
-    const auto receipt = (*store)->Append({.topic = "examination", .body = "service goes on"},
-                                          {.durability = Durability::kDisk});
-    if (!receipt.ok()) return receipt.status();
-    if (absl::Status status = (*store)->Close(); !status.ok()) return status;
-  }
-  return absl::OkStatus();
+absl::Status Examine(const StoreOptions& options, victim::Ledger& ledger,
+                     const testing::Expectation& expectation) {
+  return StatusOf(testing::DirectoryOracle(options, ledger.history(), expectation).ExamineAll());
+}
+
+absl::Status StatusOf(const testing::Verdict& verdict) {
+  if (verdict.ok()) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat(verdict.ToString(), absl::StrJoin(verdict.said, "\n")));
 }
 
 absl::Status CheckEnd(const absl::StatusOr<int>& status) {

@@ -14,6 +14,7 @@
 
 #include "absl/status/status.h"
 #include "kernel/workplace.h"
+#include "support/oracle.h"
 #include "torture/report.h"
 #include "victim/event.h"
 #include "victim/ledger.h"
@@ -56,9 +57,12 @@ class Harness {
 // main() of a harness: `run` runs in a workplace.
 int HarnessMain(int argc, char* argv[], const std::function<int(const Workplace&)>& run);
 
-// Opens the store, checks it against the ledger, appends, closes and opens again. What was not
-// allowed to the ledger and any damage that recovery reports is an error.
-absl::Status Examine(StoreOptions options, victim::Ledger& ledger);
+// What the oracle says of a store that nobody writes any more (directory_oracle.h). Unless told
+// otherwise nothing that was acknowledged may be gone, and nothing be damaged.
+absl::Status Examine(const StoreOptions& options, victim::Ledger& ledger,
+                     const testing::Expectation& expectation = {.is_thorough = true});
+// The same verdict as a status.
+absl::Status StatusOf(const testing::Verdict& verdict);
 
 // The status of a victim that ended with `status` and should have ended by itself.
 absl::Status CheckEnd(const absl::StatusOr<int>& status);

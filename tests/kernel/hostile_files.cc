@@ -17,7 +17,9 @@
 #include "format/file_names.h"
 #include "kernel/harness.h"
 #include "kernel/subject.h"
+#include "support/oracle.h"
 #include "support/random.h"
+#include "support/service.h"
 #include "weir/store.h"
 
 namespace weir::kernel {
@@ -133,26 +135,28 @@ bool IsDocumentedOfOpen(const absl::Status& status) {
          absl::IsNotFound(status);
 }
 
-// What an open makes of what is left. Refusals come back in *refused.
-absl::Status ExamineRest(StoreOptions options, victim::Ledger& ledger, absl::Status* refused) {
+// What an open makes of what is left. What is gone must be told of, unless the store is a copy that
+// nobody promises anything of. Refusals come back in *refused.
+absl::Status ExamineRest(StoreOptions options, victim::Ledger& ledger, bool may_be_silent,
+                         absl::Status* refused) {
   options.background = Background::kManual;
   options.create_if_missing = false;
   const auto store = MessageStore::Open(options);
   *refused = store.status();
   if (!store.ok()) return absl::OkStatus();
-  const absl::Status checked = ledger.CheckNew(**store);
+  const testing::Expectation expectation{.allows_damage = true,
+                                         .may_be_lost = [](size_t) { return true; },
+                                         .may_be_silent = may_be_silent,
+                                         .may_lose_topics = true,
+                                         .allows_read_only = true,
+                                         .is_just_opened = true};
+  const testing::Verdict verdict = testing::Examine(**store, ledger.history(), expectation);
   // A read says what the file system says; who may not open a file sees it when he may.
-  if (absl::IsPermissionDenied(checked)) *refused = checked;
-  if (!checked.ok()) return refused->ok() ? checked : absl::OkStatus();
-  const RecoveryReport& recovery = (*store)->recovery();
-  const bool is_told = !recovery.damage.empty() || recovery.possible_loss ||
-                       recovery.dropped_records > 0 || ledger.damages() > 0 ||
-                       (*store)->state() != StoreState::kHealthy;
-  if (ledger.lost() > 0 && !is_told) {
-    return absl::DataLossError(absl::StrCat(ledger.lost(), " are gone, and nothing says so"));
-  }
+  if (absl::IsPermissionDenied(verdict.error)) *refused = verdict.error;
+  if (!refused->ok()) return absl::OkStatus();
+  if (!verdict.ok()) return StatusOf(verdict);
   // It may be refused, but it must come back.
-  (*store)->Append({.topic = "examination", .body = "goes on"}).IgnoreError();
+  (*store)->Append({.topic = testing::kServiceTopic, .body = "goes on"}).IgnoreError();
   (*store)->Close().IgnoreError();
   return absl::OkStatus();
 }
@@ -190,7 +194,7 @@ absl::Status DoMischief(const Workplace& workplace, uint32_t mischief, uint64_t 
   const auto [target, deed] = AllMischiefs()[mischief];
   Random random(seed);
   const std::string place = workplace / "mischief";
-  Subject subject(LiveVictim(place, seed), {.unconfirmed_max = 64, .may_lose = true});
+  Subject subject(LiveVictim(place, seed));
   const std::string aside = place + "/aside";
   const std::string precious = place + "/precious";
   std::ofstream(precious) << kPrecious;
@@ -220,12 +224,11 @@ absl::Status DoMischief(const Workplace& workplace, uint32_t mischief, uint64_t 
   if (ContentOf(precious) != kPrecious) return absl::DataLossError("somebody else's file changed");
 
   absl::Status refusal;
-  victim::Ledger ledger = subject.ledger();
-  status = ExamineRest(subject.options(), ledger, &refusal);
+  status = ExamineRest(subject.options(), subject.ledger(), /*may_be_silent=*/false, &refusal);
   if (!status.ok() || refusal.ok()) return status;
   if (!IsDocumentedOfOpen(refusal)) return refusal;
   Undo(deed, path, aside);
-  status = ExamineRest(subject.options(), subject.ledger(), &refusal);
+  status = ExamineRest(subject.options(), subject.ledger(), /*may_be_silent=*/false, &refusal);
   // What was destroyed stays so; all the rest can be opened again when it was put right.
   const bool is_destroyed =
       target == Target::kSuperblock && (deed == Deed::kUnlink || deed >= Deed::kEmpty);
@@ -238,7 +241,7 @@ absl::Status DoMischief(const Workplace& workplace, uint32_t mischief, uint64_t 
 
 absl::Status CopyLiveStore(const Workplace& workplace, uint64_t seed) {
   const std::string place = workplace / "copied";
-  Subject subject(LiveVictim(place, seed), {});
+  Subject subject(LiveVictim(place, seed));
   subject.Start();
   if (auto status = subject.AwaitAcknowledged(100 + seed % 400); !status.ok()) return status;
   if (auto copied = RunCommand(absl::StrCat("cp -r ", place, "/store ", place, "/copy"));
@@ -247,9 +250,9 @@ absl::Status CopyLiveStore(const Workplace& workplace, uint64_t seed) {
   }
   StoreOptions copy = subject.options();
   copy.directory = place + "/copy";
-  victim::Ledger ledger(seed, {.unconfirmed_max = 100'000, .may_lose = true});
+  subject.CatchUp();
   absl::Status refusal;
-  absl::Status status = ExamineRest(copy, ledger, &refusal);
+  absl::Status status = ExamineRest(copy, subject.ledger(), /*may_be_silent=*/true, &refusal);
   // It was copied file by file while it changed, so it may be damaged.
   if (!refusal.ok() && !IsDocumentedOfOpen(refusal)) status.Update(refusal);
   status.Update(subject.AwaitAcknowledged(50));
@@ -260,7 +263,7 @@ absl::Status CopyLiveStore(const Workplace& workplace, uint64_t seed) {
 
 absl::Status LinkLiveStore(const Workplace& workplace, uint64_t seed) {
   const std::string place = workplace / "linked";
-  Subject subject(LiveVictim(place, seed), {});
+  Subject subject(LiveVictim(place, seed));
   subject.Start();
   if (auto status = subject.AwaitAcknowledged(100 + seed % 400); !status.ok()) return status;
   RunCommand(absl::StrCat("cp -rl ", place, "/store ", place, "/links")).IgnoreError();
@@ -287,7 +290,7 @@ absl::Status InterruptAlways(const Workplace& workplace, uint64_t seed) {
   victim::VictimOptions options = LiveVictim(workplace / "interrupted", seed);
   options.alarm_micros = 200;
   options.disk_one_in = 4;
-  Subject subject(options, {});
+  Subject subject(options);
   subject.Start();
   if (auto status = subject.AwaitAcknowledged(1000); !status.ok()) return status;
   if (auto status = seed % 2 == 0 ? subject.Kill() : subject.End(); !status.ok()) return status;

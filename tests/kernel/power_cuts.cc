@@ -21,7 +21,6 @@
 #include "kernel/passing_file_system.h"
 #include "kernel/subject.h"
 #include "support/random.h"
-#include "weir/store.h"
 
 ABSL_FLAG(uint64_t, count, 20, "How many cuts at least.");
 
@@ -84,9 +83,7 @@ class CutDisk {
     options.store.front_bytes = 1 << 20;
     options.disk_one_in = 2;
     options.seed = seed_;
-    // Of what was only kProcess the ledger knows nothing.
-    subject_.emplace(options, victim::Allowances{.unconfirmed_max = 1'000'000},
-                     /*disk_only=*/true);
+    subject_.emplace(options);
     subject_->Start();
     return subject_->AwaitAcknowledged(1);
   }
@@ -95,15 +92,19 @@ class CutDisk {
     if (auto status = subject_->AwaitAcknowledged(1 + random.Below(40)); !status.ok())
       return status;
     subject_->Listen(std::chrono::milliseconds(random.Below(15)));
-    // What was heard of until now must be on the clone.
-    victim::Ledger ledger = subject_->ledger();
+    // What was heard of until now must be on the clone; what was sent until then may be.
+    testing::Expectation expectation{.as_of = subject_->ledger().history().now(),
+                                     .survives = Durability::kDisk,
+                                     .is_thorough = true};
     const std::string clone = workplace_ / "host/clone.img";
     auto cloned =
         RunCommand(absl::StrCat("rm -f ", clone, "; cp --reflink=always ", image(), " ", clone));
     if (!cloned.ok()) return cloned.status();
+    subject_->CatchUp();
+    expectation.taken_by = subject_->ledger().history().now();
     absl::Status status = MountImage(kind_, clone, workplace_ / "clone");
     if (!status.ok()) return status;
-    status = ExamineClone(ledger);
+    status = ExamineClone(expectation);
     status.Update(Unmount(workplace_ / "clone"));
     return status;
   }
@@ -113,20 +114,13 @@ class CutDisk {
  private:
   std::string image() const { return workplace_ / "host/disk.img"; }
 
-  absl::Status ExamineClone(victim::Ledger& ledger) {
+  absl::Status ExamineClone(const testing::Expectation& expectation) {
     NextBoot next_boot;
     StoreOptions options = subject_->options();
     options.directory = workplace_ / "clone/store";
     options.front_directory = workplace_ / "next_front";
     options.file_system = &next_boot;
-    options.background = Background::kManual;
-    const auto store = MessageStore::Open(options);
-    if (!store.ok()) return store.status();
-    if (const RecoveryReport& recovery = (*store)->recovery(); !recovery.damage.empty()) {
-      return absl::DataLossError(recovery.damage[0].reason);
-    }
-    if (absl::Status status = ledger.CheckAll(**store); !status.ok()) return status;
-    return (*store)->Close();
+    return Examine(options, subject_->ledger(), expectation);
   }
 
   const Workplace& workplace_;

@@ -142,7 +142,7 @@ absl::Status RunCase(const Workplace& workplace, const Case& one, Random& random
   if (random.OneIn(3)) options.store.background = Background::kManual;
   options.seed = random.Next();
   options.is_patient = true;
-  Subject subject(options, {});
+  Subject subject(options);
 
   // Enough to roll where there is room, and until it is refused where there is not.
   const auto is_stuck = [](const Subject::Heard& heard) {

@@ -23,12 +23,11 @@ absl::Status StatusIn(const victim::Event& event) {
 
 }  // namespace
 
-Subject::Subject(const victim::VictimOptions& options, victim::Allowances allowances,
-                 bool disk_only)
-    : options_(options), disk_only_(disk_only), ledger_(options.seed, allowances) {}
+Subject::Subject(const victim::VictimOptions& options) : options_(options), ledger_(options.seed) {}
 
 void Subject::Start(std::function<void()> prepare) {
   ++options_.run;
+  ledger_.history().Die();
   heard_.not_opened = heard_.closed = std::nullopt;
   heard_.state = StoreState::kHealthy;
   process_ = std::make_unique<victim::VictimProcess>(
@@ -37,17 +36,20 @@ void Subject::Start(std::function<void()> prepare) {
 }
 
 void Subject::Hear(const victim::Event& event) {
+  ledger_.Record(event);
   switch (event.kind) {
     case EventKind::kOpening:
     case EventKind::kOpened:
+    case EventKind::kTopicMade:
+    case EventKind::kSent:
+    case EventKind::kGivenUp:
       return;
     case EventKind::kAcknowledged:
       ++heard_.acknowledged;
-      if (!disk_only_ || event.flag == 1) ledger_.Record(options_.run, event);
       return;
     case EventKind::kUncertain:
       ++heard_.uncertain;
-      return ledger_.Record(options_.run, event);
+      return;
     case EventKind::kRefused:
       ++heard_.refused;
       heard_.refusal = StatusIn(event).ToString();

@@ -32,10 +32,8 @@ class Subject {
     std::optional<absl::Status> closed;
   };
 
-  // Counts on `options` to name a store in a place that is there. With `disk_only` the ledger takes
-  // down what was acknowledged as kDisk and nothing else.
-  Subject(const victim::VictimOptions& options, victim::Allowances allowances,
-          bool disk_only = false);
+  // Counts on `options` to name a store in a place that is there.
+  explicit Subject(const victim::VictimOptions& options);
 
   // A new victim goes on with the store; the one before it has ended.
   void Start(std::function<void()> prepare = nullptr);
@@ -45,6 +43,8 @@ class Subject {
   absl::Status AwaitAcknowledged(uint64_t more);
   // Listens for so long.
   void Listen(std::chrono::milliseconds time);
+  // Hears what it has said up to now.
+  void CatchUp() { process_->CatchUp(); }
 
   absl::Status Kill();
   // Asks it to end and hears it out. An error if it hangs or ends otherwise than it should.
@@ -59,7 +59,6 @@ class Subject {
   void Hear(const victim::Event& event);
 
   victim::VictimOptions options_;
-  const bool disk_only_;
   victim::Ledger ledger_;
   Heard heard_;
   std::unique_ptr<victim::VictimProcess> process_;

@@ -37,7 +37,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using victim::Event;
-using victim::EventKind;
 using victim::VictimOptions;
 using victim::VictimProcess;
 
@@ -115,12 +114,7 @@ class Place {
 
  private:
   absl::StatusOr<int> Run(std::vector<std::string> wrapper, victim::Ledger& ledger) {
-    VictimProcess process(victim_,
-                          [&](const Event& event) {
-                            const bool is_outcome = event.kind == EventKind::kAcknowledged ||
-                                                    event.kind == EventKind::kUncertain;
-                            if (is_outcome) ledger.Record(0, event);
-                          },
+    VictimProcess process(victim_, [&](const Event& event) { ledger.Record(event); },
                           {.wrapper = std::move(wrapper)});
     return process.Wait(std::chrono::steady_clock::now() + kPatience);
   }

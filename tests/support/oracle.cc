@@ -1,13 +1,11 @@
 #include "support/oracle.h"
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include <algorithm>
-#include <map>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "support/judgement.h"
+#include "support/service.h"
 
 namespace weir::testing {
 namespace {
@@ -16,274 +14,226 @@ using Kind = Violation::Kind;
 
 constexpr uint32_t kMessagesPerRead = 1024;
 constexpr uint64_t kBytesPerRead = uint64_t{64} << 20;
-// One violation often comes with hundreds of others of its kind.
 constexpr size_t kViolationsMax = 20;
 
-class Examination {
+// Reads a store in all ways and tells the judgement.
+class StoreExamination {
  public:
-  Examination(MessageStore& store, const SendHistory& history, const Expectation& expectation)
-      : store_(store), history_(history), expectation_(expectation) {
-    verdict_.delivered.resize(history.size());
-    places_.resize(history.size());
-  }
+  StoreExamination(MessageStore& store, const SendHistory& history, const Expectation& expectation)
+      : store_(store),
+        history_(history),
+        expectation_(expectation),
+        judgement_(history, expectation) {}
 
   Verdict Run() {
-    CheckState();
+    const StoreInfo info = store_.Info();
+    judgement_.CheckState(info.state, info.reason);
+    if (info.state != store_.state()) {
+      judgement_.Report(Kind::kState, "Info() and state() do not agree");
+    }
+    if (info.begin > info.durable || info.durable > info.written || info.written > info.end) {
+      judgement_.Report(Kind::kBroken, "ends out of order: ", info.begin.value(), " ",
+                        info.durable.value(), " ", info.written.value(), " ", info.end.value());
+    }
+    judgement_.CheckRecovery(store_.recovery());
+    CheckTopics(info);
     for (const auto& [name, topic] : history_.topics()) ReadTopicByQueue(name, topic);
-    CheckSent();
+    judgement_.CheckSent();
     CheckGroups();
     if (expectation_.is_thorough) {
       for (const auto& [name, topic] : history_.topics()) CheckLogOrder(name);
       CheckVerify();
     }
-    return std::move(verdict_);
+    return std::move(judgement_.verdict());
   }
 
  private:
-  template <typename... Parts>
-  void Report(Kind kind, const Parts&... parts) {
-    if (verdict_.violations.size() < kViolationsMax) {
-      verdict_.violations.push_back({.kind = kind, .text = absl::StrCat(parts...)});
-    }
-  }
-
-  static std::string Name(const std::string& topic, uint32_t queue_id, QueueOffset offset) {
-    return absl::StrCat(topic, "/", queue_id, "@", offset.value());
-  }
-
-  std::string Name(size_t sent) const {
-    const SendHistory::Sent& message = history_[sent];
-    return absl::StrCat("message ", message.what.producer, ".", message.sequence, " to ",
-                        message.queues().front().topic, "/", message.queues().front().queue_id);
-  }
-
-  void CheckState() {
-    const StoreInfo info = store_.Info();
-    const bool is_good = info.state == StoreState::kHealthy ||
-                         info.state == StoreState::kDegraded ||
-                         (expectation_.allows_read_only && info.state == StoreState::kReadOnly);
-    if (!is_good) Report(Kind::kBroken, "the store is not open for appends: ", info.reason);
-    if (info.state != store_.state()) Report(Kind::kBroken, "Info() and state() do not agree");
-    if (info.begin > info.durable || info.durable > info.written || info.written > info.end) {
-      Report(Kind::kBroken, "ends out of order: ", info.begin.value(), " ", info.durable.value(),
-             " ", info.written.value(), " ", info.end.value());
-    }
-    for (const DamagedRange& range : store_.recovery().damage) ReportDamage(range);
-  }
-
-  void ReportDamage(const DamagedRange& range) {
-    is_damaged_ = true;
-    if (!expectation_.allows_damage) {
-      Report(Kind::kBroken, "damage ", range.begin.value(), "..", range.end.value(), ": ",
-             range.reason);
+  // I3, of topics.
+  void CheckTopics(const StoreInfo& info) {
+    for (const TopicInfo& topic : info.topics) {
+      if (topic.name == kServiceTopic || history_.IsAside(topic.name)) continue;
+      if (history_.topics().count(topic.name) == 0) {
+        judgement_.Report(Kind::kPhantom, "nobody made a topic ", topic.name);
+      }
+      for (const uint64_t number : {uint64_t{topic.queue_count}, topic.messages, topic.bytes}) {
+        judgement_.verdict().derived.push_back(number);
+      }
     }
   }
 
   void ReadTopicByQueue(const std::string& name, const SendHistory::TopicRecord& topic) {
-    const bool must_exist = topic.acknowledged_at <= expectation_.as_of;
     const absl::StatusOr<Topic> handle = store_.FindTopic(name);
     if (!handle.ok()) {
       // A store that could not read its log when it was opened takes no appends, and says so.
-      const bool is_unread = is_damaged_ && expectation_.allows_read_only;
-      if (must_exist && !is_unread)
-        Report(Kind::kLost, "topic ", name, ": ", handle.status().ToString());
+      const bool is_unread = judgement_.verdict().tells_loss && expectation_.allows_read_only;
+      const bool is_excused = is_unread || expectation_.may_lose_topics;
+      if (topic.acknowledged_at <= expectation_.as_of && !is_excused) {
+        judgement_.Report(Kind::kLost, "topic ", name, ": ", handle.status().ToString());
+      }
       return;
     }
     if (handle->queue_count() != topic.queue_count) {
-      Report(Kind::kBroken, "topic ", name, " has ", handle->queue_count(), " queues");
+      judgement_.Report(Kind::kBroken, "topic ", name, " has ", handle->queue_count(), " queues");
     }
-    for (uint32_t id = 0; id < handle->queue_count(); ++id) ReadQueue(name, *handle, id);
+    for (uint32_t id = 0; id < handle->queue_count(); ++id) ReadQueue({name, id}, *handle);
   }
 
-  void ReadQueue(const std::string& name, Topic topic, uint32_t queue_id) {
-    const absl::StatusOr<QueueBounds> bounds = store_.Bounds(topic, queue_id);
-    if (!bounds.ok()) return Report(Kind::kBroken, name, ": ", bounds.status().ToString());
-    const QueueName queue{name, queue_id};
-    QueueOffset offset = bounds->first;
+  void ReadQueue(const QueueName& name, Topic topic) {
+    const absl::StatusOr<QueueBounds> bounds = store_.Bounds(topic, name.queue_id);
+    if (!bounds.ok()) return judgement_.ReportError(name.topic, bounds.status());
+    judgement_.verdict().derived.push_back(bounds->first.value());
+    judgement_.verdict().derived.push_back(bounds->end.value());
+    const uint32_t number = history_.NumberOf(name);
+    last_time_ = absl::InfinitePast();
+    last_position_ = LogPosition(0);
     uint64_t delivered = 0;
-    LogPosition last_position;
-    absl::Time last_time = absl::InfinitePast();
-    while (offset < bounds->end) {
-      const absl::StatusOr<ReadResult> result = store_.Read(
-          topic, queue_id, offset, {.max_messages = kMessagesPerRead, .max_bytes = kBytesPerRead});
-      if (!result.ok()) return Report(Kind::kBroken, name, ": ", result.status().ToString());
-      if (result->outcome() == ReadOutcome::kDamaged && result->damage().has_value()) {
-        ReportDamage(*result->damage());
-      }
+    for (QueueOffset offset = bounds->first; offset < bounds->end;) {
+      const absl::StatusOr<ReadResult> result =
+          store_.Read(topic, name.queue_id, offset,
+                      {.max_messages = kMessagesPerRead, .max_bytes = kBytesPerRead});
+      if (!result.ok()) return judgement_.ReportError(name.topic, result.status());
+      NoteDamage(*result);
+      QueueOffset next = offset;
       for (const MessageView& message : *result) {
-        if (message.queue_offset() < offset || message.queue_offset() >= bounds->end) {
-          Report(Kind::kBroken, Name(name, queue_id, message.queue_offset()), ": out of order");
+        if (message.queue_offset() < next || message.queue_offset() >= bounds->end) {
+          judgement_.Report(Kind::kOrder, name.topic, "/", name.queue_id, "@",
+                            message.queue_offset().value(), ": not in the order of offsets");
         }
-        if (delivered != 0 && message.position() <= last_position) {
-          Report(Kind::kBroken, Name(name, queue_id, message.queue_offset()),
-                 ": not in the order of the log");
-        }
-        if (message.store_time() < last_time) {
-          Report(Kind::kBroken, Name(name, queue_id, message.queue_offset()), ": time goes back");
-        }
-        offset = message.queue_offset() + 1;
-        last_position = message.position();
-        last_time = message.store_time();
+        next = message.queue_offset() + 1;
         ++delivered;
-        CheckDelivered(queue, message);
+        CheckMessage(message, name, number);
       }
-      if (result->next_offset() <= offset && result->empty()) break;
-      offset = std::max(offset, result->next_offset());
-    }
-    CheckDense(queue, *bounds, delivered);
-  }
-
-  void CheckDelivered(const QueueName& queue, const MessageView& message) {
-    const std::string place = Name(queue.topic, queue.queue_id, message.queue_offset());
-    AddToContent(place, message);
-    const std::optional<size_t> sent = history_.Identify(message.body());
-    if (!sent.has_value()) return Report(Kind::kPhantom, place, ": was never sent");
-    const SendHistory::Sent& original = history_[*sent];
-    const std::string name = absl::StrCat(place, ": ", Name(*sent));
-    if (original.sent_at > expectation_.as_of) Report(Kind::kPhantom, name, " comes too early");
-    if (original.is_void) Report(Kind::kPhantom, name, " was refused or given up");
-    if (original.IsRevoked(expectation_.as_of)) {
-      Report(Kind::kPhantom, name, " was lost once and is back");
-    }
-    if (!IsSame(message, original)) Report(Kind::kPhantom, name, " is not as it was sent");
-
-    const auto& queues = original.queues();
-    if (std::count(queues.begin(), queues.end(), queue) == 0) {
-      Report(Kind::kPhantom, name, " was not sent to this queue");
-    }
-    std::vector<QueueName>& places = places_[*sent];
-    if (std::count(places.begin(), places.end(), queue) != 0) {
-      Report(Kind::kPhantom, name, " is there twice");
-    }
-    places.push_back(queue);
-    verdict_.delivered[*sent] = true;
-    last_delivered_ = std::max(last_delivered_, message.position());
-
-    if (!original.HasReceipt(expectation_.as_of)) return;
-    const Receipt& receipt = *original.receipt;
-    const bool is_at_offset =
-        queue != queues.front() ||
-        (receipt.queue_id == queue.queue_id && receipt.queue_offset == message.queue_offset());
-    if (receipt.position != message.position() || !is_at_offset) {
-      Report(Kind::kPhantom, name, " is not where its receipt says");
-    }
-  }
-
-  static bool IsSame(const MessageView& message, const SendHistory::Sent& original) {
-    const Message sent = original.message();
-    return message.body() == sent.body && message.tag() == sent.tag &&
-           message.ordering_key() == sent.ordering_key && message.keys() == sent.keys &&
-           message.properties() == sent.properties;
-  }
-
-  // Numbers without a message belong to messages that were never confirmed.
-  void CheckDense(const QueueName& queue, const QueueBounds& bounds, uint64_t delivered) {
-    const uint64_t gaps = bounds.end - bounds.first - delivered;
-    if (gaps == 0 || is_damaged_) return;
-    uint64_t unconfirmed = 0;
-    for (size_t i = 0; i < history_.size(); ++i) {
-      const SendHistory::Sent& sent = history_[i];
-      if (sent.sent_at > expectation_.as_of || sent.HasReceipt(expectation_.as_of)) continue;
-      const auto& queues = sent.queues();
-      if (!verdict_.delivered[i] && std::count(queues.begin(), queues.end(), queue) != 0) {
-        ++unconfirmed;
+      next = std::max(next, result->next_offset());
+      if (next <= offset) {
+        if (MayGoOn(*result))
+          judgement_.Report(Kind::kBroken, name.topic, ": reading stands still");
+        break;
       }
+      offset = next;
     }
-    if (gaps > unconfirmed) {
-      Report(Kind::kBroken, queue.topic, "/", queue.queue_id, ": ", gaps,
-             " offsets without a message, ", unconfirmed, " sends without a receipt");
+    const uint64_t numbers = bounds->end - bounds->first;
+    judgement_.CheckDense(number, numbers - std::min(delivered, numbers));
+  }
+
+  void NoteDamage(const ReadResult& result) {
+    if (result.outcome() != ReadOutcome::kDamaged) return;
+    if (result.damage().has_value()) return judgement_.NoteDamage(*result.damage());
+    judgement_.Report(Kind::kBroken, "damage without a range");
+  }
+
+  static bool MayGoOn(const ReadResult& result) {
+    return result.outcome() == ReadOutcome::kFound || result.outcome() == ReadOutcome::kNoMatch ||
+           result.outcome() == ReadOutcome::kDamaged;
+  }
+
+  void CheckMessage(const MessageView& message, const QueueName& queue, uint32_t number) {
+    const Judgement::Delivery delivery{.position = message.position(),
+                                       .bytes = message.record_bytes(),
+                                       .place = Verdict::Place{number, message.queue_offset()},
+                                       .body = message.body()};
+    // I4.
+    if (message.position() <= last_position_) {
+      judgement_.Report(Kind::kOrder, judgement_.Name(delivery), ": not in the order of the log");
+    }
+    if (message.store_time() < last_time_) {
+      judgement_.Report(Kind::kOrder, judgement_.Name(delivery), ": time goes back");
+    }
+    last_position_ = message.position();
+    last_time_ = message.store_time();
+    // I3.
+    const SendHistory::Sent* const original = judgement_.CheckDelivered(delivery);
+    if (original != nullptr && !HasPartsOf(message, *original)) {
+      judgement_.Report(Kind::kPhantom, judgement_.Name(delivery), ": ", Judgement::Name(*original),
+                        " has other parts than were sent");
+    }
+    if (message.topic() != queue.topic || message.queue_id() != queue.queue_id) {
+      judgement_.Report(Kind::kPhantom, judgement_.Name(delivery), ": names another queue");
     }
   }
 
-  void CheckSent() {
-    for (size_t i = 0; i < history_.size(); ++i) {
-      const SendHistory::Sent& sent = history_[i];
-      const size_t places = places_[i].size();
-      if (places != 0 && places != sent.queues().size() && !is_damaged_) {
-        Report(Kind::kBroken, Name(i), " is in ", places, " of ", sent.queues().size(), " queues");
-      }
-      if (sent.IsRevoked(expectation_.as_of)) continue;
-      if (sent.IsAcknowledged(expectation_.survives, expectation_.as_of)) {
-        ++verdict_.acknowledged_checked;
-        if (places == 0 && !is_damaged_) {
-          Report(Kind::kLost, Name(i), " was acknowledged as ",
-                 DurabilityName(expectation_.survives), " and is not there");
-        }
-      } else if (places == 0 && !is_damaged_ && sent.HasReceipt(expectation_.as_of) &&
-                 sent.receipt->position < last_delivered_) {
-        Report(Kind::kBroken, Name(i), " is missing at ", sent.receipt->position.value(),
-               " although ", last_delivered_.value(), " was delivered");
-      }
-    }
+  static bool HasPartsOf(const MessageView& message, const SendHistory::Sent& original) {
+    const Outgoing& what = original.what;
+    const auto is_same = [](const Property& property,
+                            const std::pair<std::string, std::string>& sent) {
+      return property.name == sent.first && property.value == sent.second;
+    };
+    const auto keys = message.keys();
+    const auto properties = message.properties();
+    return message.tag() == what.tag && message.ordering_key() == what.ordering_key &&
+           std::equal(keys.begin(), keys.end(), what.keys.begin(), what.keys.end()) &&
+           std::equal(properties.begin(), properties.end(), what.properties.begin(),
+                      what.properties.end(), is_same);
   }
 
+  // I5.
   void CheckGroups() {
-    std::map<uint64_t, std::pair<uint64_t, uint64_t>> groups;  // members, delivered ones
-    for (size_t i = 0; i < history_.size(); ++i) {
-      if (history_[i].what.group == 0) continue;
-      auto& [members, delivered] = groups[history_[i].what.group];
-      ++members;
-      if (verdict_.delivered[i]) ++delivered;
-    }
-    for (const auto& [group, counts] : groups) {
-      if (counts.second != 0 && counts.second != counts.first && !is_damaged_) {
-        Report(Kind::kBroken, "group ", group, ": ", counts.second, " of ", counts.first,
-               " members are there");
-      }
+    for (const GroupCommits::Consumer& consumer : history_.commits().Consumers()) {
+      const QueueName queue = history_.NameOf(consumer.second);
+      const absl::StatusOr<QueueBounds> bounds = store_.Bounds(queue.topic, queue.queue_id);
+      judgement_.CheckGroup(consumer,
+                            store_.CommittedOffset(consumer.first, queue.topic, queue.queue_id),
+                            bounds.ok() ? bounds->end : QueueOffset(0));
     }
   }
 
+  // I4: in the order of the log a topic has what its queues have, each message once.
   void CheckLogOrder(const std::string& topic) {
-    uint64_t expected = 0;
-    for (const std::vector<QueueName>& places : places_) {
-      expected += std::any_of(places.begin(), places.end(),
-                              [&topic](const QueueName& queue) { return queue.topic == topic; });
+    const uint32_t number = history_.NumberOf({.topic = topic, .queue_id = 0});
+    std::vector<LogPosition> by_queue;
+    for (const Verdict::Record& record : judgement_.verdict().records) {
+      const bool is_of_topic = std::any_of(record.places.begin(), record.places.end(),
+                                           [number](const Verdict::Place& place) {
+                                             return SendHistory::IsOneTopic(place.queue, number);
+                                           });
+      if (is_of_topic) by_queue.push_back(record.begin);
     }
-    uint64_t found = 0;
+    std::sort(by_queue.begin(), by_queue.end());
+    std::vector<LogPosition> in_log;
     for (LogPosition position;;) {
       const absl::StatusOr<ReadResult> result = store_.ReadTopic(
           topic, position, {.max_messages = kMessagesPerRead, .max_bytes = kBytesPerRead});
-      if (!result.ok()) return Report(Kind::kBroken, topic, ": ", result.status().ToString());
-      for (const MessageView& message : *result) {
-        if (message.position() < position) Report(Kind::kBroken, topic, ": log order");
-        position = message.position() + 1;
-        ++found;
+      if (!result.ok()) return judgement_.ReportError(topic, result.status());
+      for (const MessageView& message : *result) in_log.push_back(message.position());
+      if (result->next_position() <= position) {
+        if (MayGoOn(*result)) judgement_.Report(Kind::kBroken, topic, ": ReadTopic stands still");
+        break;
       }
-      if (result->next_position() <= position && result->empty()) break;
-      position = std::max(position, result->next_position());
+      if (!MayGoOn(*result)) break;
+      position = result->next_position();
     }
-    if (found != expected && !is_damaged_) {
-      Report(Kind::kBroken, topic, ": ", expected, " messages by queue and ", found,
-             " in the order of the log");
+    if (in_log != by_queue) {
+      judgement_.Report(Kind::kOrder, topic, ": ", by_queue.size(), " messages by queue and ",
+                        in_log.size(), " in the order of the log");
     }
   }
 
   void CheckVerify() {
     const absl::StatusOr<VerifyReport> report = store_.Verify();
-    if (!report.ok()) return Report(Kind::kBroken, "Verify: ", report.status().ToString());
-    if (expectation_.allows_damage) return;
+    if (!report.ok()) return judgement_.ReportError("Verify", report.status());
     for (const VerifyFinding& finding : report->findings) {
-      Report(Kind::kBroken, "Verify: ", finding.file, " at ", finding.position.value(), ": ",
-             finding.what);
+      std::string text = absl::StrCat("Verify: ", finding.file, " at ", finding.position.value(),
+                                      ": ", finding.what);
+      if (!expectation_.allows_damage) judgement_.Report(Kind::kBroken, text);
+      judgement_.NoteFinding(std::move(text));
     }
-  }
-
-  void AddToContent(const std::string& place, const MessageView& message) {
-    const uint64_t numbers[] = {verdict_.content, message.position().value(),
-                                XXH3_64bits(place.data(), place.size()),
-                                XXH3_64bits(message.body().data(), message.body().size())};
-    verdict_.content = XXH3_64bits(numbers, sizeof(numbers));
   }
 
   MessageStore& store_;
   const SendHistory& history_;
   const Expectation& expectation_;
-
-  Verdict verdict_;
-  std::vector<std::vector<QueueName>> places_;  // where each message was found
-  LogPosition last_delivered_;
-  bool is_damaged_ = false;
+  Judgement judgement_;
+  absl::Time last_time_;
+  LogPosition last_position_;
 };
+
+std::string PlacesOf(const SendHistory& history, const Verdict::Record& record) {
+  if (record.places.empty()) return "nowhere";
+  std::string text = absl::StrCat("at ", record.begin.value());
+  for (const Verdict::Place& place : record.places) {
+    absl::StrAppend(&text, ", ", history.QueueText(place.queue), "@", place.offset.value());
+  }
+  return text;
+}
 
 }  // namespace
 
@@ -294,7 +244,9 @@ uint64_t Verdict::Count(Violation::Kind kind) const {
 }
 
 std::string Verdict::ToString() const {
-  static constexpr absl::string_view kNames[] = {"lost", "phantom", "broken"};
+  static constexpr const char* kNames[] = {"broken", "lost",     "phantom", "order",
+                                           "group",  "derived",  "answer",  "leak",
+                                           "state",  "recovery", "writer",  "files"};
   std::string text;
   for (const Violation& violation : violations) {
     absl::StrAppend(&text, kNames[static_cast<size_t>(violation.kind)], ": ", violation.text, "\n");
@@ -302,8 +254,52 @@ std::string Verdict::ToString() const {
   return text;
 }
 
+void Verdict::Add(Violation::Kind kind, std::string text) {
+  if (violations.size() < kViolationsMax) {
+    violations.push_back({.kind = kind, .text = std::move(text)});
+  }
+}
+
+void Verdict::Add(const std::string& when, const std::vector<Violation>& others) {
+  for (const Violation& violation : others) {
+    Add(violation.kind, absl::StrCat(when, ": ", violation.text));
+  }
+}
+
+Verdict Refused(const absl::Status& status, const Expectation& expectation) {
+  Verdict verdict;
+  verdict.error = status;
+  verdict.was_refused = verdict.tells_loss = verdict.tells_anything = true;
+  if (!expectation.may_be_refused || absl::IsInternal(status)) {
+    verdict.Add(Kind::kBroken, absl::StrCat("Open: ", status.ToString()));
+  }
+  return verdict;
+}
+
 Verdict Examine(MessageStore& store, const SendHistory& history, const Expectation& expectation) {
-  return Examination(store, history, expectation).Run();
+  return StoreExamination(store, history, expectation).Run();
+}
+
+void CheckSame(const Verdict& before, const SendHistory& history, Violation::Kind kind,
+               Verdict& again, const MayBeLost& may_be_lost) {
+  for (size_t i = 0; i < before.records.size(); ++i) {
+    const Verdict::Record& was = before.records[i];
+    const Verdict::Record& is = again.records[i];
+    if (was == is) continue;
+    if (may_be_lost != nullptr && may_be_lost(i)) {
+      // Some places may be gone; where it still is, it must have been.
+      const bool was_here =
+          std::all_of(is.places.begin(), is.places.end(), [&was](const Verdict::Place& place) {
+            return std::count(was.places.begin(), was.places.end(), place) != 0;
+          });
+      if (was_here && (is.places.empty() || is.begin == was.begin)) continue;
+    }
+    again.Add(kind, absl::StrCat(Judgement::Name(history[i]), " was ", PlacesOf(history, was),
+                                 " and is ", PlacesOf(history, is)));
+  }
+  if (may_be_lost == nullptr && before.groups != again.groups) {
+    again.Add(kind, "groups are elsewhere than before");
+  }
 }
 
 }  // namespace weir::testing

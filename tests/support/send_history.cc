@@ -1,28 +1,14 @@
 #include "support/send_history.h"
 
 #include <algorithm>
-#include <cstring>
 
-#include "support/random.h"
+#include "absl/strings/str_cat.h"
 
 namespace weir::testing {
 
-Message SendHistory::Sent::message() const {
-  Message message{.topic = what.queues.front().topic,
-                  .queue_id = what.queues.front().queue_id,
-                  .tag = what.tag,
-                  .ordering_key = what.ordering_key,
-                  .further_queues = further_queues,
-                  .body = body};
-  for (const std::string& key : what.keys) message.keys.push_back(key);
-  for (const auto& [name, value] : what.properties) {
-    message.properties.push_back({.name = name, .value = value});
-  }
-  return message;
-}
-
 void SendHistory::DeclareTopic(const std::string& name, uint32_t queue_count) {
-  topics_.try_emplace(name).first->second.queue_count = queue_count;
+  topics_[name].queue_count = queue_count;
+  topic_ordinals_.try_emplace(name, static_cast<uint32_t>(topic_ordinals_.size()));
 }
 
 void SendHistory::AcknowledgeTopic(const std::string& name) {
@@ -31,37 +17,61 @@ void SendHistory::AcknowledgeTopic(const std::string& name) {
   topic.acknowledged_at = std::min(topic.acknowledged_at, now_);
 }
 
-size_t SendHistory::Send(const Outgoing& what) {
-  const size_t ordinal = sent_.size();
-  Sent& sent = sent_.emplace_back();
-  std::vector<size_t>& of_producer = by_producer_[what.producer];
-  sent.what = what;
-  sent.sequence = static_cast<uint32_t>(of_producer.size());
-  sent.sent_at = ++now_;
-  of_producer.push_back(ordinal);
+uint32_t SendHistory::NumberOf(const QueueName& queue) const {
+  return topic_ordinals_.at(queue.topic) << 16 | queue.queue_id;
+}
 
-  sent.body.resize(std::max(what.body_bytes, kIdentityBytes));
-  std::memcpy(sent.body.data(), &what.producer, sizeof(uint32_t));
-  std::memcpy(sent.body.data() + sizeof(uint32_t), &sent.sequence, sizeof(uint32_t));
-  Random random(Random::Mix(what.producer, sent.sequence));
-  for (size_t i = kIdentityBytes; i < sent.body.size(); ++i) {
-    sent.body[i] = static_cast<char>(random.Next());
+QueueName SendHistory::NameOf(uint32_t number) const {
+  for (const auto& [topic, ordinal] : topic_ordinals_) {
+    if (ordinal == number >> 16) return {topic, number & 0xffff};
   }
-  for (size_t i = 1; i < sent.what.queues.size(); ++i) {
-    const QueueName& queue = sent.what.queues[i];
-    sent.further_queues.push_back({.topic = queue.topic, .queue_id = queue.queue_id});
+  return {"", number};
+}
+
+std::string SendHistory::QueueText(uint32_t number) const {
+  const QueueName name = NameOf(number);
+  return absl::StrCat(name.topic, "/", name.queue_id);
+}
+
+size_t SendHistory::Send(const Outgoing& what) { return Add(what, nullptr); }
+
+size_t SendHistory::Send(const Outgoing& what, const std::string& body) {
+  by_own_body_.emplace(body, sent_.size());
+  return Add(what, &body);
+}
+
+size_t SendHistory::Add(const Outgoing& what, const std::string* own_body) {
+  const auto producer =
+      by_producer_
+          .try_emplace(what.producer,
+                       Producer{.ordinal = static_cast<uint32_t>(by_producer_.size())})
+          .first;
+  const size_t ordinal = sent_.size();
+  const auto sequence = static_cast<uint32_t>(producer->second.sent.size());
+  Sent& sent = own_body != nullptr ? sent_.emplace_back(what, sequence, *own_body)
+                                   : sent_.emplace_back(what, sequence, seed_);
+  producer->second.sent.push_back(ordinal);
+  sent.producer_ordinal = producer->second.ordinal;
+  sent.sent_at = ++now_;
+  for (const QueueName& queue : what.queues) {
+    topic_ordinals_.try_emplace(queue.topic, static_cast<uint32_t>(topic_ordinals_.size()));
+    sent.queue_numbers.push_back(NumberOf(queue));
   }
+  if (what.group != 0) groups_[what.group].push_back(ordinal);
   return ordinal;
 }
 
 void SendHistory::Settle(size_t sent, const absl::StatusOr<Receipt>& result) {
   Sent& message = sent_[sent];
   message.settled_at = ++now_;
+  message.answer = result.status().code();
   if (result.ok()) {
+    if (!message.receipt.has_value()) settled_.push_back(sent);
     message.receipt = *result;
     Reach(sent, result->reached);
   } else {
-    message.is_void = !absl::IsDataLoss(result.status()) && !absl::IsInternal(result.status());
+    message.may_have_place = absl::IsDataLoss(result.status()) || absl::IsInternal(result.status());
+    message.is_void = !message.may_have_place;
   }
 }
 
@@ -79,6 +89,7 @@ void SendHistory::SettleGroup(const std::vector<size_t>& sent,
 void SendHistory::GiveUp(size_t sent) {
   sent_[sent].settled_at = ++now_;
   sent_[sent].is_void = true;
+  sent_[sent].may_have_place = true;
 }
 
 void SendHistory::Reach(size_t sent, Durability level) {
@@ -89,9 +100,8 @@ void SendHistory::Reach(size_t sent, Durability level) {
 }
 
 void SendHistory::ReachAll(Durability level) {
-  for (size_t sent = 0; sent < sent_.size(); ++sent) {
-    if (sent_[sent].HasReceipt(now_)) Reach(sent, level);
-  }
+  for (const size_t sent : settled_) Reach(sent, level);
+  commits_.ReachAll(level, ++now_);
 }
 
 LogPosition SendHistory::Furthest(const Trims& trims, uint64_t as_of) {
@@ -102,13 +112,24 @@ LogPosition SendHistory::Furthest(const Trims& trims, uint64_t as_of) {
   return furthest;
 }
 
+bool SendHistory::IsPowerLost(uint64_t as_of) const {
+  bool is_lost = false;
+  for (const auto& [time, lost] : powers_) is_lost = time <= as_of ? lost : is_lost;
+  return is_lost;
+}
+
 void SendHistory::LosePower() {
-  ++now_;
+  Die();
+  powers_.emplace_back(++now_, true);
+  commits_.LosePower(now_);
   for (Sent& message : sent_) message.power_lost_at = std::min(message.power_lost_at, now_);
 }
 
-void SendHistory::Reopen(const std::vector<bool>& delivered, Durability level) {
-  ++now_;
+void SendHistory::Reopen(const std::vector<bool>& delivered, Durability level,
+                         const GroupCommits::Answers& answers) {
+  Die();
+  powers_.emplace_back(++now_, false);
+  commits_.Reopen(answers, level, now_);
   for (size_t sent = 0; sent < sent_.size(); ++sent) {
     Sent& message = sent_[sent];
     if (sent < delivered.size() && delivered[sent]) {
@@ -120,17 +141,21 @@ void SendHistory::Reopen(const std::vector<bool>& delivered, Durability level) {
   }
 }
 
+std::optional<size_t> SendHistory::Find(BodyIdentity identity) const {
+  const auto producer = by_producer_.find(identity.producer);
+  if (producer == by_producer_.end()) return std::nullopt;
+  const std::vector<size_t>& sent = producer->second.sent;
+  if (identity.sequence >= sent.size()) return std::nullopt;
+  return sent[identity.sequence];
+}
+
 std::optional<size_t> SendHistory::Identify(absl::string_view body) const {
-  if (body.size() < kIdentityBytes) return std::nullopt;
-  uint32_t producer = 0;
-  uint32_t sequence = 0;
-  std::memcpy(&producer, body.data(), sizeof(producer));
-  std::memcpy(&sequence, body.data() + sizeof(producer), sizeof(sequence));
-  const auto of_producer = by_producer_.find(producer);
-  if (of_producer == by_producer_.end() || sequence >= of_producer->second.size()) {
-    return std::nullopt;
+  if (!by_own_body_.empty()) {
+    const auto own = by_own_body_.find(body);
+    if (own != by_own_body_.end()) return own->second;
   }
-  return of_producer->second[sequence];
+  const std::optional<BodyIdentity> identity = ReadIdentity(body);
+  return identity.has_value() ? Find(*identity) : std::nullopt;
 }
 
 }  // namespace weir::testing

@@ -2,11 +2,9 @@
 
 #include <cstring>
 #include <latch>
-#include <utility>
+#include <string>
 
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/str_cat.h"
 
 namespace weir::victim {
 namespace {
@@ -19,24 +17,11 @@ bool IsRefusal(const absl::Status& status) {
 
 }  // namespace
 
-Message Producer::Parcel::message() const {
-  Message message{.topic = TopicOf(first_queue), .tag = tag, .keys = {key}, .body = body};
-  message.ordering_key = ordering_key;
-  if (identity.is_in_all == 1) message.queue_id = QueueIdOf(first_queue);
-  message.further_queues = further;
-  return message;
-}
-
-uint32_t Producer::Parcel::QueueOf(const Receipt& receipt) const {
-  return receipt.queue_id + (first_queue < kAlphaQueues ? 0 : kAlphaQueues);
-}
-
 Producer::Producer(const ProducerOptions& options, const Reporter* reporter)
     : options_(options), reporter_(reporter) {
   std::seed_seq seeds{static_cast<uint32_t>(options.seed),
                       static_cast<uint32_t>(options.seed >> 32), options.run, options.number};
   random_.seed(seeds);
-  next_ = {.seed = options.seed, .run = options.run, .producer = options.number};
 }
 
 bool Producer::Step(MessageStore& store) {
@@ -55,124 +40,139 @@ AppendOptions Producer::Options() {
           .timeout = options_.timeout};
 }
 
-Producer::Parcel Producer::Next(uint32_t batch_first, uint32_t batch_count, bool is_fanned_out) {
-  Parcel parcel;
-  Identity& identity = parcel.identity;
-  identity = next_;
-  identity.sequence = next_.sequence++;
-  identity.batch_first = batch_first;
-  identity.batch_count = batch_count;
+Producer::Dispatch Producer::Next(uint32_t batch_first, uint32_t batch_count, bool is_fanned_out) {
   const uint32_t most = Below(20) == 0 && batch_count == 1 ? 8000 : 500;
-  identity.body_bytes = static_cast<uint32_t>(sizeof(Identity)) + Below(most);
-
-  parcel.first_queue = Below(kQueues);
+  Description what{.run = options_.run,
+                   .producer = options_.number,
+                   .sequence = next_sequence_++,
+                   .batch_first = batch_first,
+                   .batch_count = batch_count,
+                   .body_bytes = 48 + Below(most),
+                   .first_queue = Below(kQueues)};
   const uint32_t way = Below(3);
   if (is_fanned_out || way == 0) {
-    identity.is_in_all = 1;
-    identity.queues = 1u << parcel.first_queue;
     for (uint32_t queue = 0; is_fanned_out && queue < kQueues; ++queue) {
-      if (queue == parcel.first_queue || Below(2) == 0) continue;
-      identity.queues |= 1u << queue;
-      parcel.further.push_back(RefOf(queue));
+      if (queue != what.first_queue && Below(2) == 1) what.further_queues |= 1u << queue;
     }
   } else {
-    identity.queues = parcel.first_queue < kAlphaQueues ? kAlphaMask : kBetaMask;
-    if (way == 1) {
-      identity.has_ordering_key = 1;
-      parcel.ordering_key = OrderingKeyOf(identity.producer);
-    }
+    what.names_queue = 0;
+    what.has_ordering_key = way == 1 ? 1 : 0;
   }
-  parcel.body = BodyOf(identity);
-  parcel.tag = absl::StrCat("run", identity.run);
-  parcel.key = KeyOf(identity);
-  return parcel;
+  return {what, testing::Parcel(OutgoingOf(what), what.sequence, options_.seed)};
 }
 
-bool Producer::Settle(const std::vector<Parcel>& parcels, const absl::Status& status,
-                      const std::vector<Receipt>& receipts, Durability asked) {
-  const bool is_unconfirmed = absl::IsDataLoss(status);
-  if (!status.ok() && !is_unconfirmed) return TakeBack(parcels.size(), status);
-  if (!status.ok() && !options_.is_patient) Fail("append", status);
-  for (size_t i = 0; i < parcels.size(); ++i) {
-    const Identity& identity = parcels[i].identity;
-    if (status.ok() && receipts[i].reached >= asked) {
-      reporter_->Acknowledge(identity, parcels[i].QueueOf(receipts[i]), receipts[i]);
-      continue;
-    }
-    const bool may_be_less = options_.timeout != absl::InfiniteDuration();
-    if (status.ok() && !may_be_less) Fail("append", absl::InternalError("too little was reached"));
-    reporter_->Send({.kind = EventKind::kUncertain,
-                     .producer = identity.producer,
-                     .sequence = identity.sequence});
+Producer::Dispatch Producer::SendAlone(bool is_fanned_out) {
+  Dispatch dispatch = Next(next_sequence_, 1, is_fanned_out);
+  reporter_->Send({.kind = EventKind::kSent, .what = dispatch.what, .count = 1});
+  return dispatch;
+}
+
+void Producer::ReportSent(const std::vector<Dispatch>& dispatches) const {
+  std::vector<Event> events;
+  for (const Dispatch& dispatch : dispatches) {
+    events.push_back({.kind = EventKind::kSent, .what = dispatch.what, .count = 1});
   }
+  reporter_->Send(events);
+}
+
+bool Producer::Settle(const Description& what, const absl::Status& status,
+                      absl::Span<const Receipt> receipts, Durability asked) const {
+  const auto count = static_cast<uint32_t>(receipts.size());
+  const bool is_unconfirmed = absl::IsDataLoss(status);
+  if (!status.ok() && !is_unconfirmed) return Refuse(what, count, status);
+  if (!status.ok()) {
+    if (!options_.is_patient) Fail("append", status);
+    reporter_->Tell({.kind = EventKind::kUncertain, .what = what, .count = count}, status);
+    return true;
+  }
+  std::vector<Event> events;
+  for (uint32_t i = 0; i < count; ++i) {
+    const Receipt& receipt = receipts[i];
+    const bool may_be_less = options_.timeout != absl::InfiniteDuration();
+    if (receipt.reached < asked && !may_be_less) {
+      Fail("append", absl::InternalError("too little was reached"));
+    }
+    Event event{.kind = receipt.reached < asked ? EventKind::kUncertain : EventKind::kAcknowledged,
+                .what = what,
+                .count = 1,
+                .queue_id = receipt.queue_id,
+                .position = receipt.position.value(),
+                .end = receipt.end.value(),
+                .queue_offset = receipt.queue_offset.value(),
+                .reached = static_cast<uint32_t>(receipt.reached)};
+    event.what.sequence += i;
+    events.push_back(event);
+  }
+  reporter_->Send(events);
   return true;
 }
 
-bool Producer::TakeBack(size_t parcels, const absl::Status& status) {
+bool Producer::Refuse(const Description& what, uint32_t count, const absl::Status& status) const {
   if (!options_.is_patient || !IsRefusal(status)) Fail("append", status);
-  next_.sequence -= static_cast<uint32_t>(parcels);
-  reporter_->Tell(EventKind::kRefused, status);
+  reporter_->Tell({.kind = EventKind::kRefused, .what = what, .count = count}, status);
   return false;
 }
 
 bool Producer::AppendOne(MessageStore& store, bool is_fanned_out) {
-  const std::vector<Parcel> parcels{NextAlone(is_fanned_out)};
+  const Dispatch dispatch = SendAlone(is_fanned_out);
   const AppendOptions options = Options();
-  const absl::StatusOr<Receipt> receipt = store.Append(parcels[0].message(), options);
-  return Settle(parcels, receipt.status(), {receipt.ok() ? *receipt : Receipt{}},
+  const absl::StatusOr<Receipt> receipt = store.Append(dispatch.parcel.message(), options);
+  return Settle(dispatch.what, receipt.status(), {receipt.ok() ? *receipt : Receipt{}},
                 options.durability);
 }
 
 bool Producer::AppendBatch(MessageStore& store) {
-  const uint32_t first = next_.sequence;
+  const uint32_t first = next_sequence_;
   const uint32_t count = 2 + Below(7);
-  std::vector<Parcel> parcels;
+  std::vector<Dispatch> dispatches;
   std::vector<Message> messages;
-  for (uint32_t i = 0; i < count; ++i) parcels.push_back(Next(first, count, Below(6) == 0));
-  for (const Parcel& parcel : parcels) messages.push_back(parcel.message());
+  for (uint32_t i = 0; i < count; ++i) dispatches.push_back(Next(first, count, Below(6) == 0));
+  for (const Dispatch& dispatch : dispatches) messages.push_back(dispatch.parcel.message());
+  ReportSent(dispatches);
   const AppendOptions options = Options();
   const absl::StatusOr<std::vector<Receipt>> receipts = store.Append(messages, options);
-  return Settle(parcels, receipts.status(),
-                receipts.ok() ? *receipts : std::vector<Receipt>(parcels.size()),
-                options.durability);
+  return Settle(dispatches[0].what, receipts.status(),
+                receipts.ok() ? *receipts : std::vector<Receipt>(count), options.durability);
 }
 
 bool Producer::AppendByClaim(MessageStore& store) {
-  const std::vector<Parcel> parcels{NextAlone(Below(4) == 0)};
-  const std::string& body = parcels[0].body;
+  const Dispatch dispatch = SendAlone(Below(4) == 0);
+  const std::string& body = dispatch.parcel.body;
   const AppendOptions options = Options();
   absl::StatusOr<MessageClaim> claim =
-      store.Claim(parcels[0].message(), body.size() + Below(100), options_.timeout);
-  if (!claim.ok()) return TakeBack(1, claim.status());
+      store.Claim(dispatch.parcel.message(), body.size() + Below(100), options_.timeout);
+  if (!claim.ok()) return Refuse(dispatch.what, 1, claim.status());
   std::memcpy(claim->body().data(), body.data(), body.size());
   const absl::StatusOr<Receipt> receipt = claim->Commit(body.size(), options);
-  return Settle(parcels, receipt.status(), {receipt.ok() ? *receipt : Receipt{}},
+  return Settle(dispatch.what, receipt.status(), {receipt.ok() ? *receipt : Receipt{}},
                 options.durability);
 }
 
-// Leaves a void; the sequence is used again.
+// Leaves a void.
 bool Producer::AbandonClaim(MessageStore& store) {
-  const Parcel parcel = NextAlone(Below(4) == 0);
-  const absl::StatusOr<MessageClaim> claim =
-      store.Claim(parcel.message(), parcel.body.size(), options_.timeout);
-  if (!claim.ok()) return TakeBack(1, claim.status());
-  --next_.sequence;
+  const Dispatch dispatch = SendAlone(Below(4) == 0);
+  absl::StatusOr<MessageClaim> claim =
+      store.Claim(dispatch.parcel.message(), dispatch.parcel.body.size(), options_.timeout);
+  if (!claim.ok()) return Refuse(dispatch.what, 1, claim.status());
+  *claim = MessageClaim();
+  reporter_->Send({.kind = EventKind::kGivenUp, .what = dispatch.what, .count = 1});
   return true;
 }
 
 bool Producer::AppendMany(MessageStore& store) {
-  const uint32_t count = 1 + Below(kInFlightMax);
+  const uint32_t count = 1 + Below(kEventsPerWriteMax);
+  std::vector<Dispatch> dispatches;
+  for (uint32_t i = 0; i < count; ++i) dispatches.push_back(Next(next_sequence_, 1, Below(6) == 0));
+  ReportSent(dispatches);
   std::latch are_done(count);
-  for (uint32_t i = 0; i < count; ++i) {
-    const Parcel parcel = NextAlone(Below(6) == 0);
+  for (const Dispatch& dispatch : dispatches) {
     const AppendOptions options = Options();
-    Parcel sent{.identity = parcel.identity, .first_queue = parcel.first_queue};
-    const auto acknowledge = [this, &are_done, sent = std::move(sent), asked = options.durability](
+    const auto acknowledge = [this, &are_done, what = dispatch.what, asked = options.durability](
                                  const absl::Status& status, const Receipt& receipt) {
-      Settle({sent}, status, {receipt}, asked);
+      Settle(what, status, {receipt}, asked);
       are_done.count_down();
     };
-    const absl::Status status = store.AppendAsync(parcel.message(), options, acknowledge);
+    const absl::Status status = store.AppendAsync(dispatch.parcel.message(), options, acknowledge);
     if (!status.ok()) Fail("asynchronous append", status);
   }
   are_done.wait();

@@ -1,13 +1,13 @@
-// The way from a victim to its parent. May be used by any thread: a write of an event is atomic.
+// The way from a victim to its parent. May be used by any thread: what is sent with one call is
+// written as a whole.
 
 #ifndef WEIR_TESTS_VICTIM_REPORTER_H_
 #define WEIR_TESTS_VICTIM_REPORTER_H_
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
-#include "victim/body.h"
+#include "absl/types/span.h"
 #include "victim/event.h"
-#include "weir/message.h"
 
 namespace weir::victim {
 
@@ -20,10 +20,12 @@ class Reporter {
  public:
   explicit Reporter(int descriptor) : descriptor_(descriptor) {}
 
-  void Send(const Event& event) const;
-  // An event of which only code and reason count.
-  void Tell(EventKind kind, const absl::Status& status) const;
-  void Acknowledge(const Identity& identity, uint32_t queue, const Receipt& receipt) const;
+  // At most kEventsPerWriteMax of them.
+  void Send(absl::Span<const Event> events) const;
+  void Send(const Event& event) const { Send(absl::MakeConstSpan(&event, 1)); }
+  // With code and reason.
+  void Tell(Event event, const absl::Status& status) const;
+  void Tell(EventKind kind, const absl::Status& status) const { Tell(Event{.kind = kind}, status); }
 
  private:
   const int descriptor_;

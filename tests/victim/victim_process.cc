@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -76,6 +77,15 @@ bool VictimProcess::ListenUntil(Moment until, const std::function<bool()>& is_en
   }
 }
 
+void VictimProcess::CatchUp() {
+  // Everything that was written before this is in the pipe, or was read.
+  int unread = 0;
+  if (::ioctl(report_, FIONREAD, &unread) != 0) return;
+  for (size_t wanted = heard_bytes_ + static_cast<size_t>(unread); heard_bytes_ < wanted;) {
+    if (!ReadEvents()) return;
+  }
+}
+
 absl::Status VictimProcess::Kill() {
   if (pid_ <= 0) return absl::UnavailableError("the victim could not be started");
   ::kill(pid_, SIGKILL);
@@ -116,6 +126,7 @@ bool VictimProcess::ReadEvents() {
   if (count < 0 && errno == EINTR) return true;
   if (count <= 0) return false;
   bytes_.append(buffer, static_cast<size_t>(count));
+  heard_bytes_ += static_cast<size_t>(count);
   size_t done = 0;
   for (; bytes_.size() - done >= sizeof(Event); done += sizeof(Event)) {
     Event event;

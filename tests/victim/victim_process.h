@@ -43,6 +43,9 @@ class VictimProcess {
   // ... or until `is_enough` says so after some events.
   bool ListenUntil(Moment until, const std::function<bool()>& is_enough);
 
+  // Hears what it has reported up to now.
+  void CatchUp();
+
   // Kills it and hears out what it had reported. An error if it had ended by itself.
   absl::Status Kill();
   // Asks it to end (SIGTERM).
@@ -59,7 +62,8 @@ class VictimProcess {
   const std::function<void(const Event&)> listener_;
   pid_t pid_ = -1;
   int report_ = -1;
-  std::string bytes_;                   // of an event that is not whole yet
+  std::string bytes_;  // of an event that is not whole yet
+  size_t heard_bytes_ = 0;
   std::optional<EventKind> last_kind_;  // of the events that were read, the largest
 };
 

@@ -1,8 +1,9 @@
-// What a trial is about: a store or a journal, opened on a world.
+// What an examination is about: a store or a journal, opened on a world.
 
-#ifndef WEIR_TESTS_FAULTS_SUBJECT_H_
-#define WEIR_TESTS_FAULTS_SUBJECT_H_
+#ifndef WEIR_TESTS_SUPPORT_SUBJECT_H_
+#define WEIR_TESTS_SUPPORT_SUBJECT_H_
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -16,14 +17,20 @@
 
 namespace weir::testing {
 
+// What some of them have that others do not.
 struct SubjectShape {
   bool is_journal = false;
   bool has_workers = false;
   std::string front_directory = {};
+  Visibility visibility = Visibility::kOnAppend;
+  uint64_t segment_bytes = 4096;
+  uint64_t front_bytes = 16384;
 
   // The same without threads: to look at what is left.
   SubjectShape WithoutWorkers() const {
-    return {.is_journal = is_journal, .front_directory = front_directory};
+    SubjectShape shape = *this;
+    shape.has_workers = false;
+    return shape;
   }
 };
 
@@ -53,10 +60,11 @@ struct Subject {
   StoreState state() const;
   StoreStats Stats() const;
   std::string reason() const;
-  bool was_clean() const;  // when it was opened
+  const RecoveryReport& recovery() const;
+  bool was_clean() const { return recovery().was_clean; }  // when it was opened
   Verdict Examine(const SendHistory& history, const Expectation& expectation) const;
 };
 
 }  // namespace weir::testing
 
-#endif  // WEIR_TESTS_FAULTS_SUBJECT_H_
+#endif  // WEIR_TESTS_SUPPORT_SUBJECT_H_

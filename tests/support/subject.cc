@@ -1,4 +1,4 @@
-#include "faults/subject.h"
+#include "support/subject.h"
 
 #include <utility>
 
@@ -7,10 +7,11 @@ namespace weir::testing {
 StoreOptions SubjectOptions(const SubjectShape& shape, FileSystem* file_system, Clock* clock) {
   return {.directory = "/store",
           .background = shape.has_workers ? Background::kThreads : Background::kManual,
-          .segment_bytes = 4096,
-          .front_bytes = 16384,
+          .segment_bytes = shape.segment_bytes,
+          .front_bytes = shape.front_bytes,
           .front_directory = shape.front_directory,
           .read_cache_bytes = 64 << 10,
+          .visibility = shape.visibility,
           .default_queue_count = 2,
           .file_system = file_system,
           .clock = clock};
@@ -65,8 +66,8 @@ std::string Subject::reason() const {
   return journal != nullptr ? "a journal does not say" : store->Info().reason;
 }
 
-bool Subject::was_clean() const {
-  return journal != nullptr ? journal->recovery().was_clean : store->recovery().was_clean;
+const RecoveryReport& Subject::recovery() const {
+  return journal != nullptr ? journal->recovery() : store->recovery();
 }
 
 Verdict Subject::Examine(const SendHistory& history, const Expectation& expectation) const {

@@ -1,0 +1,25 @@
+// What this process holds of the kernel and of the heap: to be compared before and after.
+
+#ifndef WEIR_TESTS_SUPPORT_PROCESS_RESOURCES_H_
+#define WEIR_TESTS_SUPPORT_PROCESS_RESOURCES_H_
+
+#include <cstdint>
+#include <string>
+
+namespace weir::testing {
+
+struct ProcessResources {
+  uint64_t descriptors = 0;
+  uint64_t mappings = 0;  // of files and shared memory
+  uint64_t threads = 0;
+  uint64_t bytes = 0;  // of the heap
+
+  static ProcessResources Now();
+  // What is more here than in `before`, in words; empty if nothing is. The heap keeps a little of
+  // what is given back, so a few bytes are nothing.
+  std::string Excess(const ProcessResources& before) const;
+};
+
+}  // namespace weir::testing
+
+#endif  // WEIR_TESTS_SUPPORT_PROCESS_RESOURCES_H_
