@@ -172,6 +172,9 @@ struct Message {
   // Further queues, of this or of other topics, in which the same body shall appear; it is stored
   // once. At most kMaxFurtherQueues, no queue twice.
   absl::Span<const QueueRef> further_queues = {};
+  // From then on, by the store's clock, no read gives it and no key finds it; its place in the log
+  // (ReadAt, FindById, Dump) still shows it until its segment is dropped. Kept to the nanosecond.
+  absl::Time expires_at = absl::InfiniteFuture();
   absl::string_view body = {};
 };
 
@@ -198,6 +201,8 @@ class MessageView {
   // When it was appended, to the nanosecond, by the store's clock; never before that of an earlier
   // message of the log, whatever the clock did.
   absl::Time store_time() const;
+  // InfiniteFuture() if it was given no time.
+  absl::Time expires_at() const;
   // Empty if the message has none.
   absl::string_view tag() const;
   absl::string_view ordering_key() const;
@@ -232,7 +237,7 @@ class MessageView {
 // next_position(). Reading backwards turns "behind" round; see MessageStore::ReadBackwards.
 enum class ReadOutcome : uint8_t {
   kFound,           // at least one message; next: behind the last one looked at
-  kNoMatch,         // messages were there but none matched the tags; next: behind them
+  kNoMatch,         // messages were there but none looked at was wanted; next: behind
   kOffsetTooSmall,  // the offset was dropped by retention; next: first offset of the queue
   kAtEnd,           // nothing there yet; next: the offset asked for
   kBeyondEnd,       // the offset was never given; next: end of the queue

@@ -12,6 +12,7 @@
 #include "absl/time/time.h"
 #include "weir/clock.h"
 #include "weir/file_system.h"
+#include "weir/filter.h"
 #include "weir/hooks.h"
 #include "weir/message.h"
 
@@ -152,12 +153,18 @@ struct CommitOptions {
 };
 
 struct ReadOptions {
-  // 0: kInvalidArgument.
+  // 0: kInvalidArgument. However few are wanted, a call looks at no more than 16,384 messages, and
+  // at none behind max_bytes or 4 MiB of them, whichever is more.
   uint32_t max_messages = 32;
   // Bytes of records; at least one message is returned whatever its size.
   uint64_t max_bytes = uint64_t{1} << 20;
   // Tags that match: "A", "A || B", or "*" (all). kInvalidArgument for an empty one.
   absl::string_view tags = "*";
+  // And this, of their properties (Filter::Compile); by default every message matches.
+  Filter filter = {};
+  // And this, asked last, on the reading thread, with no lock held. What a view shows it is the
+  // read's until the call returns.
+  MessagePredicate predicate = nullptr;
   // How long to wait for the first message. Zero: do not wait.
   absl::Duration wait = absl::ZeroDuration();
   // How much of `wait` is spent spinning before the thread blocks: wakes sooner, and takes a core.

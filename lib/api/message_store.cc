@@ -18,7 +18,7 @@ using internal::CommitLog;
 using internal::Engine;
 using internal::Follower;
 using internal::ReadOrWait;
-using internal::TagSet;
+using internal::Wanted;
 
 namespace {
 
@@ -182,11 +182,11 @@ absl::StatusOr<MessageClaim> MessageStore::Claim(const Message& message, size_t 
 absl::StatusOr<ReadResult> MessageStore::Read(TopicRef topic, uint32_t queue_id, QueueOffset offset,
                                               const ReadOptions& options) {
   return impl_->Run([&]() -> absl::StatusOr<ReadResult> {
-    ASSIGN_OR_RETURN(const TagSet tags, TagSet::Parse(options.tags));
-    if (options.max_messages == 0) return absl::InvalidArgumentError("max_messages is 0");
+    ASSIGN_OR_RETURN(const Wanted wanted, Wanted::Of(options));
     return impl_->ReadWaiting(topic, queue_id, offset.value(), options.wait, options.spin,
                               [&](const Topic::Entry& entry) {
-                                return impl_->reader().Read(entry, queue_id, offset, options, tags);
+                                return impl_->reader().Read(entry, queue_id, offset, options,
+                                                            wanted);
                               });
   });
 }
@@ -194,11 +194,10 @@ absl::StatusOr<ReadResult> MessageStore::Read(TopicRef topic, uint32_t queue_id,
 absl::StatusOr<ReadResult> MessageStore::ReadTopic(TopicRef topic, LogPosition position,
                                                    const ReadOptions& options) {
   return impl_->Run([&]() -> absl::StatusOr<ReadResult> {
-    ASSIGN_OR_RETURN(const TagSet tags, TagSet::Parse(options.tags));
-    if (options.max_messages == 0) return absl::InvalidArgumentError("max_messages is 0");
+    ASSIGN_OR_RETURN(const Wanted wanted, Wanted::Of(options));
     return impl_->ReadWaiting(topic, kAllQueues, /*offset=*/0, options.wait, options.spin,
                               [&](const Topic::Entry& entry) {
-                                return impl_->reader().ReadTopic(entry, position, options, tags);
+                                return impl_->reader().ReadTopic(entry, position, options, wanted);
                               });
   });
 }
@@ -207,12 +206,11 @@ absl::StatusOr<ReadResult> MessageStore::ReadBackwards(TopicRef topic, uint32_t 
                                                        QueueOffset offset,
                                                        const ReadOptions& options) {
   return impl_->Run([&]() -> absl::StatusOr<ReadResult> {
-    ASSIGN_OR_RETURN(const TagSet tags, TagSet::Parse(options.tags));
-    if (options.max_messages == 0) return absl::InvalidArgumentError("max_messages is 0");
+    ASSIGN_OR_RETURN(const Wanted wanted, Wanted::Of(options));
     return impl_->ReadWaiting(topic, queue_id, offset.value(), absl::ZeroDuration(),
                               absl::ZeroDuration(), [&](const Topic::Entry& entry) {
                                 return impl_->reader().ReadBackwards(entry, queue_id, offset,
-                                                                     options, tags);
+                                                                     options, wanted);
                               });
   });
 }
@@ -222,13 +220,13 @@ absl::StatusOr<ReadResult> MessageStore::ReadLast(TopicRef topic, uint32_t queue
   return impl_->Run([&]() -> absl::StatusOr<ReadResult> {
     const ReadOptions options{.max_messages = count, .max_bytes = ~uint64_t{0}};
     if (count == 0) return absl::InvalidArgumentError("count is 0");
-    ASSIGN_OR_RETURN(const TagSet tags, TagSet::Parse("*"));
+    const Wanted wanted;
     absl::StatusOr<ReadResult> result = impl_->ReadWaiting(
         topic, queue_id, 0, absl::ZeroDuration(), absl::ZeroDuration(),
         [&](const Topic::Entry& entry) {
           const QueueBounds bounds = impl_->reader().Bounds(entry.first_queue + queue_id);
           absl::StatusOr<ReadResult> read =
-              impl_->reader().ReadBackwards(entry, queue_id, bounds.end, options, tags);
+              impl_->reader().ReadBackwards(entry, queue_id, bounds.end, options, wanted);
           if (read.ok()) read->next_offset_ = bounds.end;
           return read;
         });

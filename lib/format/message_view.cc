@@ -45,6 +45,10 @@ uint32_t MessageView::record_bytes() const { return LoadHeader(record_).bytes();
 absl::Time MessageView::store_time() const {
   return absl::FromUnixNanos(LoadHeader(record_).store_time);
 }
+absl::Time MessageView::expires_at() const {
+  const int64_t expiry = DecodeParts(record_)->expiry;
+  return expiry == internal::kNeverExpires ? absl::InfiniteFuture() : absl::FromUnixNanos(expiry);
+}
 absl::string_view MessageView::tag() const { return DecodeParts(record_)->tag; }
 absl::string_view MessageView::ordering_key() const { return DecodeParts(record_)->ordering_key; }
 absl::InlinedVector<absl::string_view, 2> MessageView::keys() const {

@@ -103,7 +103,8 @@ uint16_t FlagsOf(const MessageParts& parts) {
   return static_cast<uint16_t>(
       (parts.further_queues > 0 ? kHasFurtherQueues : 0) | (!parts.tag.empty() ? kHasTag : 0) |
       (!parts.ordering_key.empty() ? kHasOrderingKey : 0) | (!parts.keys.empty() ? kHasKeys : 0) |
-      (!parts.properties.empty() ? kHasProperties : 0));
+      (!parts.properties.empty() ? kHasProperties : 0) |
+      (parts.expiry != kNeverExpires ? kHasExpiry : 0));
 }
 
 size_t EncodedPropertiesBytes(absl::Span<const Property> properties) {
@@ -124,6 +125,7 @@ size_t EncodedPartsBytes(const MessageParts& parts) {
     for (const absl::string_view key : parts.keys) bytes += 1 + key.size();
   }
   if (!parts.properties.empty()) bytes += 2 + EncodedPropertiesBytes(parts.properties);
+  if (parts.expiry != kNeverExpires) bytes += sizeof(parts.expiry);
   return bytes;
 }
 
@@ -168,6 +170,10 @@ char* WriteParts(char* record, const MessageParts& parts) {
       writer.PutBytes(property.name);
       writer.PutBytes(property.value);
     }
+  }
+  if (parts.expiry != kNeverExpires) {
+    if (Exceeds(writer, sizeof(parts.expiry), end)) return nullptr;
+    writer.Put(parts.expiry);
   }
   if (!HOLDS(writer.position() <= end)) return nullptr;
   return writer.position();
@@ -261,6 +267,7 @@ std::optional<DecodedParts> DecodeParts(const char* record) {
     if (header.flags & kHasProperties) {
       parts.properties = reader.TakeBytes(reader.Take<uint16_t>());
     }
+    if (header.flags & kHasExpiry) parts.expiry = reader.Take<int64_t>();
   }
   parts.body = reader.TakeBytes(header.body_bytes);
   if (!reader.ok()) return std::nullopt;

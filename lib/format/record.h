@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <limits>
 #include <optional>
 
 #include "absl/container/inlined_vector.h"
@@ -43,12 +44,14 @@ inline constexpr uint16_t kHasOrderingKey = 1u << 2;
 inline constexpr uint16_t kHasKeys = 1u << 3;
 inline constexpr uint16_t kHasProperties = 1u << 4;
 inline constexpr uint16_t kIsLost = 1u << 5;  // filler only: bytes were here and are gone
-inline constexpr uint16_t kKnownFlags = (1u << 6) - 1;
+inline constexpr uint16_t kHasExpiry = 1u << 6;
+inline constexpr uint16_t kKnownFlags = (1u << 7) - 1;
 
 inline constexpr uint8_t kRecordVersion = 1;
 inline constexpr uint32_t kRecordAlignment = 8;
 inline constexpr uint32_t kRecordHeaderBytes = 48;
 inline constexpr uint32_t kFurtherQueueBytes = 12;
+inline constexpr int64_t kNeverExpires = std::numeric_limits<int64_t>::max();
 inline constexpr uint32_t kNoQueue = 0xFFFFFFFF;  // records that belong to no queue
 
 // Records whose loss would make others unreadable are written twice, and the first copy is longer
@@ -177,9 +180,11 @@ struct MessageParts {
   absl::string_view ordering_key;
   absl::Span<const absl::string_view> keys;
   absl::Span<const Property> properties;
+  int64_t expiry = kNeverExpires;  // nanoseconds since the epoch
 
   bool IsEmpty() const {
-    return tag.empty() && ordering_key.empty() && keys.empty() && properties.empty();
+    return tag.empty() && ordering_key.empty() && keys.empty() && properties.empty() &&
+           expiry == kNeverExpires;
   }
 };
 uint16_t FlagsOf(const MessageParts& parts);
@@ -281,6 +286,7 @@ struct DecodedParts {
   absl::string_view keys;  // encoded
   uint8_t key_count = 0;
   absl::string_view properties;  // encoded
+  int64_t expiry = kNeverExpires;
   absl::string_view body;
 
   FurtherQueue further_queue(uint32_t index) const {

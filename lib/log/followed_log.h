@@ -95,7 +95,7 @@ class FollowedLog final : public LogView {
   RecoveryReport& report() { return report_; }
   // The offsets of what a power loss took, as they were found when this was opened.
   const std::vector<SeenOffset>& left_out() const { return left_out_; }
-  Clock* clock() const { return options_.clock; }
+  Clock& clock() const override { return *options_.clock; }
 
  private:
   FollowedLog(const StoreOptions& options, std::unique_ptr<Directory> directory)

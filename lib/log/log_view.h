@@ -15,6 +15,7 @@
 #include "log/reader_slots.h"
 #include "log/record_reader.h"
 #include "log/segments.h"
+#include "weir/clock.h"
 
 namespace weir::internal {
 
@@ -40,6 +41,7 @@ class LogView {
   // Of the process whose front it is; 0: there is none. Its open records may be in the front only.
   virtual uint64_t CurrentIncarnation() const = 0;
   virtual Doorbell& doorbell() = 0;
+  virtual Clock& clock() const = 0;
   // Does what a waiting reader without workers must do himself.
   virtual void HelpReader() = 0;
   virtual absl::Status WhyNoRead() const = 0;

@@ -39,6 +39,7 @@ class OwnLogView final : public LogView {
     return log_.ReadBytes(position, out);
   }
   Doorbell& doorbell() override { return log_.doorbell(); }
+  Clock& clock() const override { return log_.clock(); }
   void HelpReader() override {
     if (has_workers_) return;
     log_.WriteStep();

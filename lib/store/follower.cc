@@ -21,7 +21,7 @@ Follower::Follower(std::unique_ptr<FollowedLog> log, bool may_write)
       totals_(&catalogue_),
       ends_(&queues_, &catalogue_, /*appender=*/nullptr),
       groups_(&log_->segments(), &indexer_, /*appender=*/nullptr),
-      retention_clock_(log_->clock(), /*appender=*/nullptr),
+      retention_clock_(&log_->clock(), /*appender=*/nullptr),
       digests_(log_->hash_seed(), catalogue_.Queues()),
       files_(&log_->directory(), &log_->cache()),
       seal_observer_(&totals_),
@@ -32,7 +32,7 @@ Follower::Follower(std::unique_ptr<FollowedLog> log, bool may_write)
               &catalogue_),
       finder_({.log = log_.get(), .queues = &queues_, .files = &files_, .indexer = &indexer_},
               &digests_, &reader_),
-      clock_(log_->clock()) {}
+      clock_(&log_->clock()) {}
 
 absl::StatusOr<std::unique_ptr<Follower>> Follower::Open(const StoreOptions& options) {
   ASSIGN_OR_RETURN(std::unique_ptr<FollowedLog> log, FollowedLog::Open(options));

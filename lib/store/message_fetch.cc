@@ -28,9 +28,9 @@ bool IsOf(const DecodedParts& parts, const RecordHeader& header, uint32_t number
 
 }  // namespace
 
-MessageFetch::MessageFetch(LogView& log, const TagSet& tags, ReadMemory& memory)
+MessageFetch::MessageFetch(LogView& log, const Wanted& wanted, ReadMemory& memory)
     : log_(log),
-      tags_(tags),
+      wanted_(wanted),
       front_(log_.NewFrontReader()),
       records_(*front_, log_.segments(), memory),
       visible_end_(log_.sees_only_contiguous() ? log_.ContiguousVisibleEnd()
@@ -46,18 +46,17 @@ absl::StatusOr<MessageFetch::Got> MessageFetch::Get(const QueueEntry& entry,
     return Got::kDamaged;
   }
   const bool is_visible = entry.position < visible_end_ || Without(Protection::kVisibleEnd);
-  if (is_visible && !tags_.MayMatch(entry.filter)) {
+  if (is_visible && !wanted_.MayHave(entry.filter)) {
     return IsThere(entry.position) ? Got::kSkip : Got::kNotYet;
   }
   const char* record = nullptr;
   ASSIGN_OR_RETURN(const Got got, Load(entry.position, &record));
   if (got != Got::kMessage) return got;
   const RecordHeader header = LoadHeader(record);
+  const MessageView message(record, entry.position, Topic(&topic), number - topic.first_queue,
+                            QueueOffset(offset));
   if (IsPlain(header) && IsOf(header, number, offset)) {
-    if (!tags_.Matches({})) return Got::kSkip;
-    record_ = record;
-    bytes_ = header.bytes();
-    return Got::kMessage;
+    return Take(record, header, {}, message);
   }
   if (header.type == RecordType::kVoid) return Got::kSkip;
   const auto parts = DecodeParts(record);
@@ -65,10 +64,23 @@ absl::StatusOr<MessageFetch::Got> MessageFetch::Get(const QueueEntry& entry,
     return Damaged(entry.position, absl::StrCat("the record at ", entry.position.value(),
                                                 " is not the one that its queue says"));
   }
-  if (!tags_.Matches(parts->tag)) return Got::kSkip;
+  return Take(record, header, *parts, message);
+}
+
+MessageFetch::Got MessageFetch::Take(const char* record, const RecordHeader& header,
+                                     const DecodedParts& parts, const MessageView& message) {
+  bytes_looked_at_ += header.bytes();
+  if (IsExpired(parts) || !wanted_.Has(parts) || !wanted_.IsAccepted(message)) return Got::kSkip;
   record_ = record;
   bytes_ = header.bytes();
   return Got::kMessage;
+}
+
+bool MessageFetch::IsExpired(const DecodedParts& parts) {
+  if (parts.expiry == kNeverExpires) return false;
+  // One moment for the whole call, and most calls need none.
+  if (now_ == 0) now_ = log_.clock().WallNanos();
+  return parts.expiry <= now_;
 }
 
 absl::StatusOr<MessageFetch::Got> MessageFetch::GetAt(LogPosition position) {

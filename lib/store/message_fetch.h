@@ -9,12 +9,13 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "format/record.h"
 #include "index/entry_chunks.h"
 #include "log/log_view.h"
 #include "log/read_memory.h"
 #include "log/record_reader.h"
-#include "store/tag_set.h"
 #include "store/topic_catalogue.h"
+#include "store/wanted.h"
 #include "weir/message.h"
 
 namespace weir::internal {
@@ -25,20 +26,24 @@ class MessageFetch {
   enum class Got : uint8_t { kMessage, kSkip, kNotYet, kRemoved, kDamaged };
 
   // `memory` outlives the views.
-  MessageFetch(LogView& log, const TagSet& tags, ReadMemory& memory);
+  MessageFetch(LogView& log, const Wanted& wanted, ReadMemory& memory);
 
   // The record of the queue's entry at `offset`: verified, and checked to be what the entry says.
   absl::StatusOr<Got> Get(const QueueEntry& entry, const Topic::Entry& topic, uint32_t number,
                           uint64_t offset);
-  // The message whose record begins at `position`, whatever its queues and tag. A void is skipped;
+  // The message whose record begins at `position`, wanted or not. A void is skipped;
   // what is neither is damage.
   absl::StatusOr<Got> GetAt(LogPosition position);
 
   // Of the last kMessage.
   const char* record() const { return record_; }
   uint32_t record_bytes() const { return bytes_; }
+  // Of all records that were looked at.
+  uint64_t bytes_looked_at() const { return bytes_looked_at_; }
   // Of the last kDamaged.
   DamagedRange& damage() { return damage_; }
+  // Whether a message with these parts is not delivered any more.
+  bool IsExpired(const DecodedParts& parts);
   // Lets go of the front until the next Get().
   void Rest() { front_->Rest(); }
 
@@ -46,16 +51,21 @@ class MessageFetch {
   bool IsThere(LogPosition position);
   // The verified record at `position`; kMessage whatever it is.
   absl::StatusOr<Got> Load(LogPosition position, const char** record);
+  // kMessage if it is wanted, with what its parts say.
+  Got Take(const char* record, const RecordHeader& header, const DecodedParts& parts,
+           const MessageView& message);
   absl::StatusOr<Got> Damaged(LogPosition position, absl::string_view why);
 
   LogView& log_;
-  const TagSet& tags_;
+  const Wanted& wanted_;
   const std::unique_ptr<FrontReader> front_;
   RecordReader records_;
   const LogPosition visible_end_;
   LogPosition published_end_;  // as far as it was looked at
   const char* record_ = nullptr;
   uint32_t bytes_ = 0;
+  uint64_t bytes_looked_at_ = 0;
+  int64_t now_ = 0;  // 0: nobody asked yet
   DamagedRange damage_;
 };
 

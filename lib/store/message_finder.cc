@@ -14,7 +14,7 @@
 #include "log/record_reader.h"
 #include "log/segment_scanner.h"
 #include "store/message_fetch.h"
-#include "store/tag_set.h"
+#include "store/wanted.h"
 
 namespace weir::internal {
 namespace {
@@ -129,8 +129,8 @@ absl::Status MessageFinder::SearchKey(const Search& search, FindResult& result,
                            .newest_first = options.newest_first};
   RETURN_IF_ERROR(NarrowByTime(search, &wanted));
   if (const auto place = options.cursor.position()) GoOnBehind(*place, &wanted);
-  const TagSet all_tags;
-  MessageFetch fetch(*sources_.log, all_tags, memory);
+  const Wanted all;
+  MessageFetch fetch(*sources_.log, all, memory);
   uint64_t bytes = 0;
   for (size_t looked_at = 0; looked_at < kRecordsLookedAtMax;) {
     wanted.max = std::min<size_t>(kCandidatesMax, options.limit - result.size());
@@ -149,7 +149,8 @@ absl::Status MessageFinder::SearchKey(const Search& search, FindResult& result,
         const RecordHeader header = LoadHeader(fetch.record());
         const auto parts = DecodeParts(fetch.record());
         const auto queue = QueueIn(search.topic, header, *parts);
-        if (queue && search.IsInTime(header.store_time) && HasKey(*parts, search.key)) {
+        if (queue && search.IsInTime(header.store_time) && HasKey(*parts, search.key) &&
+            !fetch.IsExpired(*parts)) {
           bytes += fetch.record_bytes();
           if (bytes > options.max_bytes && !result.empty()) return absl::OkStatus();
           result.messages_.emplace_back(fetch.record(), position, Topic(&search.topic),
@@ -277,7 +278,7 @@ absl::StatusOr<QueueOffset> MessageFinder::LastBefore(const Topic::Entry& topic,
   const ReadOptions one{.max_messages = 1};
   for (;;) {
     ASSIGN_OR_RETURN(const ReadResult result,
-                     reader_.ReadBackwards(topic, queue_id, offset, one, TagSet()));
+                     reader_.ReadBackwards(topic, queue_id, offset, one, Wanted()));
     switch (result.outcome()) {
       case ReadOutcome::kFound:
         return result[0].queue_offset();
@@ -323,7 +324,7 @@ absl::StatusOr<QueueOffset> MessageFinder::SkipOlder(const Topic::Entry& topic, 
   const QueueOffset end = reader_.Bounds(topic.first_queue + queue_id).end;
   if (!nanos) return std::max(offset, end);
   while (offset < end) {
-    ASSIGN_OR_RETURN(const ReadResult result, reader_.Read(topic, queue_id, offset, {}, TagSet()));
+    ASSIGN_OR_RETURN(const ReadResult result, reader_.Read(topic, queue_id, offset, {}, Wanted()));
     for (const MessageView& message : result) {
       if (absl::ToUnixNanos(message.store_time()) >= *nanos) return message.queue_offset();
     }
@@ -339,7 +340,7 @@ absl::StatusOr<TimeBounds> MessageFinder::BoundsOf(const Topic::Entry& topic,
   const QueueBounds bounds = reader_.Bounds(topic.first_queue + queue_id);
   std::optional<absl::Time> earliest;
   for (QueueOffset at = bounds.first; at < bounds.end && !earliest;) {
-    ASSIGN_OR_RETURN(const ReadResult result, reader_.Read(topic, queue_id, at, one, TagSet()));
+    ASSIGN_OR_RETURN(const ReadResult result, reader_.Read(topic, queue_id, at, one, Wanted()));
     if (!result.empty()) earliest = result[0].store_time();
     if (result.next_offset() <= at) break;
     at = result.next_offset();
@@ -347,7 +348,7 @@ absl::StatusOr<TimeBounds> MessageFinder::BoundsOf(const Topic::Entry& topic,
   std::optional<absl::Time> latest;
   for (QueueOffset at = bounds.end; at > bounds.first && !latest;) {
     ASSIGN_OR_RETURN(const ReadResult result,
-                     reader_.ReadBackwards(topic, queue_id, at, one, TagSet()));
+                     reader_.ReadBackwards(topic, queue_id, at, one, Wanted()));
     if (!result.empty()) latest = result[0].store_time();
     if (result.next_offset() >= at) break;
     at = result.next_offset();

@@ -45,7 +45,10 @@ inline MessageParts PartsOf(const Message& message) {
           .tag = message.tag,
           .ordering_key = message.ordering_key,
           .keys = message.keys,
-          .properties = message.properties};
+          .properties = message.properties,
+          .expiry = message.expires_at == absl::InfiniteFuture()
+                        ? kNeverExpires
+                        : absl::ToUnixNanos(message.expires_at)};
 }
 
 // Checks the message's limits and computes its sizes.

@@ -19,6 +19,12 @@ using Got = MessageFetch::Got;
 
 // A call that matches nothing ends after so many entries: work for one call is bounded.
 constexpr size_t kEntriesLookedAtMax = 16384;
+constexpr uint64_t kBytesLookedAtMax = uint64_t{4} << 20;
+
+// Whether a call has looked at so much that it ends with what it has.
+bool IsTired(const MessageFetch& fetch, const ReadOptions& options) {
+  return fetch.bytes_looked_at() >= std::max(kBytesLookedAtMax, options.max_bytes);
+}
 
 }  // namespace
 
@@ -87,7 +93,7 @@ absl::Status MessageReader::EndOf(uint32_t number, QueueOffset offset, ReadResul
 
 absl::Status MessageReader::ReadInto(const Topic::Entry& topic, uint32_t queue_id,
                                      QueueOffset offset, const ReadOptions& options,
-                                     const TagSet& tags, ReadResult& result,
+                                     const Wanted& wanted, ReadResult& result,
                                      ReadMemory& memory) const {
   const uint32_t number = topic.first_queue + queue_id;
   const ConsumeQueue& queue = sources_.queues->queue(number);
@@ -101,11 +107,11 @@ absl::Status MessageReader::ReadInto(const Topic::Entry& topic, uint32_t queue_i
   if (offset.value() >= end) return EndOf(number, offset, result);
   result.messages_.reserve(std::min<uint64_t>(options.max_messages, end - offset.value()));
   QueueCursor cursor(sources_, number, offset.value());
-  MessageFetch fetch(*sources_.log, tags, memory);
+  MessageFetch fetch(*sources_.log, wanted, memory);
   uint64_t bytes = 0;
   bool skipped = false;
   for (size_t looked_at = 0; looked_at < kEntriesLookedAtMax; ++looked_at, cursor.Next()) {
-    if (result.messages_.size() >= options.max_messages) break;
+    if (result.messages_.size() >= options.max_messages || IsTired(fetch, options)) break;
     QueueEntry entry;
     if (!cursor.is_at_hand()) fetch.Rest();
     ASSIGN_OR_RETURN(const QueueCursor::Outcome at, cursor.Get(&entry));
@@ -150,17 +156,17 @@ absl::Status MessageReader::ReadInto(const Topic::Entry& topic, uint32_t queue_i
 
 absl::StatusOr<ReadResult> MessageReader::Read(const Topic::Entry& topic, uint32_t queue_id,
                                                QueueOffset offset, const ReadOptions& options,
-                                               const TagSet& tags) const {
+                                               const Wanted& wanted) const {
   ReadResult result;
   ReadMemory memory;
-  RETURN_IF_ERROR(ReadInto(topic, queue_id, offset, options, tags, result, memory));
+  RETURN_IF_ERROR(ReadInto(topic, queue_id, offset, options, wanted, result, memory));
   result.memory_ = memory.Take();
   return result;
 }
 
 absl::Status MessageReader::ReadBackwardsInto(const Topic::Entry& topic, uint32_t queue_id,
                                               QueueOffset offset, const ReadOptions& options,
-                                              const TagSet& tags, ReadResult& result,
+                                              const Wanted& wanted, ReadResult& result,
                                               ReadMemory& memory) const {
   const uint32_t number = topic.first_queue + queue_id;
   const QueueBounds bounds = Bounds(number);
@@ -177,13 +183,13 @@ absl::Status MessageReader::ReadBackwardsInto(const Topic::Entry& topic, uint32_
     return absl::OkStatus();
   }
   QueueCursor cursor(sources_, number, offset.value());
-  MessageFetch fetch(*sources_.log, tags, memory);
+  MessageFetch fetch(*sources_.log, wanted, memory);
   uint64_t bytes = 0;
   uint64_t next = offset.value();
   bool skipped = false;
   for (size_t looked_at = 0; looked_at < kEntriesLookedAtMax && next > bounds.first.value();
        ++looked_at, --next) {
-    if (result.messages_.size() >= options.max_messages) break;
+    if (result.messages_.size() >= options.max_messages || IsTired(fetch, options)) break;
     cursor.MoveTo(next - 1);
     QueueEntry entry;
     if (!cursor.is_at_hand()) fetch.Rest();
@@ -217,16 +223,16 @@ absl::Status MessageReader::ReadBackwardsInto(const Topic::Entry& topic, uint32_
 absl::StatusOr<ReadResult> MessageReader::ReadBackwards(const Topic::Entry& topic,
                                                         uint32_t queue_id, QueueOffset offset,
                                                         const ReadOptions& options,
-                                                        const TagSet& tags) const {
+                                                        const Wanted& wanted) const {
   ReadResult result;
   ReadMemory memory;
-  RETURN_IF_ERROR(ReadBackwardsInto(topic, queue_id, offset, options, tags, result, memory));
+  RETURN_IF_ERROR(ReadBackwardsInto(topic, queue_id, offset, options, wanted, result, memory));
   result.memory_ = memory.Take();
   return result;
 }
 
 absl::Status MessageReader::ReadTopicInto(const Topic::Entry& topic, LogPosition position,
-                                          const ReadOptions& options, const TagSet& tags,
+                                          const ReadOptions& options, const Wanted& wanted,
                                           ReadResult& result, ReadMemory& memory) const {
   result.next_position_ = position;
   result.outcome_ = ReadOutcome::kAtEnd;
@@ -270,12 +276,12 @@ absl::Status MessageReader::ReadTopicInto(const Topic::Entry& topic, LogPosition
     cursors.back()->MoveTo(offset);
     RETURN_IF_ERROR(push(cursors.size() - 1));
   }
-  MessageFetch fetch(*sources_.log, tags, memory);
+  MessageFetch fetch(*sources_.log, wanted, memory);
   uint64_t bytes = 0;
   bool skipped = false;
   LogPosition last(~uint64_t{0});
   for (size_t looked_at = 0; looked_at < kEntriesLookedAtMax && !ways.empty(); ++looked_at) {
-    if (result.messages_.size() >= options.max_messages) break;
+    if (result.messages_.size() >= options.max_messages || IsTired(fetch, options)) break;
     const Way way = ways.top();
     QueueCursor& cursor = *cursors[way.cursor];
     if (way.is_hole) {
@@ -332,10 +338,10 @@ absl::Status MessageReader::ReadTopicInto(const Topic::Entry& topic, LogPosition
 
 absl::StatusOr<ReadResult> MessageReader::ReadTopic(const Topic::Entry& topic, LogPosition position,
                                                     const ReadOptions& options,
-                                                    const TagSet& tags) const {
+                                                    const Wanted& wanted) const {
   ReadResult result;
   ReadMemory memory;
-  RETURN_IF_ERROR(ReadTopicInto(topic, position, options, tags, result, memory));
+  RETURN_IF_ERROR(ReadTopicInto(topic, position, options, wanted, result, memory));
   result.memory_ = memory.Take();
   return result;
 }

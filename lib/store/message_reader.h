@@ -9,8 +9,8 @@
 #include "absl/status/statusor.h"
 #include "log/read_memory.h"
 #include "store/queue_cursor.h"
-#include "store/tag_set.h"
 #include "store/topic_catalogue.h"
+#include "store/wanted.h"
 #include "weir/hooks.h"
 #include "weir/options.h"
 
@@ -24,12 +24,12 @@ class MessageReader {
 
   // The public functions of the same names, without waiting.
   absl::StatusOr<ReadResult> Read(const Topic::Entry& topic, uint32_t queue_id, QueueOffset offset,
-                                  const ReadOptions& options, const TagSet& tags) const;
+                                  const ReadOptions& options, const Wanted& wanted) const;
   absl::StatusOr<ReadResult> ReadBackwards(const Topic::Entry& topic, uint32_t queue_id,
                                            QueueOffset offset, const ReadOptions& options,
-                                           const TagSet& tags) const;
+                                           const Wanted& wanted) const;
   absl::StatusOr<ReadResult> ReadTopic(const Topic::Entry& topic, LogPosition position,
-                                       const ReadOptions& options, const TagSet& tags) const;
+                                       const ReadOptions& options, const Wanted& wanted) const;
   absl::StatusOr<ReadResult> ReadAt(LogPosition position) const;
   QueueBounds Bounds(uint32_t number) const;
 
@@ -44,13 +44,13 @@ class MessageReader {
   absl::Status EndOf(uint32_t number, QueueOffset offset, ReadResult& result) const;
   // The views lie in `memory`.
   absl::Status ReadInto(const Topic::Entry& topic, uint32_t queue_id, QueueOffset offset,
-                        const ReadOptions& options, const TagSet& tags, ReadResult& result,
+                        const ReadOptions& options, const Wanted& wanted, ReadResult& result,
                         ReadMemory& memory) const;
   absl::Status ReadBackwardsInto(const Topic::Entry& topic, uint32_t queue_id, QueueOffset offset,
-                                 const ReadOptions& options, const TagSet& tags, ReadResult& result,
-                                 ReadMemory& memory) const;
+                                 const ReadOptions& options, const Wanted& wanted,
+                                 ReadResult& result, ReadMemory& memory) const;
   absl::Status ReadTopicInto(const Topic::Entry& topic, LogPosition position,
-                             const ReadOptions& options, const TagSet& tags, ReadResult& result,
+                             const ReadOptions& options, const Wanted& wanted, ReadResult& result,
                              ReadMemory& memory) const;
 
   const QueueSources sources_;

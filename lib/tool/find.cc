@@ -36,11 +36,11 @@ std::string WhyMisused() {
   const bool has_topic = !absl::GetFlag(FLAGS_topic).empty();
   const bool has_more = absl::GetFlag(FLAGS_from_time).value ||
                         absl::GetFlag(FLAGS_to_time).value || !absl::GetFlag(FLAGS_tag).empty() ||
-                        !absl::GetFlag(FLAGS_grep).empty();
+                        !absl::GetFlag(FLAGS_filter).empty() || !absl::GetFlag(FLAGS_grep).empty();
   if (has_id && (has_key || has_topic || has_more)) return "--id names one message, alone";
   if (!has_id && !has_topic) return "--topic must be given, or --id";
   if (!has_id && !has_key && !has_more) {
-    return "by what? --key, --id, --from_time, --to_time, --tag or --grep";
+    return "by what? --key, --id, --from_time, --to_time, --tag, --filter or --grep";
   }
   if (absl::GetFlag(FLAGS_newest_first) && !has_key) return "--newest_first goes with --key";
   return "";
@@ -129,14 +129,16 @@ const Command kFindCommand = {
     .name = kName,
     .synopsis =
         "DIR --topic=T [--key=K [--newest_first]] [--from_time=TIME] [--to_time=TIME]\n"
-        "          [--tag=TAG] [--grep=EXPRESSION] [--max=N] [--format=body|tsv|json]\n"
+        "          [--tag=TAG] [--filter=EXPRESSION] [--grep=EXPRESSION] [--max=N]\n"
+        "          [--format=body|tsv|json]\n"
         "       weir find DIR --id=ID [--format=body|tsv|json]",
     .summary = "prints messages by key, id, time or content",
     .about =
         "Prints the messages of a topic that have a key, were stored between two times, have a\n"
-        "tag and a body in which an extended regular expression matches, as far as these are\n"
-        "asked for; in the order of the log, one a line. A key is looked up in the index. Else\n"
-        "the log is read between the two times. Works on a store that another process writes.\n"
+        "tag, properties that fulfil a filter (include/weir/filter.h has its language) and a body\n"
+        "in which an extended regular expression matches, as far as these are asked for; in the\n"
+        "order of the log, one a line. A key is looked up in the index. Else the log is read\n"
+        "between the two times. Works on a store that another process writes.\n"
         "\n"
         "Times are as `weir read --format=tsv` prints them, 2024-05-06T07:08:09.123456789Z, or\n"
         "with less behind the seconds or another zone, 2024-05-06T09:08:09+02:00. Both ends are\n"
@@ -144,8 +146,8 @@ const Command kFindCommand = {
         "\n"
         "Damage is said on standard error, reading goes on behind it, and the exit status is 1.\n"
         "Finding nothing is no failure, but for --id.\n",
-    .flags = {"topic", "key", "newest_first", "id", "from_time", "to_time", "tag", "grep", "max",
-              "format"},
+    .flags = {"topic", "key", "newest_first", "id", "from_time", "to_time", "tag", "filter", "grep",
+              "max", "format"},
     .run = RunFind,
 };
 

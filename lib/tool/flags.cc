@@ -129,6 +129,9 @@ ABSL_FLAG(std::string, key, "", "Messages that have this key among theirs.");
 ABSL_FLAG(bool, newest_first, false, "Prints the newest messages of the key first.");
 ABSL_FLAG(weir::tool::IdFlag, id, {}, "The message with this id: 64 hexadecimal digits.");
 ABSL_FLAG(std::string, tag, "", "Messages with this tag.");
+ABSL_FLAG(
+    std::string, filter, "",
+    "Messages whose properties fulfil this expression, as in \"price > 10 AND venue = 'X'\".");
 ABSL_FLAG(std::string, grep, "",
           "Messages in whose body this extended regular expression matches, as in `grep -E`.");
 ABSL_FLAG(weir::tool::AnyNumber, max, {}, "Ends after so many (default: no limit).");

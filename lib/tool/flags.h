@@ -108,6 +108,7 @@ ABSL_DECLARE_FLAG(std::string, key);
 ABSL_DECLARE_FLAG(bool, newest_first);
 ABSL_DECLARE_FLAG(weir::tool::IdFlag, id);
 ABSL_DECLARE_FLAG(std::string, tag);
+ABSL_DECLARE_FLAG(std::string, filter);
 ABSL_DECLARE_FLAG(std::string, grep);
 ABSL_DECLARE_FLAG(weir::tool::AnyNumber, max);
 ABSL_DECLARE_FLAG(bool, follow);

@@ -31,6 +31,9 @@ void FormatJson(MessageStore& store, const MessageView& message, std::string* ou
   json.Number("position", message.position().value());
   if (id.ok()) json.String("id", id->ToString());  // else it is being removed
   json.String("store_time", FormatTimeUtc(message.store_time()));
+  if (message.expires_at() != absl::InfiniteFuture()) {
+    json.String("expires_at", FormatTimeUtc(message.expires_at()));
+  }
   json.String("tag", message.tag());
   json.String("ordering_key", message.ordering_key());
   json.Strings("keys", message.keys());

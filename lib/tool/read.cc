@@ -63,6 +63,8 @@ int RunRead(const std::string& directory) {
   if (absl::GetFlag(FLAGS_from).value && absl::GetFlag(FLAGS_from_time).value) {
     return Misused(kName, "--from and --from_time say the same");
   }
+  const absl::StatusOr<Selection> selection = Selection::FromFlags();
+  if (!selection.ok()) return Misused(kName, selection.status().message());
   const bool follow = absl::GetFlag(FLAGS_follow);
 
   const absl::StatusOr<std::unique_ptr<MessageStore>> store = OpenForReading(directory);
@@ -86,11 +88,10 @@ int RunRead(const std::string& directory) {
                   absl::StrCat("position ", *from, " is beyond the end (", end.value(), ")"));
   }
 
-  const Selection all;
   const Scan scan{
       .command = kName,
       .store = store->get(),
-      .selection = &all,
+      .selection = &*selection,
       .format = absl::GetFlag(FLAGS_format),
       .max = absl::GetFlag(FLAGS_max).value.value_or(std::numeric_limits<uint64_t>::max()),
       .follow = follow};
@@ -107,8 +108,8 @@ int RunRead(const std::string& directory) {
 const Command kReadCommand = {
     .name = kName,
     .synopsis =
-        "DIR --topic=T [--queue=N] [--from=OFFSET|--from_time=TIME] [--max=N]\n"
-        "          [--follow] [--format=body|tsv|json]",
+        "DIR --topic=T [--queue=N] [--from=OFFSET|--from_time=TIME]\n"
+        "          [--filter=EXPRESSION] [--max=N] [--follow] [--format=body|tsv|json]",
     .summary = "prints messages of a topic",
     .about =
         "Prints the messages of a topic, one a line: of one queue in the order of its offsets, or\n"
@@ -116,7 +117,8 @@ const Command kReadCommand = {
         "\n"
         "--from is an offset if --queue is given. Else it is a position in the log, and reading\n"
         "begins with the first message there or behind it. What is beyond the end is an error.\n"
-        "--from_time begins with the first message that is not older.\n"
+        "--from_time begins with the first message that is not older. --filter is a condition on\n"
+        "properties; include/weir/filter.h has the language.\n"
         "\n"
         "Formats: `body` is the body and nothing else. `tsv` has the columns position, queue,\n"
         "offset, store time, tag, ordering key, keys (with commas), body, in which tab, newline,\n"
@@ -125,7 +127,7 @@ const Command kReadCommand = {
         "its id; what is not UTF-8 stands in base64 under a name that ends in _base64.\n"
         "\n"
         "Damage is said on standard error, reading goes on behind it, and the exit status is 1.\n",
-    .flags = {"topic", "queue", "from", "from_time", "max", "follow", "format"},
+    .flags = {"topic", "queue", "from", "from_time", "filter", "max", "follow", "format"},
     .run = RunRead,
 };
 

@@ -20,6 +20,13 @@ absl::StatusOr<Selection> Selection::FromFlags() {
   selection.from_ = absl::GetFlag(FLAGS_from_time).value.value_or(absl::InfinitePast());
   selection.to_ = absl::GetFlag(FLAGS_to_time).value.value_or(absl::InfiniteFuture());
   selection.tag_ = absl::GetFlag(FLAGS_tag);
+  if (const std::string filter = absl::GetFlag(FLAGS_filter); !filter.empty()) {
+    absl::StatusOr<Filter> compiled = Filter::Compile(filter);
+    if (!compiled.ok()) {
+      return absl::InvalidArgumentError(absl::StrCat("--", compiled.status().message()));
+    }
+    selection.filter_ = *std::move(compiled);
+  }
   const std::string text = absl::GetFlag(FLAGS_grep);
   if (text.empty()) return selection;
   if (text.size() > kExpressionBytesMax) {
@@ -39,6 +46,7 @@ absl::StatusOr<Selection> Selection::FromFlags() {
 bool Selection::Has(const MessageView& message) const {
   if (message.store_time() < from_ || message.store_time() > to_) return false;
   if (!tag_.empty() && message.tag() != tag_) return false;
+  if (!filter_.Matches(message)) return false;
   if (expression_ == nullptr) return true;
   // A body is bytes, with zeros perhaps, and nothing behind it.
   const absl::string_view body = message.body();

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "weir/filter.h"
 #include "weir/message.h"
 
 namespace weir::tool {
@@ -19,8 +20,8 @@ class Selection {
  public:
   // All messages.
   Selection() = default;
-  // What --tag, --grep, --from_time and --to_time say. kInvalidArgument: an expression that cannot
-  // be read.
+  // What --tag, --filter, --grep, --from_time and --to_time say. kInvalidArgument: an expression
+  // that cannot be read.
   static absl::StatusOr<Selection> FromFlags();
 
   absl::Time from() const { return from_; }
@@ -40,7 +41,8 @@ class Selection {
 
   absl::Time from_ = absl::InfinitePast();
   absl::Time to_ = absl::InfiniteFuture();
-  std::string tag_;                                      // empty: any
+  std::string tag_;  // empty: any
+  Filter filter_;
   std::unique_ptr<regex_t, FreeExpression> expression_;  // null: any body
 };
 

@@ -37,6 +37,8 @@ class Shop {
     for (const MessageView& message : Read(*store_, "t", 0, 0, {.max_messages = 100})) {
       if (filter->Matches(message)) bodies.emplace_back(message.body());
     }
+    // What the host may do for itself, a read does for him.
+    CHECK(BodiesOf(Read(*store_, "t", 0, 0, {.max_messages = 100, .filter = *filter})) == bodies);
     return bodies;
   }
 

@@ -99,9 +99,9 @@ std::unique_ptr<internal::Engine> EngineWith(FaultFileSystem& disk, ManualClock&
 }
 
 ReadResult ReadFrom(internal::Engine& engine, uint64_t offset) {
-  const auto tags = internal::TagSet::Parse("*");
+  const auto wanted = internal::Wanted::Of({});
   auto result =
-      engine.reader().Read(*engine.catalogue().Find("t"), 0, QueueOffset(offset), {}, *tags);
+      engine.reader().Read(*engine.catalogue().Find("t"), 0, QueueOffset(offset), {}, *wanted);
   INFO(result.status());
   REQUIRE(result.ok());
   return *std::move(result);

@@ -83,6 +83,14 @@ Member Order() {
           .body = "buy 100"};
 }
 
+std::string Expiring() {
+  return Published({.parts = {.expiry = kTime + 60'000'000'000},
+                    .queue_number = 3,
+                    .queue_offset = 6,
+                    .body = "quote"},
+                   LogPosition(1128));
+}
+
 std::string Void() {
   std::string record = Claimed(Order());
   SealVoid(record.data(), LogPosition(1024), kIncarnation);
@@ -273,6 +281,7 @@ std::string IndexFileExample() {
 
 std::map<std::string, std::string> FormatExamples() {
   return {{"message", Published(Order(), LogPosition(1024))},
+          {"expiring", Expiring()},
           {"void", Void()},
           {"filler", Filler()},
           {"group", Group()},

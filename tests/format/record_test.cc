@@ -61,12 +61,15 @@ struct Sample {
 const std::vector<absl::string_view> kKeys = {"A-1", "", "B"};
 const std::vector<Property> kProperties = {{"region", "eu"}, {"empty", ""}};
 
+constexpr int64_t kExpiry = 1'800'000'000'123'456'789;
+
 Sample FullSample() {
   return {.parts = {.further_queues = 2,
                     .tag = "NEW",
                     .ordering_key = "AAPL",
                     .keys = kKeys,
-                    .properties = kProperties},
+                    .properties = kProperties,
+                    .expiry = kExpiry},
           .further = {{9, 70}, {11, ~uint64_t{0}}},
           .body = "buy 100 at market"};
 }
@@ -168,11 +171,13 @@ TEST_CASE("a message comes back with all its parts") {
   CHECK(DecodeKeys(*parts) == absl::InlinedVector<absl::string_view, 2>{"A-1", "", "B"});
   CHECK(DecodeProperties(*parts) ==
         absl::InlinedVector<Property, 2>{{"region", "eu"}, {"empty", ""}});
+  CHECK(parts->expiry == kExpiry);
 }
 
 TEST_CASE("every subset of the parts comes back, at every length of the body") {
   const Sample full = FullSample();
-  for (uint32_t subset = 0; subset < 32; ++subset) {
+  for (uint32_t subset = 0; subset <= kKnownFlags; ++subset) {
+    if (subset & kIsLost) continue;
     for (size_t body_bytes = 0; body_bytes <= 9; ++body_bytes) {
       Sample sample{.body = std::string(body_bytes, 'b')};
       if (subset & kHasFurtherQueues) {
@@ -183,6 +188,7 @@ TEST_CASE("every subset of the parts comes back, at every length of the body") {
       if (subset & kHasOrderingKey) sample.parts.ordering_key = "AAPL";
       if (subset & kHasKeys) sample.parts.keys = kKeys;
       if (subset & kHasProperties) sample.parts.properties = kProperties;
+      if (subset & kHasExpiry) sample.parts.expiry = kExpiry;
       const std::string record = Encode(sample);
       const auto parts = DecodeParts(record.data());
 
@@ -200,6 +206,7 @@ TEST_CASE("every subset of the parts comes back, at every length of the body") {
       CHECK(parts->ordering_key == sample.parts.ordering_key);
       CHECK(DecodeKeys(*parts).size() == sample.parts.keys.size());
       CHECK(DecodeProperties(*parts).size() == sample.parts.properties.size());
+      CHECK(parts->expiry == sample.parts.expiry);
       CHECK(parts->body == sample.body);
     }
   }

@@ -35,10 +35,10 @@ Words AllOf(Follower& follower, absl::string_view topic) {
   REQUIRE(caught_up.ok());
   const Topic::Entry* const entry = follower.catalogue().Find(topic);
   if (entry == nullptr) return {};
-  const auto tags = TagSet::Parse("*");
+  const auto wanted = Wanted::Of({});
   Words bodies;
   for (QueueOffset offset(0);;) {
-    const auto result = follower.reader().Read(*entry, 0, offset, {}, *tags);
+    const auto result = follower.reader().Read(*entry, 0, offset, {}, *wanted);
     INFO(result.status());
     REQUIRE(result.ok());
     if (result->outcome() == ReadOutcome::kAtEnd) return bodies;
@@ -98,11 +98,11 @@ TEST_CASE("an index file that is damaged is not mended by a follower, who reads 
   const std::string path = FileOf(LogPosition(kSegment)) + ".index";
   pair.disk.WriteFile(path, "no index");
   auto follower = pair.Follow();
-  const auto tags = TagSet::Parse("*");
+  const auto wanted = Wanted::Of({});
   const Topic::Entry& topic = *follower->catalogue().Find("t");
   for (size_t i = 0; i < 100; ++i) {
     const auto result =
-        follower->reader().Read(topic, 0, QueueOffset(i), {.max_messages = 1}, *tags);
+        follower->reader().Read(topic, 0, QueueOffset(i), {.max_messages = 1}, *wanted);
     INFO(i << ": " << result.status());
     REQUIRE(result.ok());
     CHECK(BodiesOf(*result) == Words{Numbered(i, 300)});
@@ -191,11 +191,11 @@ TEST_CASE("a follower finds damage at its open, tells of it, and reads the rest"
   REQUIRE(follower->report().damage.size() == 1);
   CHECK(follower->report().damage[0].begin == receipts[25].position);
   CHECK(follower->health().state() == StoreState::kDegraded);
-  const auto tags = TagSet::Parse("*");
+  const auto wanted = Wanted::Of({});
   const Topic::Entry& topic = *follower->catalogue().Find("t");
-  CHECK(follower->reader().Read(topic, 0, QueueOffset(25), {}, *tags)->outcome() ==
+  CHECK(follower->reader().Read(topic, 0, QueueOffset(25), {}, *wanted)->outcome() ==
         ReadOutcome::kDamaged);
-  CHECK(BodiesOf(*follower->reader().Read(topic, 0, QueueOffset(26), {}, *tags)) ==
+  CHECK(BodiesOf(*follower->reader().Read(topic, 0, QueueOffset(26), {}, *wanted)) ==
         NumberedBodies(26, 4, 50));
 }
 

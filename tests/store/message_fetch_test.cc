@@ -46,9 +46,9 @@ struct Store {
   };
   Answer Get(const QueueEntry& entry, uint64_t offset, absl::string_view expression = "*",
              uint32_t queue_id = 0) {
-    const auto tags = TagSet::Parse(expression);
+    const auto wanted = Wanted::Of({.tags = expression});
     internal::ReadMemory memory;
-    MessageFetch fetch(engine->view(), *tags, memory);
+    MessageFetch fetch(engine->view(), *wanted, memory);
     const Topic::Entry& topic = Find(*engine, "t");
     const auto got = fetch.Get(entry, topic, topic.first_queue + queue_id, offset);
     INFO(got.status());

@@ -22,7 +22,7 @@
 namespace weir::testing {
 
 using internal::Engine;
-using internal::TagSet;
+using internal::Wanted;
 
 inline std::unique_ptr<Engine> OpenEngine(const StoreOptions& options) {
   auto engine = Engine::Open(options);
@@ -56,10 +56,10 @@ inline const Topic::Entry& Find(Engine& engine, absl::string_view topic) {
 
 inline ReadResult Read(Engine& engine, absl::string_view topic, uint32_t queue_id, uint64_t offset,
                        const ReadOptions& options = {}) {
-  const auto tags = TagSet::Parse(options.tags);
-  REQUIRE(tags.ok());
+  const auto wanted = Wanted::Of(options);
+  REQUIRE(wanted.ok());
   auto result =
-      engine.reader().Read(Find(engine, topic), queue_id, QueueOffset(offset), options, *tags);
+      engine.reader().Read(Find(engine, topic), queue_id, QueueOffset(offset), options, *wanted);
   INFO(result.status());
   REQUIRE(result.ok());
   return *std::move(result);
@@ -67,10 +67,10 @@ inline ReadResult Read(Engine& engine, absl::string_view topic, uint32_t queue_i
 
 inline ReadResult ReadBackwards(Engine& engine, absl::string_view topic, uint32_t queue_id,
                                 uint64_t offset, const ReadOptions& options = {}) {
-  const auto tags = TagSet::Parse(options.tags);
-  REQUIRE(tags.ok());
+  const auto wanted = Wanted::Of(options);
+  REQUIRE(wanted.ok());
   auto result = engine.reader().ReadBackwards(Find(engine, topic), queue_id, QueueOffset(offset),
-                                              options, *tags);
+                                              options, *wanted);
   INFO(result.status());
   REQUIRE(result.ok());
   return *std::move(result);
@@ -78,9 +78,9 @@ inline ReadResult ReadBackwards(Engine& engine, absl::string_view topic, uint32_
 
 inline ReadResult ReadTopic(Engine& engine, absl::string_view topic, LogPosition position,
                             const ReadOptions& options = {}) {
-  const auto tags = TagSet::Parse(options.tags);
-  REQUIRE(tags.ok());
-  auto result = engine.reader().ReadTopic(Find(engine, topic), position, options, *tags);
+  const auto wanted = Wanted::Of(options);
+  REQUIRE(wanted.ok());
+  auto result = engine.reader().ReadTopic(Find(engine, topic), position, options, *wanted);
   INFO(result.status());
   REQUIRE(result.ok());
   return *std::move(result);

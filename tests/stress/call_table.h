@@ -114,6 +114,7 @@ inline constexpr std::array kPublicFunctions = std::to_array<std::string_view>({
     "MessageStore::recovery",
     "MessageStore::state",
     "MessageView::body",
+    "MessageView::expires_at",
     "MessageView::keys",
     "MessageView::ordering_key",
     "MessageView::position",

@@ -70,6 +70,7 @@ void Onlooker::FollowQueue(uint32_t queue_id) {
                  "a message of another place");
       me_.Expect(WEIR_CALL(me_, *at, store_time) >= last, "a store time goes back");
       last = at->store_time();
+      me_.Expect(WEIR_CALL(me_, *at, expires_at) > last, "an expired message is delivered");
       next = offset + 1;
       Examine(*at);
     }

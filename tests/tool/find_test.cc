@@ -72,6 +72,20 @@ TEST_CASE("find prints what has a tag, and bodies in which an expression matches
   CHECK(found.Find({"--grep=" + std::string(2'000, 'a')}).status == 2);
 }
 
+TEST_CASE(
+    "find and read print what fulfils a filter, and name the column where it makes no sense") {
+  const Found found(Numbered(200));
+  CHECK(LinesOf(found.Find({"--filter=TAGS = 'ODD' AND KEYS IN ('k3', 'k4')"}).out).size() == 29);
+  const Outcome read = Run({"read", found.scratch.store(), "--topic=t", "--max=2",
+                            "--filter=TAGS = 'EVEN' AND KEYS = 'k3'"});
+  CHECK(read.out == "EVEN,k3,line 10\nEVEN,k3,line 24\n");
+  for (const std::string command : {"find", "read"}) {
+    const Outcome misused = Run({command, found.scratch.store(), "--topic=t", "--filter=a >"});
+    CHECK(misused.status == 2);
+    CHECK(misused.err.starts_with("weir " + command + ": --filter: column "));
+  }
+}
+
 TEST_CASE("an expression is looked for in a body of any bytes and any length") {
   Scratch scratch;
   const std::string large(1'000'000, 'x');
