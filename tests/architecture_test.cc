@@ -19,9 +19,9 @@ namespace fs = std::filesystem;
 using Layers = std::map<std::string, int>;
 
 const fs::path kRoot = WEIR_SOURCE_DIR;
-const std::set<std::string> kVocabulary = {"weir/message.h", "weir/find.h",    "weir/property.h",
-                                           "weir/filter.h",  "weir/options.h", "weir/file_system.h",
-                                           "weir/clock.h",   "weir/hooks.h"};
+const std::set<std::string> kVocabulary = {"weir/message.h",     "weir/find.h",   "weir/info.h",
+                                           "weir/property.h",    "weir/filter.h", "weir/options.h",
+                                           "weir/file_system.h", "weir/clock.h",  "weir/hooks.h"};
 const std::set<std::string> kFeatures = {"delay", "transaction", "consumer", "replication"};
 const std::set<std::string> kThreads = {"mutex", "condition_variable", "base/mutex.h",
                                         "base/worker.h"};

@@ -88,6 +88,12 @@ class Directory {
   virtual absl::Status Rename(absl::string_view from, absl::string_view to) = 0;
   // Moves a file into another directory of the same file system. Never replaces.
   virtual absl::Status MoveTo(absl::string_view from, Directory& target, absl::string_view to) = 0;
+  // Gives a file a second name, in another directory of the same file system. Never replaces.
+  // kUnimplemented: there can be none here, and who wants one makes a copy.
+  virtual absl::Status LinkTo(absl::string_view from, Directory& /*target*/,
+                              absl::string_view /*to*/) {
+    return absl::UnimplementedError(from);
+  }
   // Removes the name; who has the file open keeps it.
   virtual absl::Status Remove(absl::string_view name) = 0;
   // Bytes that this process could still allocate on the directory's file system.

@@ -7,6 +7,7 @@
 #include "api/message_store_impl.h"
 #include "api/store_check.h"
 #include "api/store_parts.h"
+#include "api/store_snapshot.h"
 #include "api/verification.h"
 #include "base/guarded.h"
 #include "base/status_macros.h"
@@ -298,6 +299,15 @@ absl::StatusOr<VerifyReport> MessageStore::Verify() {
         writes ? impl_->engine->indexer() : impl_->follower->indexer(),
         writes ? impl_->engine->log().report() : impl_->follower->report(),
         writes ? internal::Verifier::kWriter : internal::Verifier::kReader);
+  });
+}
+
+absl::StatusOr<SnapshotReport> MessageStore::Snapshot(const std::string& directory) {
+  return impl_->Run([&]() -> absl::StatusOr<SnapshotReport> {
+    RETURN_IF_ERROR(impl_->Check());
+    RETURN_IF_ERROR(impl_->Refresh());
+    return internal::SnapshotStore(impl_->log(), *impl_->options.file_system,
+                                   impl_->options.directory, directory);
   });
 }
 

@@ -8,6 +8,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "api/new_directory.h"
 #include "api/store_parts.h"
 #include "api/verification.h"
 #include "base/bytes.h"
@@ -256,37 +257,13 @@ void Repair::TellQueues(const SalvagedQueues& queues) {
   }
 }
 
-// The next try says what is in its way.
-void RemoveAll(Directory& directory) {
-  internal::Guarded([&]() -> absl::Status {
-    // Without a superblock it is no store, whatever else stays.
-    directory.Remove(internal::kSuperblockFileName).IgnoreError();
-    ASSIGN_OR_RETURN(const std::vector<std::string> names, directory.List());
-    for (const std::string& name : names) directory.Remove(name).IgnoreError();
-    return absl::OkStatus();
-  }).IgnoreError();
-}
-
 absl::Status Repair::MakeCopy(LogSalvage& salvage, std::list<StandIn> stand_ins) {
-  if (absl::StartsWith(options_.new_directory, absl::StrCat(options_.directory, "/"))) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(options_.new_directory, " lies inside the damaged store"));
-  }
-  ASSIGN_OR_RETURN(const std::unique_ptr<Directory> target,
-                   options_.file_system->OpenDirectory(options_.new_directory, /*create=*/true));
-  ASSIGN_OR_RETURN(const std::vector<std::string> taken, target->List());
-  if (!taken.empty()) {
-    return absl::AlreadyExistsError(
-        absl::StrCat(options_.new_directory, " is not empty: it has ", taken.front()));
-  }
-  const absl::Status status = internal::Guarded([&]() -> absl::Status {
-    RETURN_IF_ERROR(WriteCopy(*target, salvage, &stand_ins));
-    return CheckCopy();
-  });
-  if (!status.ok()) {
-    RemoveAll(*target);
-    return status;
-  }
+  ASSIGN_OR_RETURN(internal::NewDirectory target,
+                   internal::NewDirectory::Make(*options_.file_system, options_.new_directory,
+                                                options_.directory));
+  RETURN_IF_ERROR(WriteCopy(*target, salvage, &stand_ins));
+  RETURN_IF_ERROR(CheckCopy());
+  target.Keep();
   if (!stand_ins.empty()) {
     report_.notes.push_back(
         absl::StrCat(stand_ins.size(),

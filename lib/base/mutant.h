@@ -48,7 +48,7 @@ namespace weir::internal {
   X(AckedAfterWrite, "log/front.cc", "a private front is taken for one that survives")           \
   X(SampledEnd, "log/log_syncer.cc", "the durable end is looked up after the sync, not before")  \
   X(SampledFileEnd, "log/log_syncer.cc", "a file's synced end is looked up after its sync")      \
-  X(TopicDurable, "store/engine.cc", "a topic is created before it is durable")                  \
+  X(TopicDurable, "store/engine_steps.cc", "a topic is created before it is durable")            \
   X(LostTold, "log/segment_replacer.cc", "who waits for a record is not told that it is lost")   \
   X(LostCovered, "log/segment_replacer.cc", "no filler covers what is lost")                     \
   X(CloseWhole, "log/commit_log.cc", "a close with an open claim counts as clean")               \
@@ -131,6 +131,7 @@ namespace weir::internal {
   X(IndexIdentity, "index/index_file.cc", "an index file of other content is believed")          \
   X(IndexTemporary, "index/index_file_writer.cc", "an index file grows under its own name")      \
   X(WholeBlocks, "log/record_reader.cc", "blocks are cached before they are whole")              \
+  X(SnapshotLooksAgain, "api/store_snapshot.cc", "a snapshot keeps what went meanwhile")         \
   X(TrimSaved, "log/commit_log.cc", "the superblock does not know that the log was trimmed")
 
 enum class Protection : uint8_t {

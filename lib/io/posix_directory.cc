@@ -215,6 +215,26 @@ absl::Status PosixDirectory::MoveTo(absl::string_view from, Directory& target,
               absl::StrCat(PathOf(from), " -> ", other->PathOf(to)));
 }
 
+absl::Status PosixDirectory::LinkTo(absl::string_view from, Directory& target,
+                                    absl::string_view to) {
+  auto* const other = dynamic_cast<PosixDirectory*>(&target);
+  if (other == nullptr) return absl::UnimplementedError(PathOf(from));
+  RETURN_IF_ERROR(CheckName(PathOf(from), from));
+  RETURN_IF_ERROR(CheckName(other->PathOf(to), to));
+  // Of a symbolic link the link itself, which nobody follows.
+  if (linkat(fd_.get(), std::string(from).c_str(), other->fd_.get(), std::string(to).c_str(), 0) ==
+      0) {
+    return absl::OkStatus();
+  }
+  const int error = errno;
+  const absl::Status status =
+      PosixStatus(absl::StrCat(PathOf(from), " -> ", other->PathOf(to)), "linkat", error);
+  // Another file system, one without links, one with too many of them, or not our own file.
+  const bool is_impossible =
+      error == EXDEV || error == EPERM || error == EOPNOTSUPP || error == EMLINK;
+  return is_impossible ? absl::UnimplementedError(status.message()) : status;
+}
+
 absl::Status PosixDirectory::Remove(absl::string_view name) {
   const std::string path = PathOf(name);
   RETURN_IF_ERROR(CheckName(path, name));

@@ -36,6 +36,7 @@ class PosixDirectory final : public Directory {
   absl::Status Rename(absl::string_view from, absl::string_view to) override;
   // `target` must be a PosixDirectory.
   absl::Status MoveTo(absl::string_view from, Directory& target, absl::string_view to) override;
+  absl::Status LinkTo(absl::string_view from, Directory& target, absl::string_view to) override;
   absl::Status Remove(absl::string_view name) override;
   absl::Status Sync() override;
   absl::StatusOr<FileStatus> Stat() override;

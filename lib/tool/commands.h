@@ -17,6 +17,7 @@ extern const Command kVerifyCommand;
 extern const Command kDumpCommand;
 extern const Command kRepairCommand;
 extern const Command kRetainCommand;
+extern const Command kSnapshotCommand;
 
 }  // namespace weir::tool
 

@@ -21,7 +21,7 @@ namespace {
 
 const Command* const kCommands[] = {&kAppendCommand, &kReadCommand,   &kFindCommand,
                                     &kInfoCommand,   &kVerifyCommand, &kDumpCommand,
-                                    &kRepairCommand, &kRetainCommand};
+                                    &kRepairCommand, &kRetainCommand, &kSnapshotCommand};
 
 std::string Overview() {
   std::string text =

@@ -105,8 +105,9 @@ TEST_CASE("who holds a claim does not drop segments for room, which would wait f
   REQUIRE(claim.ok());
   absl::Status status;
   for (int i = 0; i < 200 && status.ok(); ++i) {
-    status = store->Append({.topic = "t", .queue_id = 1, .body = std::string(kBody, 'x')},
-                           {.timeout = absl::Seconds(1)})
+    status = store
+                 ->Append({.topic = "t", .queue_id = 1, .body = std::string(kBody, 'x')},
+                          {.timeout = absl::Seconds(1)})
                  .status();
   }
   CHECK(absl::IsFailedPrecondition(status));

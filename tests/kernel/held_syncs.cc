@@ -49,6 +49,9 @@ class HeldDirectory final : public Directory {
   absl::Status MoveTo(absl::string_view from, Directory& target, absl::string_view to) override {
     return real_->MoveTo(from, *static_cast<HeldDirectory&>(target).real_, to);
   }
+  absl::Status LinkTo(absl::string_view from, Directory& target, absl::string_view to) override {
+    return real_->LinkTo(from, *static_cast<HeldDirectory&>(target).real_, to);
+  }
   absl::Status Remove(absl::string_view name) override { return real_->Remove(name); }
   absl::Status Sync() override { return real_->Sync(); }
   absl::StatusOr<FileStatus> Stat() override { return real_->Stat(); }

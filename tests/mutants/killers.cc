@@ -269,6 +269,8 @@ std::vector<Hunted> AllHunted(uint64_t seed) {
       {Protection::kWholeBlocks,
        {Test(
            "index files that know more than the log, or less, are brought to what the log holds")}},
+      {Protection::kSnapshotLooksAgain,
+       {Test("segments that go while they are linked are no part of a snapshot")}},
       {Protection::kTrimSaved,
        {Test("whole segments below a position are dropped for good; the active one never is")}},
   };

@@ -108,6 +108,7 @@ inline constexpr std::array kPublicFunctions = std::to_array<std::string_view>({
     "MessageStore::ReadTopic",
     "MessageStore::Retain",
     "MessageStore::RunOnce",
+    "MessageStore::Snapshot",
     "MessageStore::Stats",
     "MessageStore::Verify",
     "MessageStore::WaitFor",

@@ -61,6 +61,24 @@ void Custodian::CommitOffsets() {
   if (!absl::IsNotFound(committed.status())) stage_.ExpectOfCall(me_, committed.status());
 }
 
+void Custodian::TakeSnapshot() {
+  constexpr int kSnapshotsMax = 2;
+  if (snapshots_ == kSnapshotsMax) return;
+  StoreOptions options = stage_.OptionsOfOthers();
+  absl::StrAppend(&options.directory, ".", state_.group, ".", snapshots_++);
+  const auto report = WEIR_CALL(me_, store_, Snapshot, options.directory);
+  // Segments may go faster than they are linked.
+  if (stage_.scenario().drops && absl::IsUnavailable(report.status())) return;
+  stage_.ExpectOfCall(me_, report.status());
+  if (!report.ok()) return;
+  const auto copy = MessageStore::Open(options);
+  if (stage_.scenario().fails) return;
+  me_.Expect(copy.ok(), absl::StrCat("a snapshot does not open: ", copy.status().ToString()));
+  me_.Expect(
+      !copy.ok() || ((*copy)->recovery().damage.empty() && (*copy)->Info().durable == report->end),
+      "a snapshot is damaged, or ends elsewhere than was said");
+}
+
 absl::Status Custodian::Retain() {
   const uint64_t segment = stage_.scenario().segment_bytes;
   const Retention policy{.max_bytes = 8 * segment};
@@ -74,6 +92,7 @@ absl::Status Custodian::Retain() {
 absl::Status Custodian::Look() {
   ChangeTopic(absl::StrCat("kept.", me_.random().Below(3)));
   CommitOffsets();
+  TakeSnapshot();
   return Retain();
 }
 

@@ -1,5 +1,5 @@
 // Looks after topics while others append: settings, deletion, what is wanted no more, how far
-// groups are, and retention.
+// groups are, copies, and retention.
 
 #ifndef WEIR_TESTS_STRESS_CUSTODIAN_H_
 #define WEIR_TESTS_STRESS_CUSTODIAN_H_
@@ -33,12 +33,14 @@ class Custodian {
   void ExpectOfTopic(const absl::Status& status);
   void ChangeTopic(const std::string& name);
   void CommitOffsets();
+  void TakeSnapshot();
   absl::Status Retain();
 
   Stage& stage_;
   MessageStore& store_;
   GroupState& state_;
   Actor& me_;
+  int snapshots_ = 0;
 };
 
 }  // namespace weir::testing

@@ -32,6 +32,7 @@ enum class OperationKind : uint8_t {
   kLock,  // TryLock and ProbeLock, of files and of shared memory
   kList,
   kRename,  // and MoveTo
+  kLink,
   kRemove,
   kSyncDirectory,
   kCreateShared,
@@ -40,7 +41,7 @@ enum class OperationKind : uint8_t {
   kCreatePrivate,
   kStatShared,  // SharedMemory::IsLinked
 };
-inline constexpr int kOperationKinds = 19;
+inline constexpr int kOperationKinds = 20;
 
 absl::string_view OperationKindName(OperationKind kind);
 

@@ -221,6 +221,21 @@ absl::Status FaultDirectory::MoveTo(absl::string_view from, Directory& target,
   return origin_.world->disk.Move(inode_, from, other->inode_, to);
 }
 
+absl::Status FaultDirectory::LinkTo(absl::string_view from, Directory& target,
+                                    absl::string_view to) {
+  const FaultWorld::Permit permit =
+      origin_.Named(absl::StrCat(from, " -> ", to)).Enter(OperationKind::kLink);
+  if (!permit.status.ok()) return permit.status;
+  if (absl::Status status = CheckName(to); !status.ok()) return status;
+  auto* const other = dynamic_cast<FaultDirectory*>(&target);
+  if (other == nullptr || other->origin_.world != origin_.world) {
+    return absl::UnimplementedError(absl::StrCat(to, ": on another file system"));
+  }
+  const uint64_t file = origin_.world->disk.Find(inode_, from);
+  if (file == 0) return absl::NotFoundError(absl::StrCat(from, ": no such file"));
+  return origin_.world->disk.Link(other->inode_, to, file);
+}
+
 absl::Status FaultDirectory::Remove(absl::string_view name) {
   const FaultWorld::Permit permit = origin_.Named(std::string(name)).Enter(OperationKind::kRemove);
   if (!permit.status.ok()) return permit.status;

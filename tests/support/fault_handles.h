@@ -77,6 +77,7 @@ class FaultDirectory final : public Directory {
   absl::StatusOr<std::vector<std::string>> List() override;
   absl::Status Rename(absl::string_view from, absl::string_view to) override;
   absl::Status MoveTo(absl::string_view from, Directory& target, absl::string_view to) override;
+  absl::Status LinkTo(absl::string_view from, Directory& target, absl::string_view to) override;
   absl::Status Remove(absl::string_view name) override;
   absl::Status Sync() override;
   absl::StatusOr<FileStatus> Stat() override;
