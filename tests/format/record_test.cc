@@ -560,8 +560,10 @@ TEST_CASE("a plain message has a body, all of it in its record, and nothing else
 
 TEST_CASE("parts that are longer than they were measured stop at the end of their record") {
   const std::string key(100, 'k');
+  const std::vector<absl::string_view> keys = {key};
+  const std::vector<Property> properties = {{"name", key}};
   const std::vector<MessageParts> all = {
-      {.tag = key}, {.ordering_key = key}, {.keys = {key}}, {.properties = {{"name", key}}}};
+      {.tag = key}, {.ordering_key = key}, {.keys = keys}, {.properties = properties}};
   for (const MessageParts& parts : all) {
     std::string bytes(kRecordHeaderBytes + 128, 'x');
     WriteStamp(bytes.data(), {.bytes = kRecordHeaderBytes + 64, .flags = FlagsOf(parts)});
