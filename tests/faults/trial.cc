@@ -1,8 +1,8 @@
 #include "faults/trial.h"
 
 #include <algorithm>
-#include <filesystem>
-#include <iterator>
+
+#include "support/process_resources.h"
 
 namespace weir::testing {
 namespace {
@@ -67,8 +67,7 @@ void Trial::DropStore() {
 
 void Trial::CheckThreads() {
   if (!shape_.has_workers) return;
-  const std::filesystem::directory_iterator threads("/proc/self/task");
-  const auto count = std::distance(begin(threads), end(threads));
+  const uint64_t count = ProcessResources::Threads(1);
   if (count != 1) Problem(absl::StrCat(count - 1, " threads are left behind"));
 }
 

@@ -1,6 +1,7 @@
 #include "support/process_resources.h"
 
 #include <malloc.h>
+#include <sched.h>
 
 #include <filesystem>
 #include <fstream>
@@ -42,6 +43,16 @@ ProcessResources ProcessResources::Now() {
           .mappings = CountMappings(),
           .threads = CountEntries("/proc/self/task"),
           .bytes = heap.uordblks + heap.hblkhd};
+}
+
+uint64_t ProcessResources::Threads(uint64_t expected) {
+  constexpr int kLooks = 10'000;
+  uint64_t count = CountEntries("/proc/self/task");
+  for (int look = 0; look < kLooks && count > expected; ++look) {
+    sched_yield();
+    count = CountEntries("/proc/self/task");
+  }
+  return count;
 }
 
 std::string ProcessResources::Excess(const ProcessResources& before) const {

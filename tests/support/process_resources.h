@@ -15,6 +15,9 @@ struct ProcessResources {
   uint64_t bytes = 0;  // of the heap
 
   static ProcessResources Now();
+  // How many threads there are. The kernel forgets one a moment after it was joined: as long as
+  // there are more than `expected` it is looked at again, so and so often.
+  static uint64_t Threads(uint64_t expected);
   // What is more here than in `before`, in words; empty if nothing is. The heap keeps a little of
   // what is given back, so a few bytes are nothing.
   std::string Excess(const ProcessResources& before) const;
