@@ -56,9 +56,7 @@ void Custodian::CommitOffsets() {
 
 void Custodian::TakeSnapshot() {
   constexpr int kSnapshotsMax = 2;
-  // Beside a policy that drops they are known to be wrong now and then (lib/README.md).
-  const bool is_sound = !stage_.scenario().drops || stage_.scenario().retains;
-  if (snapshots_ == kSnapshotsMax || !is_sound) return;
+  if (snapshots_ == kSnapshotsMax) return;
   StoreOptions options = stage_.OptionsOfOthers();
   absl::StrAppend(&options.directory, ".", state_.group, ".", snapshots_++);
   const auto report = WEIR_CALL(me_, store_, Snapshot, options.directory);

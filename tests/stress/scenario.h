@@ -23,8 +23,9 @@ struct Scenario {
   bool fails = false;
   // A policy drops what is beyond some segments.
   bool drops = false;
-  // Custodians drop as well, and topics have limits. Only by name: what it finds is known to be
-  // wrong (lib/README.md).
+  // Custodians manage topics and groups, drop segments and copy the store, finders look for
+  // messages, and topics have limits. Only by name: what it finds is known to be wrong
+  // (lib/README.md).
   bool retains = false;
   // Closed by two threads while all others are inside.
   bool closes_early = false;

@@ -168,6 +168,7 @@ void StressStore(Stage& stage) {
   }
   Groups groups;
   for (GroupState& state : groups) {
+    if (!stage.scenario().retains) break;
     state.group = absl::StrCat("group.", &state - groups.data());
     stage.StartOther([&](Actor& actor) {
       Custodian custodian(&stage, store.get(), &state, &actor);
@@ -175,6 +176,7 @@ void StressStore(Stage& stage) {
     });
   }
   for (const bool is_other : {false, false, true}) {
+    if (!stage.scenario().retains) break;
     MessageStore& seen = is_other ? **reader : *store;
     stage.StartOther(
         [&stage, &seen, is_other](Actor& actor) { Finder(&stage, &seen, is_other, &actor).Run(); });
