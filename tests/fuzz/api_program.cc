@@ -117,6 +117,8 @@ void ApiProgram::Open(CrashImage image) {
 void ApiProgram::Abandon() {
   if (disk_ != nullptr) disk_->Kill();
   is_dead_ = true;
+  // Death gives them up.
+  for (const OpenClaim& claim : claims_) history_.GiveUp(claim.sent);
   claims_.clear();
   store_.reset();
 }
