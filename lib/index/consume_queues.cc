@@ -281,7 +281,8 @@ std::string ConsumeQueues::Save(absl::Span<const SealedRun> runs) const {
     }
     if (end == 0) continue;  // nothing was ever in it
     AppendValue(bytes, number);
-    AppendValue(bytes, queue.first());
+    // Who purges a queue raises its begin beyond what is saved here; he has it in the log.
+    AppendValue(bytes, std::min(queue.first(), end));
     AppendValue(bytes, end);
     AppendValue(bytes, tail.segment_begin.value());
     AppendValue(bytes, tail.first.value());

@@ -93,6 +93,19 @@ TEST_CASE("a store with a budget never outgrows it by more than a segment, whate
   CHECK(store->Verify()->findings.empty());
 }
 
+TEST_CASE("a queue that was purged before its messages were sealed is known to the next open") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  auto store = OpenStore(SmallOptions(disk, clock));
+  AppendNumbered(*store, "t", 0, 60, kBody);
+  REQUIRE(store->PurgeQueue("t", 0, QueueOffset(60)).ok());
+  RunUntilIdle(*store, clock);
+  Close(*store);
+  store = OpenStore(SmallOptions(disk, clock));
+  CHECK(store->recovery().notes == Words{});  // no index file had to be made again
+  CHECK(BoundsOf(*store, "t", 0) == std::pair<uint64_t, uint64_t>(60, 60));
+}
+
 TEST_CASE("who holds a claim does not drop segments for room, which would wait for the claim") {
   FaultFileSystem disk;
   ManualClock clock;

@@ -258,6 +258,20 @@ TEST_CASE("a saved queue that begins behind its end is damage") {
   }
 }
 
+TEST_CASE("a queue whose begin was raised beyond what is saved of it begins there with its end") {
+  Queues all(1);
+  for (uint64_t i = 0; i < 10; ++i) {
+    REQUIRE(all.queues.Apply(Record(LogPosition(64 * (i + 1)), 0, i)).ok());
+  }
+  all.queues.queue(0).RaiseFirst(8);
+  const SealedRun run{.number = 0, .end = 5, .link = {LogPosition(0), QueueOffset(0)}};
+
+  Queues again(1);
+  REQUIRE(again.queues.Load(all.queues.Save({&run, 1})).ok());
+  CHECK(again.queues.queue(0).first() == 5);
+  CHECK(again.queues.queue(0).end() == 5);
+}
+
 TEST_CASE("saved queues come back as they were, those that were never used cost nothing") {
   Queues all(300);
   all.queues.queue(7).Restore(2, 40, {LogPosition(4096), QueueOffset(30)});
