@@ -310,28 +310,34 @@ absl::StatusOr<QueueOffset> MessageFinder::OffsetForTime(const Topic::Entry& top
   QueueCursor cursor(sources_, number, 0);
   ASSIGN_OR_RETURN(const uint64_t offset, cursor.SeekPosition(position));
   RETURN_IF_ERROR(cursor.unread());
-  QueueOffset found = std::min(QueueOffset(offset), reader_.Bounds(number).end);
+  const QueueOffset begin = std::min(QueueOffset(offset), reader_.Bounds(number).end);
+  Border border{.behind_older = begin, .not_older = begin};
   if (position == visible_end) {
-    ASSIGN_OR_RETURN(found, SkipOlder(topic, queue_id, found, nanos));
+    ASSIGN_OR_RETURN(border, BorderFrom(topic, queue_id, begin, nanos));
   }
-  return is_lower ? found : LastBefore(topic, queue_id, found);
+  return is_lower ? border.behind_older : LastBefore(topic, queue_id, border.not_older);
 }
 
-// Behind an open claim a queue shows messages that the log as a whole does not show yet.
-absl::StatusOr<QueueOffset> MessageFinder::SkipOlder(const Topic::Entry& topic, uint32_t queue_id,
-                                                     QueueOffset offset,
-                                                     std::optional<int64_t> nanos) const {
+// Behind an open claim a queue shows messages that the log as a whole does not show yet. How old a
+// claimed one will be is known of those alone that have an older one behind them.
+absl::StatusOr<MessageFinder::Border> MessageFinder::BorderFrom(
+    const Topic::Entry& topic, uint32_t queue_id, QueueOffset offset,
+    std::optional<int64_t> nanos) const {
   const QueueOffset end = reader_.Bounds(topic.first_queue + queue_id).end;
-  if (!nanos) return std::max(offset, end);
+  Border border{.behind_older = offset, .not_older = std::max(offset, end)};
+  if (!nanos) return Border{border.not_older, border.not_older};
   while (offset < end) {
     ASSIGN_OR_RETURN(const ReadResult result, reader_.Read(topic, queue_id, offset, {}, Wanted()));
     for (const MessageView& message : result) {
-      if (absl::ToUnixNanos(message.store_time()) >= *nanos) return message.queue_offset();
+      if (absl::ToUnixNanos(message.store_time()) >= *nanos) {
+        border.not_older = message.queue_offset();
+        return border;
+      }
+      border.behind_older = message.queue_offset() + 1;
     }
-    if (result.next_offset() <= offset) break;
-    offset = result.next_offset();
+    offset = std::max(result.next_offset(), offset + 1);
   }
-  return offset;
+  return border;
 }
 
 absl::StatusOr<TimeBounds> MessageFinder::BoundsOf(const Topic::Entry& topic,

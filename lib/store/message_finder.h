@@ -55,9 +55,14 @@ class MessageFinder {
   static void GoOnBehind(LogPosition position, KeyLookup::Wanted* wanted);
   // Why no message of this id is at `place`, of which reading says `status`.
   absl::Status WhyMissing(const MessageId& id, LogPosition place, const absl::Status& status) const;
-  // The first message at `offset` or behind it that is not older; the queue's end if all are.
-  absl::StatusOr<QueueOffset> SkipOlder(const Topic::Entry& topic, uint32_t queue_id,
-                                        QueueOffset offset, std::optional<int64_t> nanos) const;
+  // Where the older messages of a queue end and the others begin: between the two are claims.
+  struct Border {
+    QueueOffset behind_older;
+    QueueOffset not_older;  // the queue's end if all are older
+  };
+  // Of the messages from `offset` on.
+  absl::StatusOr<Border> BorderFrom(const Topic::Entry& topic, uint32_t queue_id,
+                                    QueueOffset offset, std::optional<int64_t> nanos) const;
   absl::StatusOr<QueueOffset> LastBefore(const Topic::Entry& topic, uint32_t queue_id,
                                          QueueOffset offset) const;
 

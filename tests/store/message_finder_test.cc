@@ -260,6 +260,32 @@ TEST_CASE("a time is found among messages behind an open claim, which their queu
   CHECK(*store->OffsetForTime("t", 0, absl::InfiniteFuture(), Boundary::kUpper) == offsets.back());
 }
 
+TEST_CASE("an open claim of the queue itself is no end of it: later messages have their times") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  auto store = OpenStore(SmallOptions(disk, clock));
+  const auto append = [&] {
+    clock.Advance(absl::Seconds(1));
+    return Append(*store, {.topic = "t", .queue_id = 0, .body = "x"}).queue_offset;
+  };
+  const QueueOffset before = append();
+  clock.Advance(absl::Seconds(1));
+  auto claim = store->Claim({.topic = "t", .queue_id = 0}, 10);
+  REQUIRE(claim.ok());
+  const QueueOffset behind = append();
+  const absl::Time time = Read(*store, "t", 0, behind.value())[0].store_time();
+  append();
+
+  CHECK(*store->OffsetForTime("t", 0, time, Boundary::kUpper) == behind);
+  CHECK(*store->OffsetForTime("t", 0, time + absl::Nanoseconds(1), Boundary::kLower) == behind + 1);
+  CHECK(*store->OffsetForTime("t", 0, absl::InfiniteFuture(), Boundary::kLower) == behind + 2);
+  // What is claimed may turn out to be as old as its neighbours: who begins there misses nothing.
+  CHECK(*store->OffsetForTime("t", 0, time, Boundary::kLower) == claim->queue_offset());
+  CHECK(*store->OffsetForTime("t", 0, time - absl::Nanoseconds(1), Boundary::kUpper) == before);
+  REQUIRE(claim->Commit(10).ok());
+  CHECK(*store->OffsetForTime("t", 0, time, Boundary::kLower) == behind);
+}
+
 // --- By id
 
 TEST_CASE("an id finds its message, through closing, killing and reading beside the writer") {
