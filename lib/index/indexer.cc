@@ -1,7 +1,6 @@
 #include "index/indexer.h"
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -128,7 +127,7 @@ absl::Status Indexer::Restore(LogPosition end, const RecoveryReport& opened, Rep
   fed_end_.store(from.value(), std::memory_order_release);
   digested_end_.store(from.value(), std::memory_order_release);
   if (!loaded.is_loaded && from > LogPosition(0)) RETURN_IF_ERROR(FeedTopics(end, report));
-  RETURN_IF_ERROR(CatchUp(end, report, &unread_));
+  RETURN_IF_ERROR(CatchUp(end, log_begin, report, &unread_));
   ENSURE(fed_end() >= end);
   ENSURE(sealed_end() == from);
   // What was told when the log was opened is not told again.
@@ -157,13 +156,14 @@ absl::Status Indexer::FeedTopics(LogPosition end, Report* report) {
 
 absl::Status Indexer::CatchUp(LogPosition end, Report* report) {
   // Between two looks of a reading process segments go that it never saw.
-  if (const LogPosition begin = log_->segments().begin(); fed_end() < begin) {
-    SkipDropped(begin);
-    ENSURE(fed_end() >= begin);
+  const LogPosition log_begin = log_->segments().begin();
+  if (fed_end() < log_begin) {
+    SkipDropped(log_begin);
+    ENSURE(fed_end() >= log_begin);
     RETURN_IF_ERROR(FeedTopics(end, report));
   }
   absl::Status unread;
-  RETURN_IF_ERROR(CatchUp(end, report, &unread));
+  RETURN_IF_ERROR(CatchUp(end, log_begin, report, &unread));
   ENSURE(fed_end() >= end);
   return absl::OkStatus();
 }
@@ -177,7 +177,8 @@ void Indexer::SkipDropped(LogPosition log_begin) {
   digested_end_.store(log_begin.value(), std::memory_order_release);
 }
 
-absl::Status Indexer::CatchUp(LogPosition end, Report* report, absl::Status* unread) {
+absl::Status Indexer::CatchUp(LogPosition end, LogPosition log_begin, Report* report,
+                              absl::Status* unread) {
   MutexLock lock(digesting_);
   const LogPosition before = fed_end();
   // What is sealed is in the files, and would be fed once more.
@@ -185,20 +186,20 @@ absl::Status Indexer::CatchUp(LogPosition end, Report* report, absl::Status* unr
   const auto feed = [this](const ScannedRecord& record, LeftOut& left_out) {
     return Feed(record, left_out);
   };
-  ASSIGN_OR_RETURN(const LogPosition fed,
-                   Walk(before, end, std::numeric_limits<size_t>::max(), feed, report, unread));
+  const Stretch stretch{.from = before, .to = end, .log_begin = log_begin};
+  ASSIGN_OR_RETURN(const LogPosition fed, Walk(stretch, feed, report, unread));
   ENSURE(fed >= before);
   fed_end_.store(fed.value(), std::memory_order_release);
   digested_end_.store(fed.value(), std::memory_order_release);
   return absl::OkStatus();
 }
 
-absl::StatusOr<LogPosition> Indexer::Walk(LogPosition from, LogPosition to, size_t records_max,
-                                          Visit visit, Report* report, absl::Status* unread) {
-  LogScanner scanner(*log_, from, to);
+absl::StatusOr<LogPosition> Indexer::Walk(const Stretch& stretch, Visit visit, Report* report,
+                                          absl::Status* unread) {
+  LogScanner scanner(*log_, stretch.from, stretch.to, stretch.log_begin);
   LeftOut left_out(&report->damage);
-  bool is_at_end = from >= to;
-  for (size_t records = 0; records < records_max && !is_at_end;) {
+  bool is_at_end = stretch.from >= stretch.to;
+  for (size_t records = 0; records < stretch.records_max && !is_at_end;) {
     ScannedRecord record;
     DamagedRange damage;
     ASSIGN_OR_RETURN(const LogScanner::Step step, scanner.Next(&record, &damage));
@@ -217,8 +218,8 @@ absl::StatusOr<LogPosition> Indexer::Walk(LogPosition from, LogPosition to, size
   }
   report->bytes_read += scanner.bytes_read();
   if (!scanner.unread().ok()) *unread = scanner.unread();
-  // A log that was cut ends before `to`.
-  return is_at_end ? std::max(from, to) : scanner.position();
+  // A log that was cut ends before it.
+  return is_at_end ? std::max(stretch.from, stretch.to) : scanner.position();
 }
 
 absl::StatusOr<bool> Indexer::DigestSome(LogPosition end) {
@@ -231,8 +232,11 @@ absl::StatusOr<bool> Indexer::DigestSome(LogPosition end) {
     Digest(record);
     return absl::OkStatus();
   };
-  ASSIGN_OR_RETURN(const LogPosition digested,
-                   Walk(from, end, kRecordsPerStep, digest, &report, &unread));
+  const Stretch stretch{.from = from,
+                        .to = end,
+                        .log_begin = log_->segments().begin(),
+                        .records_max = kRecordsPerStep};
+  ASSIGN_OR_RETURN(const LogPosition digested, Walk(stretch, digest, &report, &unread));
   // Who waits for all of it calls again and again.
   ENSURE(digested > from);
   ENSURE(digested <= end);
@@ -281,8 +285,16 @@ void Indexer::ForgetSealed() {
 // --- Rebuilding
 
 absl::StatusOr<Indexer::Place> Indexer::FindWithoutLinks(uint32_t number, QueueOffset offset) {
+  LogPosition log_begin = log_->segments().begin();
   ASSIGN_OR_RETURN(RunSearch::Place place, search_.Find(number, offset, sealed_end()));
-  const LogPosition log_begin = log_->segments().begin();
+  // Files go with their segments: what is missing may have been dropped, in a reading process
+  // since its last look.
+  for (bool has_looked = false; !place.run && !place.lost.ok();) {
+    if (!std::exchange(has_looked, true)) RETURN_IF_ERROR(log_->LookAgain().status());
+    const LogPosition before = std::exchange(log_begin, log_->segments().begin());
+    if (log_begin == before) break;
+    ASSIGN_OR_RETURN(place, search_.Find(number, offset, sealed_end()));
+  }
   const bool is_whole = log_begin == LogPosition(0) || log_begin.value() == lost_below_.load();
   return Place{.run = std::move(place.run),
                .holes_end = place.holes_end,
@@ -316,6 +328,10 @@ absl::Status Indexer::RebuildLocked(LogPosition segment_begin) {
   }
   // A file without what could not be read today would be believed tomorrow.
   RETURN_IF_ERROR(scanner.unread());
+  if (segment_begin < log_->segments().begin()) {
+    return absl::OutOfRangeError(
+        absl::StrCat("segment ", segment_begin.value(), " was dropped while it was read"));
+  }
   IndexFileWriter writer(identity);
   RETURN_IF_ERROR(digest.AddTo(writer));
   RETURN_IF_ERROR(runs.AddTo(writer, *files_, log_->segments().begin()));

@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -128,13 +129,20 @@ class Indexer {
   absl::Status FeedTopics(LogPosition end, Report* report);
   // Goes on at the log's begin, behind records that were dropped before they were fed.
   void SkipDropped(LogPosition log_begin) ABSL_LOCKS_EXCLUDED(digesting_);
-  absl::Status CatchUp(LogPosition end, Report* report, absl::Status* unread)
+  absl::Status CatchUp(LogPosition end, LogPosition log_begin, Report* report, absl::Status* unread)
       ABSL_LOCKS_EXCLUDED(digesting_);
-  // Shows `visit` the records of [from, to), but no more than `records_max`. Returns where it
-  // stopped.
+  // What is walked over: [from, to), but no more than `records_max`. What was dropped since the log
+  // began at `log_begin` is passed over.
+  struct Stretch {
+    LogPosition from;
+    LogPosition to;
+    LogPosition log_begin;
+    size_t records_max = std::numeric_limits<size_t>::max();
+  };
+  // Shows `visit` its records. Returns where it stopped.
   using Visit = absl::FunctionRef<absl::Status(const ScannedRecord&, LeftOut&)>;
-  absl::StatusOr<LogPosition> Walk(LogPosition from, LogPosition to, size_t records_max,
-                                   Visit visit, Report* report, absl::Status* unread);
+  absl::StatusOr<LogPosition> Walk(const Stretch& stretch, Visit visit, Report* report,
+                                   absl::Status* unread);
   absl::Status Feed(const ScannedRecord& record, LeftOut& left_out);
   void Digest(const ScannedRecord& record) {
     digests_->Apply(log_->segments().BeginOf(record.position), record);

@@ -28,7 +28,7 @@ absl::Status LogScanner::ReadBytes(LogPosition at, absl::Span<char> out) {
   return log_.ReadBytes(at + in_file, out.subspan(in_file));
 }
 
-// Whether `at` is in what was dropped since the scan began; then it goes on behind that. A file
+// Whether `at` is in what was dropped since `begin_` was; then the scan goes on behind that. A file
 // that is missing at the log's begin is another matter.
 bool LogScanner::PassDropped(LogPosition at) {
   const LogPosition now = log_.segments().begin();

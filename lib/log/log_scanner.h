@@ -22,10 +22,13 @@ class LogScanner {
   enum class Step : uint8_t { kRecord, kDamage, kEnd };
 
   // Scans [from, to): from the first record that begins at `from` or behind it. `to` is the end of
-  // a record or lies between segments.
+  // a record or lies between segments. `begin` is the log's begin as it was when `from` was chosen:
+  // what was dropped since is passed over.
   LogScanner(LogView& log, LogPosition from, LogPosition to)
+      : LogScanner(log, from, to, log.segments().begin()) {}
+  LogScanner(LogView& log, LogPosition from, LogPosition to, LogPosition begin)
       : log_(log),
-        begin_(log.segments().begin()),
+        begin_(begin),
         position_(AlignUp<uint64_t>(from.value(), kRecordAlignment)),
         to_(to),
         second_look_(log) {}
@@ -35,8 +38,7 @@ class LogScanner {
     more_incarnations_.insert(more_incarnations_.end(), incarnations.begin(), incarnations.end());
   }
 
-  // kDamage: `damage` is a range without a valid record; the scan goes on behind it. What was
-  // dropped since the scan began is none: it is passed over.
+  // kDamage: `damage` is a range without a valid record; the scan goes on behind it.
   absl::StatusOr<Step> Next(ScannedRecord* record, DamagedRange* damage);
   // Where the next record is looked for.
   LogPosition position() const { return position_; }
@@ -58,7 +60,7 @@ class LogScanner {
   absl::StatusOr<bool> LeaveRecord(LogPosition inside);
 
   LogView& log_;
-  const LogPosition begin_;  // of the log when the scan began
+  const LogPosition begin_;  // of the log, before the scan
   LogPosition position_;
   const LogPosition to_;
   std::shared_ptr<SegmentFile> file_;

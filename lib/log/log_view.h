@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "base/status_macros.h"
 #include "log/block_cache.h"
 #include "log/doorbell.h"
 #include "log/reader_slots.h"
@@ -68,6 +69,18 @@ class SecondLook {
   }
   // A record was found.
   void Forget() { has_looked_ = false; }
+
+  // Reads the record at `position`, and once more if it makes no sense.
+  absl::StatusOr<Found> Read(RecordReader& records, LogPosition position, const char** record) {
+    Forget();
+    for (;;) {
+      ASSIGN_OR_RETURN(const Found found, records.Read(position, record));
+      if (found != Found::kDamaged) return found;
+      ASSIGN_OR_RETURN(const bool has_looked, At(position));
+      if (!has_looked) return found;
+      records.Forget();
+    }
+  }
 
  private:
   LogView& log_;

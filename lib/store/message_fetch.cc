@@ -100,13 +100,7 @@ absl::StatusOr<MessageFetch::Got> MessageFetch::GetAt(LogPosition position) {
 
 absl::StatusOr<MessageFetch::Got> MessageFetch::Load(LogPosition position, const char** record) {
   if (position >= visible_end_ && !Without(Protection::kVisibleEnd)) return Got::kNotYet;
-  ASSIGN_OR_RETURN(Found found, records_.Read(position, record));
-  for (SecondLook second_look(log_); found == Found::kDamaged;) {
-    ASSIGN_OR_RETURN(const bool has_looked, second_look.At(position));
-    if (!has_looked) break;
-    records_.Forget();
-    ASSIGN_OR_RETURN(found, records_.Read(position, record));
-  }
+  ASSIGN_OR_RETURN(const Found found, SecondLook(log_).Read(records_, position, record));
   if (found == Found::kUnpublished) return Got::kNotYet;
   if (found == Found::kDropped) return Got::kRemoved;
   if (found != Found::kRecord) return Damaged(position, records_.why());

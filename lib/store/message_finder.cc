@@ -197,13 +197,7 @@ absl::StatusOr<MessageId> MessageFinder::IdOf(LogPosition position) const {
       absl::NotFoundError(absl::StrCat("no message begins at position ", position.value()));
   if (position.value() % kRecordAlignment != 0) return none;
   const char* record = nullptr;
-  ASSIGN_OR_RETURN(Found found, records.Read(position, &record));
-  for (SecondLook second_look(log); found == Found::kDamaged;) {
-    ASSIGN_OR_RETURN(const bool has_looked, second_look.At(position));
-    if (!has_looked) break;
-    records.Forget();
-    ASSIGN_OR_RETURN(found, records.Read(position, &record));
-  }
+  ASSIGN_OR_RETURN(const Found found, SecondLook(log).Read(records, position, &record));
   front->Rest();
   if (found == Found::kDropped) {
     return absl::OutOfRangeError(absl::StrCat("position ", position.value(), " was dropped"));

@@ -361,7 +361,7 @@ absl::StatusOr<ReadResult> MessageReader::ReadAt(LogPosition position) const {
   RecordReader records(*front, log.segments(), memory);
   const char* record = nullptr;
   absl::StatusOr<Found> found = position.value() % kRecordAlignment == 0
-                                    ? records.Read(position, &record)
+                                    ? SecondLook(log).Read(records, position, &record)
                                     : absl::StatusOr<Found>(Found::kDamaged);
   if (!found.ok()) return found.status();
   front->Rest();

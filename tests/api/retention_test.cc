@@ -161,6 +161,42 @@ TEST_CASE("what was dropped while a reading process slept is dropped for it, and
   CHECK(reader->Info().state == StoreState::kHealthy);
 }
 
+TEST_CASE("what went since a reading process looked last is dropped for it, and not damaged") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  auto store = OpenStore(SmallOptions(disk, clock));
+  const std::vector<Receipt> receipts = AppendNumbered(*store, "t", 0, 200, kBody);
+  Flush(*store);
+  RunUntilIdle(*store, clock);
+  const auto process = disk.AnotherProcess();
+  StoreOptions reading = SmallOptions(*process, clock);
+  reading.read_only = true;
+  auto reader = OpenStore(reading);
+  const auto id = store->IdOf(receipts[1].position);
+  REQUIRE(id.ok());
+
+  REQUIRE(store->Retain({.max_bytes = 6 * kSegment})->segments > 5);
+  // Its clock stands still: it has no reason to look at the directory.
+  SECTION("by its offset") {
+    const ReadResult old = Read(*reader, "t", 0, 1);
+    INFO(old.damage().value_or(DamagedRange()).reason);
+    CHECK(old.outcome() != ReadOutcome::kDamaged);
+    CHECK(Read(*reader, "t", 0, 1).next_offset().value() == BoundsOf(*store, "t", 0).first);
+  }
+  SECTION("by its position") {
+    CHECK(absl::IsOutOfRange(reader->ReadAt(receipts[1].position).status()));
+  }
+  SECTION("by its id") { CHECK(absl::IsOutOfRange(reader->FindById(*id).status())); }
+  SECTION("backwards") {
+    const auto [first, end] = BoundsOf(*store, "t", 0);
+    const auto old = reader->ReadBackwards("t", 0, QueueOffset(3));
+    REQUIRE(old.ok());
+    CHECK(old->outcome() != ReadOutcome::kDamaged);
+    CHECK(AllOf(*reader, "t", 0) == NumberedBodies(first, end - first, kBody));
+  }
+  CHECK(reader->Info().state == StoreState::kHealthy);
+}
+
 TEST_CASE("all that lives in the log alone outlives every segment that said it") {
   FaultFileSystem disk;
   ManualClock clock;

@@ -179,6 +179,25 @@ TEST_CASE("a segment that cannot be opened is damage of its range, and the other
         DamageFrom(sample.places[6].position, LogPosition(2 * kSegment)));
 }
 
+TEST_CASE("what went before a scan began is no damage to who knew the log's begin before") {
+  Sample sample(/*in_files=*/true);
+  const LogPosition begin = sample.log->segments().begin();
+  const LogPosition end = sample.log->ContiguousVisibleEnd();
+  REQUIRE(sample.log->TrimTo(begin + 2 * sample.log->segments().segment_bytes()).ok());
+  OwnLogView view(sample.log.get(), /*has_workers=*/false);
+  ScannedRecord record;
+  DamagedRange damage;
+
+  LogScanner known(view, begin, end, begin);
+  CHECK(*known.Next(&record, &damage) == LogScanner::Step::kRecord);
+  CHECK(record.position >= sample.log->segments().begin());
+  CHECK(known.TakePassedDropped());
+  // To others a file is missing.
+  LogScanner unknown(view, begin, end);
+  CHECK(*unknown.Next(&record, &damage) == LogScanner::Step::kDamage);
+  CHECK(damage.end == sample.log->segments().begin());
+}
+
 TEST_CASE("a segment that the device does not give is damage from there to its end") {
   Sample sample(/*in_files=*/true);
   const std::string name = SegmentFileName({.begin = LogPosition(kSegment)});
