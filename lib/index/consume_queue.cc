@@ -154,8 +154,8 @@ void ConsumeQueue::Restore(uint64_t first, uint64_t end, RunLink tail) {
 }
 
 void ConsumeQueue::BeginAt(uint64_t offset) {
-  HOLDS(end_.load(std::memory_order_relaxed) == 0);
-  HOLDS(chunk_count() == 0);
+  HOLDS(!HasEntries() && chunk_count() == 0);
+  HOLDS(offset >= end());
   first_.store(offset, std::memory_order_relaxed);
   memory_first_.store(offset, std::memory_order_relaxed);
   end_.store(offset, std::memory_order_release);

@@ -39,6 +39,8 @@ class ConsumeQueue {
     const RunLink newest = tail();
     return newest.exists() && newest.segment_begin >= from;
   }
+  // Whether any message of the queue is known, in memory or in a file.
+  bool HasEntries() const { return end() > memory_first() || tail().exists(); }
   // How many entries can be entered before Grow() is needed.
   uint32_t room() const { return room_.load(std::memory_order_relaxed); }
 
@@ -92,7 +94,7 @@ class ConsumeQueue {
   // --- At open.
   // The queue begins at `first` and goes on at `end`; entries below `end` are in index files.
   void Restore(uint64_t first, uint64_t end, RunLink tail);
-  // The first message that is known has this offset.
+  // The first message that is known has this offset. There were no entries.
   void BeginAt(uint64_t offset);
 
   // Any thread: everything below `first` was dropped.

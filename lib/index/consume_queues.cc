@@ -195,7 +195,7 @@ void ConsumeQueues::ForgetBelow(uint32_t number, uint64_t offset, RunLink tail) 
 absl::Status ConsumeQueues::ExtendTo(uint32_t number, uint64_t end) {
   ENSURE(has(number));
   ConsumeQueue& queue = this->queue(number);
-  if (!knows_begin_ && queue.end() == 0) queue.BeginAt(end);
+  if (!knows_begin_ && !queue.HasEntries() && end > queue.end()) queue.BeginAt(end);
   if (end > queue.end() && end - queue.end() > kHolesMax) {
     return absl::DataLossError(
         absl::StrCat("queue ", number, " jumps from ", queue.end(), " to ", end));

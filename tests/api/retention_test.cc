@@ -254,6 +254,35 @@ TEST_CASE("all that lives in the log alone outlives every segment that said it")
         absl::StatusCode::kFailedPrecondition);
 }
 
+TEST_CASE("the messages of a topic that began anew were dropped, and are no damage to the next open") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  auto store = OpenStore(SmallOptions(disk, clock));
+  for (const size_t from : {0, 3}) {
+    if (from > 0) REQUIRE(store->DeleteTopic("anew").ok());
+    REQUIRE(store->CreateTopic("anew", 1).ok());
+    AppendNumbered(*store, "anew", from, 3, 20);
+  }
+  const LogPosition end = store->Info().end;
+  Fill(*store, clock, "busy", 0, 60);
+  // What is said again of the queue is said before anybody knows that its messages go.
+  REQUIRE(store->Retain({.max_bytes = 8 * kSegment})->begin > end);
+
+  const bool has_indexes = GENERATE(true, false);
+  const bool has_more = GENERATE(true, false);
+  CAPTURE(has_indexes, has_more);
+  if (has_more) AppendNumbered(*store, "anew", 6, 1, 20);
+  Close(*store);
+  store.reset();
+  for (const std::string& name : disk.ListFiles("/store")) {
+    if (!has_indexes && absl::EndsWith(name, ".index")) disk.RemoveFile("/store/" + name);
+  }
+  store = OpenStore(SmallOptions(disk, clock));
+  CHECK(Read(*store, "anew", 0, 3).outcome() == ReadOutcome::kOffsetTooSmall);
+  CHECK(BoundsOf(*store, "anew", 0) == std::pair<uint64_t, uint64_t>(6, has_more ? 7 : 6));
+  CHECK(store->Verify()->findings.empty());
+}
+
 TEST_CASE("a segment goes when its youngest message is too old, and not a moment before") {
   FaultFileSystem disk;
   ManualClock clock;
