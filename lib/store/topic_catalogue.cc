@@ -160,7 +160,6 @@ absl::StatusOr<TopicCatalogue::Prepared> TopicCatalogue::Prepare(const TopicReco
   entry->max_age_nanos.store(topic.settings.max_age_nanos, std::memory_order_relaxed);
   entry->max_bytes.store(topic.settings.max_bytes, std::memory_order_relaxed);
   entry->owner = this;
-  BeginQueues(*entry);
   Prepared prepared;
   Names one;
   one.emplace(entry->name, entry.get());
@@ -177,6 +176,8 @@ const Topic::Entry* TopicCatalogue::Enter(Prepared prepared, LogPosition created
   Topic::Entry* const added = prepared.number_.mapped().get();
   added->created = created;
   added->recorded.store(created.value(), std::memory_order_relaxed);
+  // Not before: numbers that were prepared in vain are those of another topic next.
+  BeginQueues(*added);
   MutexLock lock(mutex_);
   auto numbered = by_queue_.insert(std::move(prepared.number_));
   // An entry that messages point to is never freed, whatever is wrong.

@@ -97,6 +97,24 @@ TEST_CASE("what stands twice is there once; what contradicts what is there is da
   CHECK(all.topics.next_queue() == 3);
 }
 
+TEST_CASE("queues that were prepared in vain begin with nothing for the topic that gets them") {
+  Catalogue all;
+  {
+    const auto prepared = all.topics.Prepare(
+        {.name = "anew", .first_queue = 0, .queue_count = 2, .first_offset = 7});
+    REQUIRE(prepared.ok());  // and then there was no room in the log
+  }
+  REQUIRE(all.Add("other", 0, 2, LogPosition(64)).ok());
+  CHECK(all.queues.queue(0).first() == 0);
+  CHECK(all.queues.queue(1).end() == 0);
+  REQUIRE(all.topics
+              .Add({.name = "anew", .first_queue = 2, .queue_count = 1, .first_offset = 7},
+                   LogPosition(128))
+              .ok());
+  CHECK(all.queues.queue(2).first() == 7);
+  CHECK(all.queues.queue(2).end() == 7);
+}
+
 TEST_CASE("saved topics come back, all of them or those of a range, however they are cut off") {
   Catalogue all;
   for (uint32_t i = 0; i < 5; ++i) {
