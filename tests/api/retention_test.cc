@@ -106,6 +106,25 @@ TEST_CASE("a queue that was purged before its messages were sealed is known to t
   CHECK(BoundsOf(*store, "t", 0) == std::pair<uint64_t, uint64_t>(60, 60));
 }
 
+TEST_CASE("a topic that begins anew behind a segment does not spoil what its index file saves") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  auto store = OpenStore(SmallOptions(disk, clock));
+  REQUIRE(store->CreateTopic("anew", 1).ok());
+  AppendNumbered(*store, "anew", 0, 3, 20);
+  REQUIRE(store->DeleteTopic("anew").ok());
+  AppendNumbered(*store, "t", 0, 30, kBody);
+  REQUIRE(store->CreateTopic("anew", 1).ok());
+  Flush(*store);
+  RunUntilIdle(*store, clock);
+  FaultFileSystem after(disk.ProcessDeath());
+  disk.Kill();
+  StoreOptions options = SmallOptions(after, clock);
+  auto again = OpenStore(options);
+  CHECK(again->recovery().notes == Words{});
+  CHECK(BoundsOf(*again, "anew", 0) == std::pair<uint64_t, uint64_t>(3, 3));
+}
+
 TEST_CASE("who holds a claim does not drop segments for room, which would wait for the claim") {
   FaultFileSystem disk;
   ManualClock clock;

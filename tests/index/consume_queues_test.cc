@@ -293,8 +293,11 @@ TEST_CASE("saved queues come back as they were, those that were never used cost 
     Queues other(300);
     CHECK(absl::IsDataLoss(other.queues.Load({saved.data(), size})));
   }
+  // Of a queue whose topic comes later.
   Queues fewer(200);
-  CHECK(absl::IsDataLoss(fewer.queues.Load(saved)));
+  REQUIRE(fewer.queues.Load(saved).ok());
+  CHECK(fewer.queues.queue(7).end() == 40);
+  CHECK_FALSE(fewer.queues.has(299));
 }
 
 TEST_CASE(

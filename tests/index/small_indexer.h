@@ -44,7 +44,7 @@ class WordsIndex final : public LogIndex {
       AppendValue(bytes, static_cast<uint32_t>(word.size()));
       bytes += word;
     }
-    return bytes;
+    return saves_nonsense ? bytes + "x" : bytes;
   }
   absl::Status Load(absl::string_view bytes) override {
     ByteReader reader(bytes);
@@ -59,6 +59,7 @@ class WordsIndex final : public LogIndex {
 
   std::map<uint64_t, std::string> words;  // by position
   size_t applied = 0;
+  bool saves_nonsense = false;
 };
 
 // Has nothing to save, and answers as it is told.

@@ -202,16 +202,17 @@ TEST_CASE("a saved state that makes no sense is left out whole, and the log is r
   ManualClock clock;
   std::map<uint64_t, std::string> words;
   {
-    Indexed store(disk, clock, 9);
-    store.AppendNumbered(8, 0, 100);
+    Indexed store(disk, clock);
+    store.words.saves_nonsense = true;
+    store.AppendNumbered(1, 0, 100);
     words = store.words.words;
     store.Close();
   }
-  Indexed again(disk, clock, 4);  // knows no queue 8
+  Indexed again(disk, clock);
   CHECK_FALSE(again.report.notes.empty());
   CHECK(again.words.words == words);
   CHECK(again.words.applied == 100);  // each once
-  CHECK(again.report.damage.size() <= 2);
+  CHECK(again.report.damage.empty());
 }
 
 // A store with so many queues that files after the first have their changes only: in those that
