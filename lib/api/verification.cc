@@ -143,27 +143,18 @@ absl::Status VerifyOrphans(LogView& log, const std::vector<std::string>& names,
   return absl::OkStatus();
 }
 
-// Every index file that is there, and every one that should be. Opened anew, whatever the store
-// holds open: what counts is what the next open will find.
-absl::Status VerifyIndexFiles(LogView& log, Indexer& indexer, LogPosition closed_end,
+// Every index file that is there, and every one of a segment that ends at `needed_end` or below.
+// Opened anew, whatever the store holds open: what counts is what the next open will find.
+absl::Status VerifyIndexFiles(LogView& log, Indexer& indexer, LogPosition needed_end,
                               VerifyReport* report) {
-  const LogPosition once_sealed_end = indexer.once_sealed_end();
+  const LogPosition sealed_end = indexer.sealed_end();
   Directory& directory = log.segments().directory();
-  ASSIGN_OR_RETURN(std::vector<std::string> names, directory.List());
-  std::sort(names.begin(), names.end());
+  ASSIGN_OR_RETURN(const std::vector<std::string> names, directory.List());
   for (const SegmentEntry& entry : log.segments().entries()) {
     const std::string name = IndexFileName(entry.begin());
     const absl::StatusOr<IndexIdentity> identity = indexer.IdentityOf(entry.begin());
     if (absl::IsOutOfRange(identity.status())) continue;  // the segment itself is a finding
     RETURN_IF_ERROR(identity.status());
-    // Dropped since the list was taken.
-    const auto is_gone = [&] { return !log.segments().EntryAt(entry.begin()); };
-    if (!std::binary_search(names.begin(), names.end(), name)) {
-      if (is_gone()) continue;
-      if (entry.limit > once_sealed_end && entry.limit >= closed_end) continue;
-      AddIndexFinding(name, entry.begin(), entry.end(), "the index file is missing", report);
-      continue;
-    }
     const auto verify = [&] {
       const auto file = IndexFile::Open(directory, name, *identity, /*cache=*/nullptr);
       return file.ok() ? (*file)->VerifyAll() : file.status();
@@ -171,12 +162,15 @@ absl::Status VerifyIndexFiles(LogView& log, Indexer& indexer, LogPosition closed
     absl::Status status = verify();
     // It may just be taking the place of the one before.
     if (absl::IsNotFound(status)) status = verify();
-    if (absl::IsNotFound(status) && is_gone()) continue;
-    // Of an earlier life, at a number that is not sealed yet: it will be overwritten, and nobody
+    if (absl::IsNotFound(status)) {
+      if (entry.limit > needed_end) continue;
+      if (!log.segments().EntryAt(entry.begin())) continue;  // dropped since the list was taken
+      AddIndexFinding(name, entry.begin(), entry.end(), "the index file is missing", report);
+      continue;
+    }
+    // Of an earlier life of a segment that is not sealed yet: the seal writes it anew, and nobody
     // reads it.
-    if (absl::IsFailedPrecondition(status) && entry.limit > indexer.sealed_end()) continue;
-    // Of an earlier life of a segment that is not sealed yet: the seal writes it anew.
-    if (absl::IsFailedPrecondition(status) && entry.limit > once_sealed_end) continue;
+    if (absl::IsFailedPrecondition(status) && entry.limit > sealed_end) continue;
     ++report->index_files;
     if (!status.ok() && !IsUnreadable(status)) return status;
     if (status.ok()) continue;
@@ -220,11 +214,13 @@ absl::StatusOr<VerifyReport> VerifyStore(LogView& log, TopicCatalogue& catalogue
   }
   RETURN_IF_ERROR(VerifyHeaders(log, &report));
   RETURN_IF_ERROR(VerifyLog(log, catalogue, &report));
-  // Who closes a store leaves an index file beside every whole segment; a journal has none.
+  // Who closes a store leaves an index file beside every whole segment; a journal has none. And a
+  // writer may be about to write those anew that he could not use when he opened.
   const bool is_reader = verifier == Verifier::kReader;
   const bool was_closed = is_reader && opened.was_clean && !catalogue.All().empty();
-  RETURN_IF_ERROR(
-      VerifyIndexFiles(log, indexer, was_closed ? opened.end : LogPosition(0), &report));
+  LogPosition needed_end = is_reader ? indexer.once_sealed_end() : indexer.sealed_end();
+  if (was_closed) needed_end = std::max(needed_end, opened.end - 1);
+  RETURN_IF_ERROR(VerifyIndexFiles(log, indexer, needed_end, &report));
   if (is_reader) AddFoundAtOpen(log.segments(), opened, &report);
   return report;
 }
