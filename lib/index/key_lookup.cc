@@ -88,8 +88,11 @@ class KeyLookup::Search {
       status = file.ok() ? (*file)->FindKeys(query, &words_) : file.status();
     }
     if (absl::IsOutOfRange(status)) return absl::OkStatus();  // dropped meanwhile
-    if (IsUnreadable(status)) Tell(segment.begin, segment.limit, status);
     if (!status.ok() && !IsUnreadable(status)) return status;
+    if (!status.ok()) {
+      ASSIGN_OR_RETURN(const bool is_gone, sealed_.IsGone(segment.begin));
+      if (!is_gone) Tell(segment.begin, segment.limit, status);
+    }
     TakeWords(segment.begin);
     return absl::OkStatus();
   }

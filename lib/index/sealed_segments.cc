@@ -19,6 +19,11 @@ absl::StatusOr<std::shared_ptr<IndexFile>> SealedSegments::Rebuilt(LogPosition s
   return files_.Get(segment_begin);
 }
 
+absl::StatusOr<bool> SealedSegments::IsGone(LogPosition segment_begin) const {
+  if (segment_begin >= log_.segments().begin()) RETURN_IF_ERROR(log_.LookAgain().status());
+  return segment_begin < log_.segments().begin();
+}
+
 // What cannot be had is a fault of the segment, which is told with each answer; an error is one
 // that may pass.
 absl::Status SealedSegments::Load(SealedSegment* segment) {
@@ -118,6 +123,10 @@ absl::Status SealedSegments::Refresh(LogPosition begin, LogPosition end) {
       if (known != before->end() && known->begin == entry.begin()) segment = *known;
     }
     if (!segment.is_known || !segment.fault.ok()) RETURN_IF_ERROR(Load(&segment));
+    if (!segment.fault.ok()) {
+      ASSIGN_OR_RETURN(const bool is_gone, IsGone(segment.begin));
+      if (is_gone) continue;
+    }
     segments.push_back(std::move(segment));
   }
   RETURN_IF_ERROR(LoadFilters(&segments));

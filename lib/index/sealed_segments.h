@@ -72,6 +72,9 @@ class SealedSegments {
   absl::StatusOr<std::shared_ptr<IndexFile>> File(LogPosition segment_begin);
   // The same, of a file in which damage was found.
   absl::StatusOr<std::shared_ptr<IndexFile>> Rebuilt(LogPosition segment_begin);
+  // Whether a segment of which something could not be had was dropped meanwhile, in a reading
+  // process since its last look: then that is no damage.
+  absl::StatusOr<bool> IsGone(LogPosition segment_begin) const;
 
   uint64_t filter_bytes() const { return filter_bytes_.load(std::memory_order_relaxed); }
 

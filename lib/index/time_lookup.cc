@@ -26,8 +26,10 @@ absl::StatusOr<TimeStretch> TimeLookup::StretchOf(int64_t time, LogPosition end)
                            [&](const SealedSegment& one) { return one.last_until < time; });
   for (; sealed != sealed_end; ++sealed) {
     if (sealed->times.is_empty || sealed->times.last < time) continue;
-    ASSIGN_OR_RETURN(TimeStretch stretch, StretchIn(*sealed, time));
-    return TimeStretch{std::min(stretch.begin, end), std::min(stretch.end, end)};
+    const absl::StatusOr<TimeStretch> stretch = StretchIn(*sealed, time);
+    if (absl::IsOutOfRange(stretch.status())) continue;  // dropped meanwhile
+    RETURN_IF_ERROR(stretch.status());
+    return TimeStretch{std::min(stretch->begin, end), std::min(stretch->end, end)};
   }
   for (const auto& digest : segments.unsealed) {
     const StoreTimes times = digest->times();

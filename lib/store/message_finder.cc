@@ -342,8 +342,7 @@ absl::StatusOr<TimeBounds> MessageFinder::BoundsOf(const Topic::Entry& topic,
   for (QueueOffset at = bounds.first; at < bounds.end && !earliest;) {
     ASSIGN_OR_RETURN(const ReadResult result, reader_.Read(topic, queue_id, at, one, Wanted()));
     if (!result.empty()) earliest = result[0].store_time();
-    if (result.next_offset() <= at) break;
-    at = result.next_offset();
+    at = std::max(result.next_offset(), at + 1);  // over claims that are open
   }
   std::optional<absl::Time> latest;
   for (QueueOffset at = bounds.end; at > bounds.first && !latest;) {

@@ -206,6 +206,18 @@ TEST_CASE("what went since a reading process looked last is dropped for it, and 
     CHECK(absl::IsOutOfRange(reader->ReadAt(receipts[1].position).status()));
   }
   SECTION("by its id") { CHECK(absl::IsOutOfRange(reader->FindById(*id).status())); }
+  SECTION("by its key") {
+    const auto found = reader->FindByKey("t", "no such key");
+    REQUIRE(found.ok());
+    CHECK(found->damage().empty());
+    CHECK(found->is_done());
+  }
+  SECTION("by its time") {
+    const auto [first, end] = BoundsOf(*store, "t", 0);
+    const auto offset = reader->OffsetForTime("t", 0, absl::UnixEpoch(), Boundary::kLower);
+    REQUIRE(offset.ok());
+    CHECK(*offset == QueueOffset(first));
+  }
   SECTION("backwards") {
     const auto [first, end] = BoundsOf(*store, "t", 0);
     const auto old = reader->ReadBackwards("t", 0, QueueOffset(3));

@@ -286,6 +286,24 @@ TEST_CASE("an open claim of the queue itself is no end of it: later messages hav
   CHECK(*store->OffsetForTime("t", 0, time, Boundary::kLower) == behind);
 }
 
+TEST_CASE("the times of a queue that begins with an open claim are those of its other messages") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  auto store = OpenStore(SmallOptions(disk, clock));
+  auto claim = store->Claim({.topic = "t", .queue_id = 0}, 10);
+  REQUIRE(claim.ok());
+  CHECK(absl::IsNotFound(store->BoundsInTime("t", 0).status()));
+  clock.Advance(absl::Seconds(1));
+  Append(*store, {.topic = "t", .queue_id = 0, .body = "x"});
+  const absl::Time time = Read(*store, "t", 0, 1)[0].store_time();
+  const auto bounds = store->BoundsInTime("t", 0);
+  REQUIRE(bounds.ok());
+  CHECK(bounds->earliest == time);
+  CHECK(bounds->latest == time);
+  REQUIRE(claim->Commit(10).ok());
+  CHECK(store->BoundsInTime("t", 0)->earliest < time);
+}
+
 // --- By id
 
 TEST_CASE("an id finds its message, through closing, killing and reading beside the writer") {
