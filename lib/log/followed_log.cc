@@ -332,6 +332,11 @@ absl::Status FollowedLog::RefreshLocked(bool is_forced) {
   if (needs_files) {
     std::vector<DamagedRange> missing;
     RETURN_IF_ERROR(segments_->Load(superblock.log_begin, superblock.durable_end, &missing));
+    if (!missing.empty()) {
+      // What the superblock still counted may have been dropped before the files were listed.
+      ASSIGN_OR_RETURN(const Superblock again, LoadSuperblock());
+      if (again.log_begin > superblock.log_begin) return RefreshLocked(is_forced);
+    }
     if (at_rest_) {
       RETURN_IF_ERROR(GuessHeaders(*segments_, superblock,
                                    now != nullptr ? now->begin() : LogPosition(0),

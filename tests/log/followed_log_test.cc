@@ -516,6 +516,32 @@ TEST_CASE("segments that the writer drops are gone for the reader, and that is n
   CHECK(reader->health().state() == StoreState::kHealthy);
 }
 
+TEST_CASE("segments that are dropped while a reader opens are none that are missing") {
+  Machine machine;
+  auto writer = OpenLog(machine.options());
+  for (size_t i = 0; i < 20; ++i) Append(*writer, Numbered(i, 900));
+  SyncNow(*writer);
+  // Behind the superblock, which counts them still, and before the files are listed.
+  bool has_asked = false;
+  bool is_counted = false;
+  bool is_dropped = false;
+  machine.disk.SetHook([&](const Operation& operation) {
+    has_asked |= operation.kind == OperationKind::kLock;  // whether there is a writer
+    is_counted |= has_asked && operation.kind == OperationKind::kRead;
+    if (operation.kind != OperationKind::kList || !is_counted) return;
+    if (std::exchange(is_dropped, true)) return;
+    CHECK(writer->TrimTo(LogPosition(2 * kSegment)).ok());
+    CHECK(writer->segments().RemoveSpares(0).ok());
+  });
+  auto reader = Follow(machine.following());
+  machine.disk.SetHook(nullptr);
+
+  REQUIRE(is_dropped);
+  CHECK(reader->report().damage.empty());
+  CHECK(reader->health().state() == StoreState::kHealthy);
+  CHECK(Seen(*reader) == Bodies(*writer));
+}
+
 TEST_CASE("what is not a store is not followed, and not made one") {
   Machine machine;
   const auto open = [&] { return FollowedLog::Open(machine.following()).status(); };
