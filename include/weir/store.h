@@ -179,9 +179,10 @@ class MessageStore final {
 
   // Appends without waiting for durability. An error returned (as Append(), before the message has
   // a place): nothing was written and `callback` is never called. Else it is called once, on a
-  // worker or inside RunOnce() or Close(), in the order of the log, with no lock of the store held,
-  // when options.durability is reached or never will be. It may call the store; an append or a wait
-  // inside a callback never waits. options.timeout bounds only the wait for room.
+  // worker or inside RunOnce() or Close() (or, of an append that another thread's Close() met, the
+  // destructor), in the order of the log, with no lock of the store held, when options.durability
+  // is reached or never will be. It may call the store; an append or a wait inside a callback never
+  // waits. options.timeout bounds only the wait for room.
   absl::Status AppendAsync(const Message& message, const AppendOptions& options,
                            AppendCallback callback);
 

@@ -101,6 +101,10 @@ MessageStore::MessageStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) 
 MessageStore::~MessageStore() {
   // Who wants to know calls Close(); an error here leaves the front for the next open.
   if (!impl_->is_closed.load(std::memory_order_acquire)) Close().IgnoreError();
+  // What was appended while another thread closed the store; not in a forked child.
+  if (impl_->engine != nullptr && !impl_->fork_guard.forked()) {
+    impl_->engine->log().FinishCallbacks();
+  }
 }
 
 absl::Status MessageStore::Close() {
@@ -119,8 +123,7 @@ absl::Status MessageStore::Close() {
     }).IgnoreError();
     const absl::Status status = log.Close();
     // What waited asynchronously hears how it ended.
-    while (log.CallbackStep() == absl::ZeroDuration()) {
-    }
+    log.FinishCallbacks();
     return status;
   });
 }

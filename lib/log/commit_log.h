@@ -174,7 +174,9 @@ class CommitLog {
   absl::Duration WriteStep();
   absl::Duration SyncStep();
   absl::Duration PrepareStep() { return PrepareFor(Room::kMessages, /*may_drop=*/true); }
-  absl::Duration CallbackStep();
+  absl::Duration CallbackStep() { return RunCallbacks(/*is_last=*/false); }
+  // Behind Close(): calls back whoever is decided, but for those that a callback itself closes for.
+  void FinishCallbacks();
   // Who wakes the workers. Without it whoever waits does the work himself.
   struct Wakeups {
     std::function<void()> writer, syncer, preparer, callbacks;
@@ -253,6 +255,7 @@ class CommitLog {
   absl::Duration SyncIfDue(bool* tells);
   void CheckClaims(int64_t now);
   // Whether it is decided what became of an asynchronous append.
+  absl::Duration RunCallbacks(bool is_last);
   bool Decide(const Completion& completion, absl::Status* status, Durability* reached);
   void CheckFrontIsLinked(int64_t now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(sync_step_lock_);
 

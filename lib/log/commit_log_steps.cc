@@ -206,7 +206,12 @@ bool CommitLog::Decide(const Completion& completion, absl::Status* status, Durab
   return false;
 }
 
-absl::Duration CommitLog::CallbackStep() {
+void CommitLog::FinishCallbacks() {
+  while (RunCallbacks(/*is_last=*/true) == absl::ZeroDuration()) {
+  }
+}
+
+absl::Duration CommitLog::RunCallbacks(bool is_last) {
   JudgePromises().IgnoreError();  // it is what those are told who wait
   constexpr size_t kCallbacksPerStep = 4096;
   const auto decide = [this](const Completion& completion, absl::Status* status,
@@ -219,7 +224,9 @@ absl::Duration CommitLog::CallbackStep() {
     *status = decided.status();
     return true;
   };
-  const size_t called = completions_.RunReady(front_->append_lock(), decide, kCallbacksPerStep);
+  const size_t called =
+      is_last ? completions_.RunRest(front_->append_lock(), decide, kCallbacksPerStep)
+              : completions_.RunReady(front_->append_lock(), decide, kCallbacksPerStep);
   return called == kCallbacksPerStep || AnyBroken() ? absl::ZeroDuration() : absl::Seconds(1);
 }
 

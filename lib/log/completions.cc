@@ -21,6 +21,18 @@ Completions::~Completions() {
 
 size_t Completions::RunReady(Mutex& append_lock, const Decide& decide, size_t max) {
   if (in_callback || !any() || !running_.TryLock()) return 0;
+  const size_t called = Run(append_lock, decide, max);
+  running_.Unlock();
+  return called;
+}
+
+size_t Completions::RunRest(Mutex& append_lock, const Decide& decide, size_t max) {
+  if (in_callback) return 0;  // it is this thread that runs them
+  MutexLock lock(running_);
+  return Run(append_lock, decide, max);
+}
+
+size_t Completions::Run(Mutex& append_lock, const Decide& decide, size_t max) {
   size_t called = 0;
   // What this thread broke is told before it runs code of the host, who may call another store.
   while (called < max && !AnyBroken()) {
@@ -46,9 +58,7 @@ size_t Completions::RunReady(Mutex& append_lock, const Decide& decide, size_t ma
     delete std::exchange(waiting_, waiting_->next);
     ++called;
   }
-  const bool more = waiting_ != nullptr;
-  running_.Unlock();
-  if (more) any_.store(true, std::memory_order_release);
+  if (waiting_ != nullptr) any_.store(true, std::memory_order_release);
   return called;
 }
 

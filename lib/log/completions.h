@@ -48,12 +48,18 @@ class Completions {
   // Calls what is decided, in order, up to the first that is not; at most `max`. One thread at a
   // time runs callbacks; another one returns at once. Returns how many it called.
   size_t RunReady(Mutex& append_lock, const Decide& decide, size_t max);
+  // The same, but waits for who runs callbacks now: he may have looked at one before it was
+  // decided.
+  size_t RunRest(Mutex& append_lock, const Decide& decide, size_t max);
 
   bool any() const { return any_.load(std::memory_order_acquire); }
   // Whether this thread is inside a callback: then it must not wait for the store.
   static bool InCallback();
 
  private:
+  size_t Run(Mutex& append_lock, const Decide& decide, size_t max)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(running_);
+
   std::atomic<bool> any_{false};
   Completion* head_ = nullptr;  // guarded by the append lock
   Completion* tail_ = nullptr;

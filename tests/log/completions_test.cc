@@ -27,14 +27,14 @@ struct Appends {
   void Link(uint64_t end) {
     Link(end, [this, end](const absl::Status&, const Receipt&) { called.push_back(end); });
   }
-  size_t Run(size_t max = 1000) {
-    const auto decide = [this](const Completion& completion, absl::Status* status,
-                               Durability* reached) {
+  size_t Run(size_t max = 1000) { return completions.RunReady(append_lock, Decide(), max); }
+  size_t RunRest() { return completions.RunRest(append_lock, Decide(), 1000); }
+  Completions::Decide Decide() {
+    return [this](const Completion& completion, absl::Status* status, Durability* reached) {
       *status = outcome;
       *reached = Durability::kProcess;
       return completion.receipt.end.value() <= decided;
     };
-    return completions.RunReady(append_lock, decide, max);
   }
 
   Mutex append_lock;
@@ -155,6 +155,29 @@ TEST_CASE("while one thread is in a callback another one neither waits for it no
   CHECK(by_other == 0);
   CHECK_FALSE(other_in_callback);
   CHECK(appends.called == Numbers{2});
+}
+
+TEST_CASE("the last run waits for one that looked too early, and leaves nothing") {
+  Appends appends;
+  std::atomic<bool> is_inside{false};
+  std::atomic<bool> may_go{false};
+  appends.Link(1, [&](const absl::Status&, const Receipt&) {
+    is_inside = true;
+    is_inside.notify_one();
+    may_go.wait(false);
+  });
+  for (const uint64_t end : {2u, 3u}) appends.Link(end);
+  appends.decided = 1;
+  std::thread early([&] { appends.Run(1); });  // will not look at the second
+  is_inside.wait(false);
+  appends.decided = 3;
+  CHECK(appends.Run() == 0);
+  std::thread last([&] { appends.RunRest(); });
+  may_go = true;
+  may_go.notify_one();
+  early.join();
+  last.join();
+  CHECK(appends.called == Numbers{2, 3});
 }
 
 TEST_CASE("callbacks that never came are freed without being called, taken over or not") {
