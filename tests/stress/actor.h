@@ -66,13 +66,17 @@ class Actor {
   void Note() {
     if constexpr (IsCounted(kPublicFunctions[kRow])) ++calls_;
     table_->Note(kRow, number_);
+    last_called_ = kPublicFunctions[kRow];
   }
 
   // The last call found nothing to do. Such calls are cheap and many, and say little.
   void LeaveOutLast() { --calls_; }
 
   void Expect(bool holds, absl::string_view what) {
-    if (!holds) complaints_->Add(what);
+    if (holds) return;
+    complaints_->Add(absl::StrCat("actor ", number_, " behind ",
+                                  absl::string_view(last_called_.data(), last_called_.size()), ": ",
+                                  what));
   }
   // That it is OK or one of these.
   void ExpectAmong(const absl::Status& status, std::initializer_list<absl::StatusCode> codes) {
@@ -98,6 +102,7 @@ class Actor {
   CallTable* const table_;
   Complaints* const complaints_;
   uint64_t calls_ = 0;
+  std::string_view last_called_;
   uint32_t sent_ = 0;
   std::vector<Told> told_;
 };

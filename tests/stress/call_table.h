@@ -11,7 +11,6 @@
 #ifndef WEIR_TESTS_STRESS_CALL_TABLE_H_
 #define WEIR_TESTS_STRESS_CALL_TABLE_H_
 
-#include <algorithm>
 #include <array>
 #include <atomic>
 #include <bit>
@@ -150,45 +149,6 @@ inline constexpr std::array kPublicFunctions = std::to_array<std::string_view>({
     "TopicRef::topic",
 });
 
-// What only custodians and finders call, who act in the scenarios that run by name (scenario.h).
-inline constexpr std::array kByNameOnly = std::to_array<std::string_view>({
-    "BooleanOf",
-    "DoubleOf",
-    "Filter::Compile",
-    "Filter::Matches",
-    "Filter::expression",
-    "FindCursor::position",
-    "FindResult::begin",
-    "FindResult::damage",
-    "FindResult::empty",
-    "FindResult::end",
-    "FindResult::is_done",
-    "FindResult::messages",
-    "FindResult::next",
-    "FindResult::size",
-    "IntegerOf",
-    "MessageId::Parse",
-    "MessageId::ToString",
-    "MessageStore::AlterTopic",
-    "MessageStore::BoundsInTime",
-    "MessageStore::BoundsInTime#2",
-    "MessageStore::CommitOffset",
-    "MessageStore::CommittedOffset",
-    "MessageStore::CreateTopic#2",
-    "MessageStore::DeleteTopic",
-    "MessageStore::FindById",
-    "MessageStore::FindByKey",
-    "MessageStore::IdOf",
-    "MessageStore::OffsetForTime",
-    "MessageStore::PositionForTime",
-    "MessageStore::PurgeQueue",
-    "MessageStore::PurgeTopic",
-    "MessageStore::Retain",
-    "MessageStore::Snapshot",
-    "PropertyValue::text",
-    "Retention::NeedsSpace",
-});
-
 template <typename Class>
 inline constexpr std::string_view kClassName;
 template <>
@@ -267,9 +227,6 @@ class CallTable {
   std::vector<std::string> CalledByFewerThan(int threads) const {
     std::vector<std::string> names;
     for (size_t row = 0; row < threads_.size(); ++row) {
-      const auto is_other =
-          std::find(kByNameOnly.begin(), kByNameOnly.end(), kPublicFunctions[row]);
-      if (is_other != kByNameOnly.end()) continue;
       const uint64_t called = threads_[row].load(std::memory_order_relaxed);
       if (std::popcount(called) < threads) names.emplace_back(kPublicFunctions[row]);
     }

@@ -67,9 +67,13 @@ void Custodian::TakeSnapshot() {
   const auto copy = MessageStore::Open(options);
   if (stage_.scenario().fails) return;
   me_.Expect(copy.ok(), absl::StrCat("a snapshot does not open: ", copy.status().ToString()));
-  me_.Expect(
-      !copy.ok() || ((*copy)->recovery().damage.empty() && (*copy)->Info().durable == report->end),
-      "a snapshot is damaged, or ends elsewhere than was said");
+  if (!copy.ok()) return;
+  const RecoveryReport& recovery = (*copy)->recovery();
+  for (const DamagedRange& range : recovery.damage) {
+    me_.Expect(false, absl::StrCat("a snapshot is damaged: ", range.reason));
+  }
+  me_.Expect(recovery.end == report->end, absl::StrCat("a snapshot ends at ", recovery.end.value(),
+                                                       " and not at ", report->end.value()));
 }
 
 absl::Status Custodian::Retain() {

@@ -128,6 +128,8 @@ void Onlooker::LookAround() {
     if (WEIR_CALL(me_, store_, RunOnce) > absl::ZeroDuration()) me_.LeaveOutLast();
     const StoreStats stats = WEIR_CALL(me_, store_, Stats);
     me_.Expect(stats.appends >= 1, "nothing was ever appended");
+    me_.Expect(stats.index_files_rebuilt == 0 || stage_.scenario().fails,
+               "an index file was made again that nobody damaged");
     const StoreState state = WEIR_CALL(me_, store_, state);
     const bool is_well = state == StoreState::kHealthy || state == StoreState::kDegraded ||
                          (state == StoreState::kClosed && stage_.may_be_closed());

@@ -23,9 +23,7 @@ struct Scenario {
   bool fails = false;
   // A policy drops what is beyond some segments.
   bool drops = false;
-  // Custodians manage topics and groups, drop segments and copy the store, finders look for
-  // messages, and topics have limits. Only by name: what it finds is known to be wrong
-  // (lib/README.md).
+  // Custodians drop segments too, and limit topics.
   bool retains = false;
   // Closed by two threads while all others are inside.
   bool closes_early = false;

@@ -20,7 +20,6 @@ TEST_CASE("all functions called at once from many threads keep every order and l
   CallTable table;
   uint64_t calls = 0;
   for (size_t number = 0; number < Scenarios().size(); ++number) {
-    if (Scenarios()[number].retains) continue;
     INFO(Scenarios()[number].name);
     const StressResult result = RunStress(Scenarios()[number], 40, /*seed=*/number, &table);
     CHECK(result.complaints == "");

@@ -42,7 +42,6 @@ int Main(int argc, char** argv) {
     const uint64_t number = run % Scenarios().size();
     if (only < Scenarios().size() && number != only) continue;
     const Scenario& scenario = Scenarios()[number];
-    if (scenario.retains && number != only) continue;
     // Threads run as they like: a run is never quite the same twice.
     const StressResult result = RunStress(scenario, kRounds, Random::Mix(seed, run), &table);
     calls += result.calls;
