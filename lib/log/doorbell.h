@@ -6,10 +6,17 @@
 // sees the bit, or the waiter saw its record. Where membarrier is refused the producer pays an
 // atomic operation. A word that rang is never again what it was, so nobody sleeps over his ring
 // because the next one has set the bit again.
+//
+// Across processes the membarrier is not relied on: the global one of Linux 6.18 was seen not to
+// reach a producer (probably on a processor that had gone idle in his memory before he registered,
+// and that had run nobody else since). So who waits for another process looks once more a moment
+// after he lay down: whatever was on its way to memory then has arrived, and who publishes later
+// sees the bit.
 
 #ifndef WEIR_LOG_DOORBELL_H_
 #define WEIR_LOG_DOORBELL_H_
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -57,6 +64,12 @@ class Doorbell {
     }
     if (ready()) return;
     MayYield();
+    if (has_barriers_ && other_process_) {
+      const absl::Duration nap = std::min(timeout, kArrival);
+      WaitOnWord(word, seen, nap);
+      if (ready()) return;
+      timeout -= nap;
+    }
     WaitOnWord(word, seen, timeout);
   }
 
@@ -64,6 +77,8 @@ class Doorbell {
 
  private:
   static constexpr uint32_t kSleeper = 1;
+  // Longer than a store takes to become visible, by far.
+  static constexpr absl::Duration kArrival = absl::Microseconds(100);
 
   void Ring(std::atomic<uint32_t>& word) {
     MayYield();

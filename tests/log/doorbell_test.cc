@@ -48,6 +48,17 @@ TEST_CASE("a wait for what is there already does not sleep") {
   CHECK(looks == 1);
 }
 
+TEST_CASE("who waits for another process looks again when he has lain down, without a ring") {
+  FaultFileSystem machine;
+  Doorbell bell(PrivateBells(machine), /*other_process=*/true);
+  int looks = 0;
+
+  bell.Wait(bell.queue_word(3), absl::InfiniteDuration(), [&] { return ++looks == 2; });
+
+  CHECK(looks == 2);
+  CHECK(bell.rings() == 0);
+}
+
 TEST_CASE("who gave up waiting costs one ring, of his word only") {
   FaultFileSystem machine;
   Doorbell bell(PrivateBells(machine), /*other_process=*/false);
