@@ -235,6 +235,54 @@ void ConsumerGroups(Workload& workload) {
   }
 }
 
+// Segments go, and with them all that they alone had said, which is said again before.
+void Retained(Workload& workload) {
+  Begin(workload);
+  workload.CreateTopic("idle", 1);
+  workload.AppendToNewTopic("quiet");
+  for (int i = 0; i < 3; ++i) {
+    workload.CommitOffset("risk", Any(workload));
+    workload.AppendMany(25, kProcess);
+    workload.Flush();
+    workload.RunUntilIdle();
+    workload.Retain((4 + workload.random().Below(4)) * workload.shape().segment_bytes);
+    workload.AppendMany(5, Any(workload));
+    if (i == 0) workload.KillAndOpen();
+    if (i == 1) workload.CutPowerAndOpen();
+  }
+}
+
+// A budget that is always full: who appends drops the oldest segment, and writes in its file.
+void Budget(Workload& workload) {
+  Begin(workload);
+  workload.MayDropByItself();
+  for (int i = 0; i < 3; ++i) {
+    for (int n = 0; n < 60; ++n) {
+      workload.Append(Any(workload));
+      if (workload.random().OneIn(20)) workload.CommitOffset("risk", kProcess);
+      if (workload.random().OneIn(6)) workload.RunOnce();
+    }
+    if (i == 0) workload.KillAndOpen();
+    if (i == 1) workload.CutPowerAndOpen();
+  }
+}
+
+void Purged(Workload& workload) {
+  Begin(workload);
+  workload.CreateTopic("gone", 2);
+  workload.AppendMany(12, Any(workload));
+  for (int i = 0; i < 3; ++i) {
+    workload.Purge();
+    workload.AppendMany(8, Any(workload));
+    if (i == 0) workload.DeleteTopic("gone");
+    if (i == 1) workload.RunUntilIdle();
+    workload.Purge();
+    workload.Append(Any(workload));
+    if (i == 0) workload.KillAndOpen();
+    if (i == 1) workload.CutPowerAndOpen();
+  }
+}
+
 }  // namespace
 
 const std::vector<Scenario>& Scenarios() {
@@ -259,6 +307,9 @@ const std::vector<Scenario>& Scenarios() {
        .shape = {.visibility = Visibility::kOnDurable},
        .run = VisibleOnDurable},
       {.name = "consumer_groups", .run = ConsumerGroups},
+      {.name = "retained", .run = Retained},
+      {.name = "budget", .shape = {.max_bytes = 16 * 4096}, .run = Budget},
+      {.name = "purged", .run = Purged},
   };
   return *scenarios;
 }

@@ -242,6 +242,42 @@ void Workload::CommitOffset(const std::string& group, Durability durability) {
   Remember("commit of an offset");
 }
 
+void Workload::Retain(uint64_t max_bytes) {
+  if (!is_open()) return;
+  const Retention policy{.max_bytes = max_bytes};
+  const absl::StatusOr<RetentionReport> plan = store_->Retain(policy, /*dry_run=*/true);
+  if (!plan.ok()) return Problem(absl::StrCat("Retain: ", plan.status().ToString()));
+  history_.AskTrim(plan->begin);
+  const absl::StatusOr<RetentionReport> done = store_->Retain(policy);
+  if (!done.ok()) return Problem(absl::StrCat("Retain: ", done.status().ToString()));
+  history_.SettleTrim(done->begin);
+  Remember("retain");
+}
+
+void Workload::Purge() {
+  if (!is_open()) return;
+  const auto& [topic, queue_count] = topics_[static_cast<size_t>(random_.Below(topics_.size()))];
+  const QueueName queue{topic, static_cast<uint32_t>(random_.Below(queue_count))};
+  const absl::StatusOr<QueueBounds> bounds = store_->Bounds(queue.topic, queue.queue_id);
+  if (!bounds.ok()) return Problem(absl::StrCat("Bounds: ", bounds.status().ToString()));
+  const QueueOffset first = bounds->first + random_.Below(bounds->end - bounds->first + 1);
+  history_.AskPurge(queue, first);
+  const absl::Status status = store_->PurgeQueue(queue.topic, queue.queue_id, first);
+  if (!status.ok()) return Problem(absl::StrCat("PurgeQueue: ", status.ToString()));
+  history_.SettlePurge(queue, first);
+  Remember("purge");
+}
+
+void Workload::DeleteTopic(const std::string& name) {
+  if (!is_open()) return;
+  std::erase_if(topics_, [&](const auto& topic) { return topic.first == name; });
+  history_.AskDeletion(name);
+  const absl::Status status = store_->DeleteTopic(name);
+  if (!status.ok()) return Problem(absl::StrCat("DeleteTopic: ", status.ToString()));
+  history_.SettleDeletion(name);
+  Remember("topic deleted");
+}
+
 void Workload::RunOnce() {
   if (!is_open()) return;
   clock_.Advance(absl::Milliseconds(static_cast<int64_t>(random_.Below(150))));

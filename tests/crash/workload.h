@@ -68,6 +68,14 @@ class Workload {
   // Of a random queue, anywhere in it; now and then the group may be set back.
   void CommitOffset(const std::string& group, Durability durability);
 
+  // The store has a policy of its own.
+  void MayDropByItself() { history_.MayDropByItself(); }
+  // Drops what is beyond so many bytes.
+  void Retain(uint64_t max_bytes);
+  // Of a random queue, up to anywhere in it.
+  void Purge();
+  void DeleteTopic(const std::string& name);
+
   // One call of RunOnce(), or as many as it asks for, with some time between.
   void RunOnce();
   void RunUntilIdle();

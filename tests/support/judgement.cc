@@ -1,7 +1,6 @@
 #include "support/judgement.h"
 
 #include <algorithm>
-#include <map>
 #include <utility>
 
 namespace weir::testing {
@@ -99,6 +98,10 @@ const Sent* Judgement::CheckDelivered(const Delivery& delivery) {
   if (original.is_void) report("was refused or given up");
   if (original.IsRevoked(expectation_.as_of)) report("was lost once and is back");
   if (original.body != delivery.body) report("is not as it was sent");
+  if (delivery.place.has_value() &&
+      delivery.place->offset < history_.must_begin_at(delivery.place->queue, expectation_.as_of)) {
+    report("was purged and is back");
+  }
 
   const std::vector<uint32_t>& queues = original.queue_numbers;
   const Verdict::Place place = delivery.place.value_or(Verdict::Place{.queue = queues.front()});
@@ -166,11 +169,37 @@ void Judgement::CheckSent(LogPosition may_begin_at) {
   CheckAnswers();
 }
 
+bool Judgement::MayBeDropped(size_t sent) const {
+  const Sent& original = history_[sent];
+  if (!original.receipt.has_value()) return false;
+  if (original.receipt->position < may_begin_at_) return true;
+  const std::vector<uint32_t>& queues = original.queue_numbers;
+  return std::all_of(queues.begin(), queues.end(), [&](uint32_t queue) {
+    const uint32_t first = (queues.front() & ~0xffffu) | original.receipt->queue_id;
+    if (queue == queues.front()) queue = first;
+    const auto excused = excused_.find(queue);
+    // Of the further queues it is not known where it was.
+    return excused != excused_.end() &&
+           (queue != first || original.receipt->queue_offset < excused->second);
+  });
+}
+
+// What is gone had its number all the same.
+void Judgement::CheckNotGivenAgain(size_t sent) {
+  const Sent& original = history_[sent];
+  if (!original.IsAcknowledged(expectation_.survives, expectation_.as_of)) return;
+  const auto end =
+      ends_.find((original.queue_numbers.front() & ~0xffffu) | original.receipt->queue_id);
+  if (end == ends_.end() || end->second > original.receipt->queue_offset) return;
+  Report(Kind::kLost, Name(original), " was dropped, and its offset ",
+         original.receipt->queue_offset.value(), " will be given again");
+}
+
 // I1 and I2; and I4: what is there is a prefix.
 void Judgement::CheckMissing(size_t sent) {
   const Sent& original = history_[sent];
   if (original.IsRevoked(expectation_.as_of)) return;
-  if (original.receipt.has_value() && original.receipt->position < may_begin_at_) return;
+  if (MayBeDropped(sent)) return CheckNotGivenAgain(sent);
   const bool is_acknowledged = original.IsAcknowledged(expectation_.survives, expectation_.as_of);
   if (is_acknowledged) ++verdict_.acknowledged_checked;
   if (verdict_.delivered[sent]) return;
@@ -194,6 +223,11 @@ void Judgement::CheckMissing(size_t sent) {
 void Judgement::CheckPlaces(size_t sent) {
   const size_t places = verdict_.records[sent].places.size();
   if (places == 0 || places == history_[sent].queues().size() || MayBeLost(sent)) return;
+  const std::vector<uint32_t>& queues = history_[sent].queue_numbers;
+  if (std::any_of(queues.begin(), queues.end(),
+                  [&](uint32_t queue) { return excused_.contains(queue); })) {
+    return;
+  }
   Report(Kind::kBroken, Name(history_[sent]), " is in ", places, " of ",
          history_[sent].queues().size(), " queues");
 }
@@ -276,7 +310,8 @@ void Judgement::CheckBatches() {
         ++delivered;
       } else {
         const std::optional<Receipt>& receipt = history_[member].receipt;
-        excused += MayBeLost(member) || (receipt.has_value() && IsInDamage(receipt->position));
+        excused += MayBeLost(member) || MayBeDropped(member) ||
+                   (receipt.has_value() && IsInDamage(receipt->position));
       }
     }
     if (delivered != 0 && delivered + excused != members.size()) {

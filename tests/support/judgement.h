@@ -5,6 +5,7 @@
 #define WEIR_TESTS_SUPPORT_JUDGEMENT_H_
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -51,7 +52,13 @@ class Judgement {
   void CheckGroup(const GroupCommits::Consumer& consumer, const absl::StatusOr<QueueOffset>& answer,
                   QueueOffset end);
 
-  // I1, I2, I4 and I9, when everything was read. A journal may have been trimmed.
+  // Messages of the queue below that offset were purged, or are gone with their topic: they may be
+  // missing.
+  void ExcuseBelow(uint32_t queue, QueueOffset offset) { excused_[queue] = offset; }
+  // The queue goes on there: no offset below is given again.
+  void NoteEnd(uint32_t queue, QueueOffset end) { ends_[queue] = end; }
+
+  // I1, I2, I4 and I9, when everything was read. What lies below may have been dropped.
   void CheckSent(LogPosition may_begin_at = LogPosition(0));
 
   // A word for a message, or for a place.
@@ -73,6 +80,9 @@ class Judgement {
     return expectation_.taken_by > expectation_.as_of ? expectation_.taken_by : expectation_.as_of;
   }
 
+  // Whether the message may have been dropped or purged.
+  bool MayBeDropped(size_t sent) const;
+  void CheckNotGivenAgain(size_t sent);
   void CheckMissing(size_t sent);
   void CheckPlaces(size_t sent);
   void CheckOrder();
@@ -87,6 +97,8 @@ class Judgement {
   std::vector<DamagedRange> damage_;
   LogPosition last_delivered_;
   LogPosition may_begin_at_;
+  std::map<uint32_t, QueueOffset> excused_;  // by queue
+  std::map<uint32_t, QueueOffset> ends_;
 };
 
 }  // namespace weir::testing

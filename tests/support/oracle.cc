@@ -36,9 +36,10 @@ class StoreExamination {
                         info.durable.value(), " ", info.written.value(), " ", info.end.value());
     }
     judgement_.CheckRecovery(store_.recovery());
+    CheckBegin(info.begin);
     CheckTopics(info);
     for (const auto& [name, topic] : history_.topics()) ReadTopicByQueue(name, topic);
-    judgement_.CheckSent();
+    judgement_.CheckSent(may_drop_ ? info.begin : LogPosition(0));
     CheckGroups();
     if (expectation_.is_thorough) {
       for (const auto& [name, topic] : history_.topics()) CheckLogOrder(name);
@@ -48,6 +49,22 @@ class StoreExamination {
   }
 
  private:
+  // What was dropped was to go, and what has gone does not come back.
+  void CheckBegin(LogPosition begin) {
+    const LogPosition may_begin_at =
+        history_.may_begin_at(std::max(expectation_.as_of, expectation_.taken_by));
+    may_drop_ = may_begin_at > LogPosition(0);
+    if (may_begin_at == SendHistory::kAnywhere) judgement_.verdict().dropped_below = begin;
+    if (begin < history_.must_begin_at(expectation_.as_of)) {
+      judgement_.Report(Kind::kBroken, "begins at ", begin.value(), "; dropped below ",
+                        history_.must_begin_at(expectation_.as_of).value());
+    }
+    if (may_drop_ && begin > may_begin_at) {
+      judgement_.Report(Kind::kLost, "begins at ", begin.value(),
+                        "; nothing was to be dropped behind ", may_begin_at.value());
+    }
+  }
+
   // I3, of topics.
   void CheckTopics(const StoreInfo& info) {
     for (const TopicInfo& topic : info.topics) {
@@ -55,14 +72,24 @@ class StoreExamination {
       if (history_.topics().count(topic.name) == 0) {
         judgement_.Report(Kind::kPhantom, "nobody made a topic ", topic.name);
       }
-      for (const uint64_t number : {uint64_t{topic.queue_count}, topic.messages, topic.bytes}) {
-        judgement_.verdict().derived.push_back(number);
-      }
+      judgement_.verdict().derived.push_back(topic.queue_count);
+      if (may_drop_) continue;  // of what was dropped only index files know how much it was
+      judgement_.verdict().derived.push_back(topic.messages);
+      judgement_.verdict().derived.push_back(topic.bytes);
     }
   }
 
   void ReadTopicByQueue(const std::string& name, const SendHistory::TopicRecord& topic) {
     const absl::StatusOr<Topic> handle = store_.FindTopic(name);
+    if (topic.deletion_asked_at <= std::max(expectation_.as_of, expectation_.taken_by)) {
+      for (uint32_t id = 0; !handle.ok() && id < topic.queue_count; ++id) {
+        judgement_.ExcuseBelow(history_.NumberOf({name, id}), QueueOffset(~uint64_t{0}));
+      }
+      if (!handle.ok()) return;
+      if (topic.deleted_at <= expectation_.as_of) {
+        judgement_.Report(Kind::kPhantom, "topic ", name, " was deleted and is back");
+      }
+    }
     if (!handle.ok()) {
       // A store that could not read its log when it was opened takes no appends, and says so.
       const bool is_unread = judgement_.verdict().tells_loss && expectation_.allows_read_only;
@@ -81,9 +108,15 @@ class StoreExamination {
   void ReadQueue(const QueueName& name, Topic topic) {
     const absl::StatusOr<QueueBounds> bounds = store_.Bounds(topic, name.queue_id);
     if (!bounds.ok()) return judgement_.ReportError(name.topic, bounds.status());
-    judgement_.verdict().derived.push_back(bounds->first.value());
+    if (judgement_.verdict().dropped_below == LogPosition(0)) {
+      judgement_.verdict().derived.push_back(bounds->first.value());
+    }
     judgement_.verdict().derived.push_back(bounds->end.value());
     const uint32_t number = history_.NumberOf(name);
+    const uint64_t taken_by = std::max(expectation_.as_of, expectation_.taken_by);
+    const QueueOffset purged = history_.may_begin_at(number, taken_by);
+    if (purged > QueueOffset(0)) judgement_.ExcuseBelow(number, std::min(purged, bounds->first));
+    judgement_.NoteEnd(number, bounds->end);
     last_time_ = absl::InfinitePast();
     last_position_ = LogPosition(0);
     uint64_t delivered = 0;
@@ -170,6 +203,12 @@ class StoreExamination {
     for (const GroupCommits::Consumer& consumer : history_.commits().Consumers()) {
       const QueueName queue = history_.NameOf(consumer.second);
       const absl::StatusOr<QueueBounds> bounds = store_.Bounds(queue.topic, queue.queue_id);
+      const auto topic = history_.topics().find(queue.topic);
+      // It has gone with its topic.
+      if (topic != history_.topics().end() && !bounds.ok() &&
+          topic->second.deletion_asked_at <= std::max(expectation_.as_of, expectation_.taken_by)) {
+        continue;
+      }
       judgement_.CheckGroup(consumer,
                             store_.CommittedOffset(consumer.first, queue.topic, queue.queue_id),
                             bounds.ok() ? bounds->end : QueueOffset(0));
@@ -224,6 +263,7 @@ class StoreExamination {
   Judgement judgement_;
   absl::Time last_time_;
   LogPosition last_position_;
+  bool may_drop_ = false;  // retention was asked for
 };
 
 std::string PlacesOf(const SendHistory& history, const Verdict::Record& record) {
@@ -286,6 +326,7 @@ void CheckSame(const Verdict& before, const SendHistory& history, Violation::Kin
     const Verdict::Record& was = before.records[i];
     const Verdict::Record& is = again.records[i];
     if (was == is) continue;
+    if (is.places.empty() && was.begin < again.dropped_below) continue;
     if (may_be_lost != nullptr && may_be_lost(i)) {
       // Some places may be gone; where it still is, it must have been.
       const bool was_here =

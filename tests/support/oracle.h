@@ -82,6 +82,7 @@ struct Verdict {
   std::vector<bool> delivered;    // by message of the history
   std::vector<Record> records;    // the same, with places
   std::vector<uint64_t> derived;  // bounds of queues, totals of topics
+  LogPosition dropped_below;      // by a policy, which may drop more at the next open
   GroupCommits::Answers groups;   // how far they are
   uint64_t voids = 0;             // offsets without a message
   uint64_t lost = 0;              // acknowledged, and allowed to be gone

@@ -8,51 +8,13 @@
 #include <string>
 #include <vector>
 
-#include "support/fault_file_system.h"
 #include "support/judgement.h"
-#include "support/manual_clock.h"
+#include "support/oracle_fixture.h"
 #include "support/send_history.h"
 #include "weir/store.h"
 
 namespace weir::testing {
 namespace {
-
-// A store in memory and a history of what was sent to it.
-class Fixture {
- public:
-  Fixture() {
-    clock_.AdvanceAtEveryLook(absl::Microseconds(10));
-    auto opened = MessageStore::Open({.directory = "/store",
-                                      .background = Background::kManual,
-                                      .segment_bytes = 4096,
-                                      .front_bytes = 16384,
-                                      .file_system = &disk_,
-                                      .clock = &clock_});
-    REQUIRE(opened.ok());
-    store = *std::move(opened);
-    history.DeclareTopic("orders", 2);
-    REQUIRE(store->CreateTopic("orders", 2).ok());
-    history.AcknowledgeTopic("orders");
-  }
-
-  size_t Send(const Outgoing& message) {
-    const size_t sent = history.Send(message);
-    history.Settle(sent, store->Append(history[sent].message()));
-    return sent;
-  }
-  Verdict Ask(const Expectation& expectation = {}) { return Examine(*store, history, expectation); }
-
-  SendHistory history;
-
- private:
-  FaultFileSystem disk_;
-  ManualClock clock_;
-
- public:
-  std::unique_ptr<MessageStore> store;
-};
-
-const Outgoing kSmall{.queues = {{"orders", 0}}, .body_bytes = 20, .tag = "NEW", .keys = {"k"}};
 
 TEST_CASE("an honest store is sound") {
   Fixture fixture;

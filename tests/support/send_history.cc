@@ -104,12 +104,9 @@ void SendHistory::ReachAll(Durability level) {
   commits_.ReachAll(level, ++now_);
 }
 
-LogPosition SendHistory::Furthest(const Trims& trims, uint64_t as_of) {
-  LogPosition furthest;
-  for (const auto& [time, position] : trims) {
-    if (time <= as_of) furthest = std::max(furthest, position);
-  }
-  return furthest;
+QueueOffset SendHistory::FurthestOf(const Purges& purges, uint32_t queue, uint64_t as_of) {
+  const auto found = purges.find(queue);
+  return found == purges.end() ? QueueOffset() : Furthest(found->second, as_of);
 }
 
 bool SendHistory::IsPowerLost(uint64_t as_of) const {

@@ -14,6 +14,7 @@
 #ifndef WEIR_TESTS_SUPPORT_SEND_HISTORY_H_
 #define WEIR_TESTS_SUPPORT_SEND_HISTORY_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -38,6 +39,7 @@ namespace weir::testing {
 
 class SendHistory {
  public:
+  static constexpr LogPosition kAnywhere{std::numeric_limits<uint64_t>::max()};
   static constexpr uint64_t kNever = std::numeric_limits<uint64_t>::max();
 
   class Sent : public Parcel {
@@ -73,7 +75,9 @@ class SendHistory {
 
   struct TopicRecord {
     uint32_t queue_count = 0;
-    uint64_t acknowledged_at = kNever;  // CreateTopic() returned
+    uint64_t acknowledged_at = kNever;    // CreateTopic() returned
+    uint64_t deletion_asked_at = kNever;  // DeleteTopic() was called
+    uint64_t deleted_at = kNever;         // ... and returned
   };
 
   // Bodies of histories with different seeds are different.
@@ -85,6 +89,9 @@ class SendHistory {
   // A topic that may appear, and one that must.
   void DeclareTopic(const std::string& name, uint32_t queue_count);
   void AcknowledgeTopic(const std::string& name);
+  // DeleteTopic() is called, and has returned OK. The topic is not made again.
+  void AskDeletion(const std::string& name) { topics_.at(name).deletion_asked_at = ++now_; }
+  void SettleDeletion(const std::string& name) { topics_.at(name).deleted_at = ++now_; }
   const std::map<std::string, TopicRecord>& topics() const { return topics_; }
   // A topic that comes and goes, and of whose messages nothing is told here.
   void SetAside(const std::string& topic) { aside_.insert(topic); }
@@ -117,12 +124,30 @@ class SendHistory {
     commits_.Settle(commit, result, ++now_);
   }
   const GroupCommits& commits() const { return commits_; }
-  // A journal's TrimTo(position) is called, and has returned OK with the log beginning at `begin`.
+  // A journal's TrimTo(position) is called, and has returned OK with the log beginning at `begin`;
+  // or retention may drop what lies below, and has dropped it.
   void AskTrim(LogPosition position) { trims_asked_.emplace_back(++now_, position); }
   void SettleTrim(LogPosition begin) { trims_settled_.emplace_back(++now_, begin); }
+  // A policy of the store's own may drop anything, and whenever it likes.
+  void MayDropByItself() { AskTrim(kAnywhere); }
+  bool may_drop_by_itself(uint64_t as_of) const { return may_begin_at(as_of) == kAnywhere; }
   // Below the one records may be gone, below the other they must be.
   LogPosition may_begin_at(uint64_t as_of) const { return Furthest(trims_asked_, as_of); }
   LogPosition must_begin_at(uint64_t as_of) const { return Furthest(trims_settled_, as_of); }
+  // PurgeQueue(queue, first) is called, and has returned OK.
+  void AskPurge(const QueueName& queue, QueueOffset first) {
+    purges_asked_[NumberOf(queue)].emplace_back(++now_, first);
+  }
+  void SettlePurge(const QueueName& queue, QueueOffset first) {
+    purges_settled_[NumberOf(queue)].emplace_back(++now_, first);
+  }
+  // Messages of the queue below the one may be gone, below the other they must be.
+  QueueOffset may_begin_at(uint32_t queue, uint64_t as_of) const {
+    return FurthestOf(purges_asked_, queue, as_of);
+  }
+  QueueOffset must_begin_at(uint32_t queue, uint64_t as_of) const {
+    return FurthestOf(purges_settled_, queue, as_of);
+  }
   // The power went: until the next Reopen() nothing is known of what was not on the disk.
   void LosePower();
   // Whether it went and no store was opened since.
@@ -151,21 +176,28 @@ class SendHistory {
   std::optional<size_t> Identify(absl::string_view body) const;
 
  private:
-  using Trims = std::vector<std::pair<uint64_t, LogPosition>>;
+  // With their times.
+  template <typename Place>
+  using Moves = std::vector<std::pair<uint64_t, Place>>;
+  using Purges = std::map<uint32_t, Moves<QueueOffset>>;  // by queue
   struct Producer {
     uint32_t ordinal = 0;
     std::vector<size_t> sent;  // by sequence
   };
 
   size_t Add(const Outgoing& what, const std::string* own_body);
-  static LogPosition Furthest(const Trims& trims, uint64_t as_of);
+  template <typename Place>
+  static Place Furthest(const Moves<Place>& moves, uint64_t as_of);
+  static QueueOffset FurthestOf(const Purges& purges, uint32_t queue, uint64_t as_of);
 
   const uint64_t seed_;
   std::deque<Sent> sent_;
   std::vector<size_t> settled_;
   std::map<uint64_t, std::vector<size_t>> groups_;
-  Trims trims_asked_;  // with their times
-  Trims trims_settled_;
+  Moves<LogPosition> trims_asked_;
+  Moves<LogPosition> trims_settled_;
+  Purges purges_asked_;
+  Purges purges_settled_;
   std::vector<StoreState> states_;
   GroupCommits commits_;
   std::vector<uint64_t> deaths_;                   // their times
@@ -178,6 +210,15 @@ class SendHistory {
   uint64_t groups_made_ = 0;
   uint64_t now_ = 0;
 };
+
+template <typename Place>
+Place SendHistory::Furthest(const Moves<Place>& moves, uint64_t as_of) {
+  Place furthest;
+  for (const auto& [time, place] : moves) {
+    if (time <= as_of) furthest = std::max(furthest, place);
+  }
+  return furthest;
+}
 
 }  // namespace weir::testing
 

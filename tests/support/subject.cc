@@ -13,6 +13,7 @@ StoreOptions SubjectOptions(const SubjectShape& shape, FileSystem* file_system, 
           .read_cache_bytes = 64 << 10,
           .visibility = shape.visibility,
           .default_queue_count = 2,
+          .retention = {.max_bytes = shape.max_bytes},
           .file_system = file_system,
           .clock = clock};
 }

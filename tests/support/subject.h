@@ -25,6 +25,7 @@ struct SubjectShape {
   Visibility visibility = Visibility::kOnAppend;
   uint64_t segment_bytes = 4096;
   uint64_t front_bytes = 16384;
+  uint64_t max_bytes = 0;  // of the store: 0, nothing is dropped
 
   // The same without threads: to look at what is left.
   SubjectShape WithoutWorkers() const {
