@@ -6,11 +6,14 @@
 #include <atomic>
 #include <chrono>
 #include <cstdio>
+#include <deque>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
@@ -117,47 +120,123 @@ Said RunCommand(const Command& command, const std::string& build, KindLog& log) 
   return said;
 }
 
-// As many at a time as the machine has cores; in the order of the commands.
-std::vector<Said> RunCommands(const std::vector<Command>& commands, const std::string& build,
-                              std::FILE* file) {
-  KindLog log(file, /*names_speakers=*/commands.size() > 1);
-  std::vector<Said> said(commands.size());
+using SteadyClock = std::chrono::steady_clock;
+
+// A kind whose programs run.
+class KindRun {
+ public:
+  KindRun(const Kind& kind, const Demand& demand, const std::string& log_path)
+      : outcome_{.name = kind.name,
+                 .injected = kind.injected,
+                 .counted = kind.counted,
+                 .floor = kind.floor * demand.scale},
+        file_(std::fopen(log_path.c_str(), "we"), std::fclose) {
+    if (file_ == nullptr) {
+      outcome_.skipped = absl::StrCat("cannot write ", log_path);
+      return;
+    }
+    commands_ = kind.commands(demand);
+    said_.resize(commands_.size());
+    left_ = commands_.size();
+    log_.emplace(file_.get(), /*names_speakers=*/commands_.size() > 1);
+  }
+
+  size_t commands() const { return commands_.size(); }
+
+  // Whether that was the last of its commands; then there is an outcome.
+  bool Run(size_t command, const std::string& build) {
+    std::call_once(begins_, [this] { begin_ = SteadyClock::now(); });
+    said_[command] = RunCommand(commands_[command], build, *log_);
+    return --left_ == 0;
+  }
+
+  Outcome TakeOutcome() {
+    for (Said& said : said_) {
+      if (!said.skipped.empty()) outcome_.skipped = said.skipped;
+      outcome_.count += said.count.value_or(0);
+      outcome_.violations += said.violations;
+      for (std::string& line : said.reproductions) {
+        outcome_.reproductions.push_back(std::move(line));
+      }
+    }
+    if (commands() > 0) {
+      outcome_.seconds = std::chrono::duration<double>(SteadyClock::now() - begin_).count();
+    }
+    return std::move(outcome_);
+  }
+
+ private:
+  Outcome outcome_;
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file_;
+  std::vector<Command> commands_;
+  std::vector<Said> said_;
+  std::atomic<size_t> left_{0};
+  std::optional<KindLog> log_;
+  std::once_flag begins_;
+  SteadyClock::time_point begin_;
+};
+
+// Runs all programs of these, as many at a time as the machine has cores, in the order of the
+// kinds. `done` hears of each kind whose last program has ended, in one thread at a time.
+void RunTogether(const std::vector<KindRun*>& runs, const std::string& build,
+                 const std::function<void(KindRun&)>& done) {
+  struct Job {
+    KindRun* run;
+    size_t command;
+  };
+  std::vector<Job> jobs;
+  for (KindRun* const run : runs) {
+    if (run->commands() == 0) done(*run);
+    for (size_t i = 0; i < run->commands(); ++i) jobs.push_back({run, i});
+  }
   std::atomic<size_t> next{0};
-  const auto run = [&] {
-    for (size_t i = next++; i < commands.size(); i = next++) {
-      said[i] = RunCommand(commands[i], build, log);
+  std::mutex mutex;
+  const auto work = [&] {
+    for (size_t i = next++; i < jobs.size(); i = next++) {
+      if (!jobs[i].run->Run(jobs[i].command, build)) continue;
+      const std::lock_guard<std::mutex> guard(mutex);
+      done(*jobs[i].run);
     }
   };
   const size_t cores = std::max(1u, std::thread::hardware_concurrency());
-  std::vector<std::thread> threads(std::min(cores, commands.size()));
-  for (std::thread& thread : threads) thread = std::thread(run);
+  std::vector<std::thread> threads(std::min(cores, jobs.size()));
+  for (std::thread& thread : threads) thread = std::thread(work);
   for (std::thread& thread : threads) thread.join();
-  return said;
 }
 
 }  // namespace
 
-Outcome RunKind(const Kind& kind, const Demand& demand, const std::string& build,
-                const std::string& log) {
-  Outcome outcome{.name = kind.name,
-                  .injected = kind.injected,
-                  .counted = kind.counted,
-                  .floor = kind.floor * demand.scale};
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(log.c_str(), "we"),
-                                                             std::fclose);
-  if (file == nullptr) {
-    outcome.skipped = absl::StrCat("cannot write ", log);
-    return outcome;
+std::vector<Outcome> RunKinds(const std::vector<const Kind*>& kinds, const Demand& demand,
+                              const std::string& build, const std::string& logs,
+                              const std::function<void(const Outcome&)>& heard) {
+  std::deque<KindRun> all;
+  for (const Kind* const kind : kinds) {
+    all.emplace_back(*kind, demand, absl::StrCat(logs, "/", kind->name, ".log"));
   }
-  const auto begin = std::chrono::steady_clock::now();
-  for (Said& said : RunCommands(kind.commands(demand), build, file.get())) {
-    if (!said.skipped.empty()) outcome.skipped = said.skipped;
-    outcome.count += said.count.value_or(0);
-    outcome.violations += said.violations;
-    for (std::string& line : said.reproductions) outcome.reproductions.push_back(std::move(line));
+  std::vector<Outcome> outcomes(kinds.size());
+  const auto run = [&](const std::vector<size_t>& which) {
+    std::map<KindRun*, Outcome*> places;
+    std::vector<KindRun*> runs;
+    for (const size_t i : which) {
+      runs.push_back(&all[i]);
+      places[&all[i]] = &outcomes[i];
+    }
+    RunTogether(runs, build, [&](KindRun& ended) {
+      Outcome& outcome = *places.at(&ended);
+      outcome = ended.TakeOutcome();
+      heard(outcome);
+    });
+  };
+  std::vector<size_t> beside;
+  for (size_t i = 0; i < kinds.size(); ++i) {
+    if (kinds[i]->takes_all_cores) {
+      run({i});
+    } else {
+      beside.push_back(i);
+    }
   }
-  outcome.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  return outcome;
+  run(beside);
+  return outcomes;
 }
 
 }  // namespace weir::testing

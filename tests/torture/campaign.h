@@ -1,9 +1,10 @@
-// One kind of the programme, run: its programs as processes, and what they said.
+// The kinds of the programme, run: their programs as processes, and what they said.
 
 #ifndef WEIR_TORTURE_CAMPAIGN_H_
 #define WEIR_TORTURE_CAMPAIGN_H_
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -25,10 +26,12 @@ struct Outcome {
   bool is_met() const { return skipped.empty() && violations == 0 && count >= floor; }
 };
 
-// Runs it below `build` (the directory of the build directories); what the programs say goes to
-// `log` too.
-Outcome RunKind(const Kind& kind, const Demand& demand, const std::string& build,
-                const std::string& log);
+// Runs them below `build` (the directory of the build directories), first those that take all
+// cores, one after another, then the programs of all others beside each other. What the programs of
+// a kind say goes to its file in `logs`, too. `heard` hears of each kind when it has ended.
+std::vector<Outcome> RunKinds(const std::vector<const Kind*>& kinds, const Demand& demand,
+                              const std::string& build, const std::string& logs,
+                              const std::function<void(const Outcome&)>& heard);
 
 }  // namespace weir::testing
 

@@ -28,6 +28,11 @@ Kind Harness(std::string name, std::string injected, std::string counted, uint64
           .commands = commands};
 }
 
+Kind TakingAllCores(Kind kind) {
+  kind.takes_all_cores = true;
+  return kind;
+}
+
 constexpr uint64_t kStressCalls = 200'000;
 constexpr uint64_t kOperations = 2'000'000;
 constexpr uint64_t kExecutions = 1'000'000;
@@ -99,18 +104,22 @@ const std::vector<Kind>& Kinds() {
        .injected = "random programs of two independent generators, with re-opens after every end",
        .counted = "operations",
        .floor = kOperations,
-       .commands = BothGenerators},
-      Harness("crash_states",
-              "power loss at every call: subsets of unsynced sectors and directory entries, torn "
-              "writes, stale and garbage extents",
-              "distinct states", 500'000, "crash_enumeration", "states", {"--seconds=100000"}),
-      Harness("nested_crashes",
-              "power loss inside the recovery of such a state, and inside the recovery from that",
-              "distinct states", 50'000, "crash_enumeration", "nested", {"--seconds=100000"}),
-      Harness("damage",
-              "every bit of the segments of a store flipped, every length cut to, sectors zeroed, "
-              "swapped and misplaced, every other byte flipped",
-              "wounds", 300'000, "byte_flip", "count", {"--bits=segments", "--store=closed"}),
+       .commands = BothGenerators,
+       .takes_all_cores = true},
+      TakingAllCores(Harness(
+          "crash_states",
+          "power loss at every call: subsets of unsynced sectors and directory entries, torn "
+          "writes, stale and garbage extents",
+          "distinct states", 500'000, "crash_enumeration", "states", {"--seconds=100000"})),
+      TakingAllCores(Harness(
+          "nested_crashes",
+          "power loss inside the recovery of such a state, and inside the recovery from that",
+          "distinct states", 50'000, "crash_enumeration", "nested", {"--seconds=100000"})),
+      TakingAllCores(Harness(
+          "damage",
+          "every bit of the segments of a store flipped, every length cut to, sectors zeroed, "
+          "swapped and misplaced, every other byte flipped",
+          "wounds", 300'000, "byte_flip", "count", {"--bits=segments", "--store=closed"})),
       {.name = "fuzz",
        .injected =
            "hostile bytes for every parser, checksums made right, and programs of API calls",
@@ -151,7 +160,8 @@ const std::vector<Kind>& Kinds() {
                    "publications, under the thread sanitizer",
        .counted = "calls",
        .floor = kStressCalls,
-       .commands = ThreadStress},
+       .commands = ThreadStress,
+       .takes_all_cores = true},
   };
   return *kinds;
 }

@@ -29,8 +29,11 @@ struct Kind {
   std::string injected;
   std::string counted;  // what the count counts
   uint64_t floor = 0;   // at scale 1
-  // They run as many at a time as there are cores, the first first; their counts are added.
+  // They run as many at a time as there are cores, the first first, beside those of other kinds;
+  // their counts are added.
   std::function<std::vector<Command>(const Demand&)> commands;
+  // Its programs have processes or threads for all of them: nothing else runs meanwhile.
+  bool takes_all_cores = false;
 };
 
 const std::vector<Kind>& Kinds();

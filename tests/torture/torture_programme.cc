@@ -8,6 +8,7 @@
 // the machine does not let us do is skipped, and that is said. ./dev torture builds what it needs.
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
@@ -72,23 +73,27 @@ int RunAll(const Demand& demand) {
   const std::string build = std::filesystem::path(WEIR_BINARY_DIR).parent_path().string();
   const std::string logs = build + "/torture";
   std::filesystem::create_directories(logs);
-  std::vector<Outcome> outcomes;
-  std::printf("%-20s %11s %11s %10s %8s\n", "kind", "count", "floor", "violations", "seconds");
-  bool failed = false;
+  std::vector<const Kind*> kinds;
   for (const Kind& kind : Kinds()) {
     if (!only.empty() && !Contains(only, kind.name)) continue;
-    if (Contains(except, kind.name)) continue;
-    outcomes.push_back(RunKind(kind, demand, build, logs + "/" + kind.name + ".log"));
-    PrintRow(outcomes.back());
-    failed |= outcomes.back().skipped.empty() && !outcomes.back().is_met();
+    if (!Contains(except, kind.name)) kinds.push_back(&kind);
   }
+  std::printf("%-20s %11s %11s %10s %8s\n", "kind", "count", "floor", "violations", "seconds");
+  const auto begin = std::chrono::steady_clock::now();
+  const std::vector<Outcome> outcomes = RunKinds(kinds, demand, build, logs, PrintRow);
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  const bool failed = std::any_of(outcomes.begin(), outcomes.end(), [](const Outcome& outcome) {
+    return outcome.skipped.empty() && !outcome.is_met();
+  });
   if (const std::string file = absl::GetFlag(FLAGS_json); !file.empty()) {
     if (!WriteReliabilityFile(file, demand, outcomes)) {
       std::fprintf(stderr, "cannot write %s\n", file.c_str());
       return 1;
     }
   }
-  std::printf("%s; what each program said is in %s\n", failed ? "FAILED" : "sound", logs.c_str());
+  std::printf("%s in %.0f s; what each program said is in %s\n", failed ? "FAILED" : "sound",
+              seconds, logs.c_str());
   return failed ? 1 : 0;
 }
 
