@@ -1,6 +1,7 @@
 #include "support/image_oracle.h"
 
 #include <cstdint>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -67,12 +68,12 @@ Verdict ImageOracle::ExamineAll(const CrashImage& image) const {
   const Service nobody;
   const CrashImage died = opened.ProcessDeath();
   const CrashImage dark = opened.PowerLoss(LossPlan::LoseEverything());
-  CheckAgain(died, "opened twice", Kind::kRecovery, nobody, verdict);
-  CheckAgain(dark, "power loss behind Open()", Kind::kRecovery, nobody, verdict);
-  if (expectation_.is_faultless) {
-    CheckSettled(died, "opened twice", damaged, verdict);
-    CheckSettled(dark, "power loss behind Open()", damaged, verdict);
-  }
+  const auto check_again = [&](const CrashImage& left, const char* when) {
+    const auto report = CheckAgain(left, when, Kind::kRecovery, nobody, verdict);
+    if (report && expectation_.is_faultless) CheckSettled(*report, when, damaged, verdict);
+  };
+  check_again(died, "opened twice");
+  check_again(dark, "power loss behind Open()");
   // Of a damaged log index files may know more than is left.
   if (serves && verdict.tells_loss) {
     CheckAgain(served.ProcessDeath(), "died behind an append", Kind::kRecovery, service, verdict);
@@ -92,12 +93,16 @@ Verdict ImageOracle::ExamineAll(const CrashImage& image) const {
   return verdict;
 }
 
-void ImageOracle::CheckAgain(const CrashImage& image, const std::string& when, Violation::Kind kind,
-                             const Service& service, Verdict& verdict) const {
+std::optional<RecoveryReport> ImageOracle::CheckAgain(const CrashImage& image,
+                                                      const std::string& when, Violation::Kind kind,
+                                                      const Service& service,
+                                                      Verdict& verdict) const {
   OpenedImage opened(image, shape_);
   if (absl::Status status = opened.Open(); !status.ok()) {
-    return verdict.Add(kind, absl::StrCat(when, ": Open: ", status.ToString()));
+    verdict.Add(kind, absl::StrCat(when, ": Open: ", status.ToString()));
+    return std::nullopt;
   }
+  RecoveryReport report = opened.subject().recovery();
   // What is gone was told of by the first open, and is the same.
   Expectation expectation = expectation_;
   expectation.may_be_silent = true;
@@ -107,14 +112,12 @@ void ImageOracle::CheckAgain(const CrashImage& image, const std::string& when, V
   if (opened.subject().store != nullptr) service.LookFor(*opened.subject().store, again);
   CheckReleased(opened.End(), again);
   verdict.Add(when, again.violations);
+  return report;
 }
 
 // What the first recovery found it settled: the second has nothing to cut and nothing to void.
-void ImageOracle::CheckSettled(const CrashImage& image, const std::string& when, size_t damaged,
-                               Verdict& verdict) const {
-  OpenedImage opened(image, shape_);
-  if (!opened.Open().ok()) return;  // a violation already
-  const RecoveryReport& report = opened.subject().recovery();
+void ImageOracle::CheckSettled(const RecoveryReport& report, const std::string& when,
+                               size_t damaged, Verdict& verdict) {
   if (report.dropped_bytes != 0 || report.voided_claims != 0 || report.damage.size() > damaged) {
     verdict.Add(Kind::kRecovery, absl::StrCat(when, ": recovers what was recovered"));
   }

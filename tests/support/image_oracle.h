@@ -4,6 +4,7 @@
 #ifndef WEIR_TESTS_SUPPORT_IMAGE_ORACLE_H_
 #define WEIR_TESTS_SUPPORT_IMAGE_ORACLE_H_
 
+#include <optional>
 #include <string>
 
 #include "support/crash_image.h"
@@ -33,12 +34,14 @@ class ImageOracle {
   Verdict ExamineAll(const CrashImage& image) const;
 
   // I8 and I12: a store opened on `image` delivers what the verdict says, and what is derived from
-  // it is the same too.
-  void CheckAgain(const CrashImage& image, const std::string& when, Violation::Kind kind,
-                  const Service& service, Verdict& verdict) const;
+  // it is the same too. What its recovery says, if it opened.
+  std::optional<RecoveryReport> CheckAgain(const CrashImage& image, const std::string& when,
+                                           Violation::Kind kind, const Service& service,
+                                           Verdict& verdict) const;
+  // I12: a recovery behind another one that found so much damage.
+  static void CheckSettled(const RecoveryReport& report, const std::string& when, size_t damaged,
+                           Verdict& verdict);
   // I12: an open of `image` leaves the same as the one that left `opened`.
-  void CheckSettled(const CrashImage& image, const std::string& when, size_t damaged,
-                    Verdict& verdict) const;
   void CheckDeterministic(const CrashImage& image, const CrashImage& opened,
                           Verdict& verdict) const;
   // I12: an open that made so many calls and read so many bytes was bounded by what is there.
