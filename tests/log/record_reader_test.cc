@@ -11,22 +11,41 @@
 namespace weir::testing {
 namespace {
 
-// What a read of one position says: the body, or why there is none.
-std::string Read(CommitLog& log, LogPosition position) {
+// What a read of one position says: the body, or why there is none. An error is what could not be
+// asked today.
+absl::StatusOr<std::string> TryRead(RecordReader& reader, LogPosition position) {
+  const char* record = nullptr;
+  const absl::StatusOr<Found> found = reader.Read(position, &record);
+  if (!found.ok()) {
+    CHECK_FALSE(found.status().message().empty());
+    return found.status();
+  }
+  switch (*found) {
+    case Found::kUnpublished:
+      return "unpublished";
+    case Found::kDropped:
+      return "dropped";
+    case Found::kDamaged:
+      CHECK_FALSE(reader.why().empty());
+      return "damaged";
+    default:
+      REQUIRE(*found == Found::kRecord);
+      return std::string(DecodeParts(record)->body);
+  }
+}
+
+absl::StatusOr<std::string> TryRead(CommitLog& log, LogPosition position) {
   OwnFrontReader front(log.front(), log.segments());
   ReadMemory memory;
   RecordReader reader(front, log.segments(), memory);
-  const char* record = nullptr;
-  const absl::StatusOr<Found> found = reader.Read(position, &record);
-  INFO(found.status());
-  REQUIRE(found.ok());
-  if (*found == Found::kUnpublished) return "unpublished";
-  if (*found == Found::kDamaged) {
-    CHECK_FALSE(reader.why().empty());
-    return "damaged";
-  }
-  REQUIRE(*found == Found::kRecord);
-  return std::string(DecodeParts(record)->body);
+  return TryRead(reader, position);
+}
+
+std::string Read(CommitLog& log, LogPosition position) {
+  const auto read = TryRead(log, position);
+  INFO(read.status());
+  REQUIRE(read.ok());
+  return *read;
 }
 
 struct Sample {
@@ -85,6 +104,125 @@ TEST_CASE("what is hurt in the file alone is read from the front while it is the
   sample.one.bytes[kRecordHeaderBytes] ^= 1;
   CHECK(Read(*sample.log, sample.one.position) == "damaged");
   CHECK(Read(*sample.log, sample.two.position) == "two");
+}
+
+TEST_CASE("a member of a group is there when its group is, in the front and in the file") {
+  Sample sample;
+  const Reservation group = ClaimGroup(*sample.log, {"first", "second"});
+  const LogPosition first = group.position + kRecordHeaderBytes;
+  const LogPosition second = first + SizeOf(5);
+  CHECK(Read(*sample.log, first) == "unpublished");
+  CHECK(Read(*sample.log, second) == "unpublished");
+  sample.log->Publish(group, Seal(group.bytes, group.position, sample.log->incarnation()));
+  CHECK(Read(*sample.log, first) == "first");
+  CHECK(Read(*sample.log, second) == "second");
+  while (sample.log->WriteStep() == absl::ZeroDuration()) {
+  }
+  REQUIRE(sample.log->front().written_end() == group.end());
+  CHECK(Read(*sample.log, second) == "second");
+}
+
+TEST_CASE("a length or a distance that no record has is damage, wherever it would lead") {
+  Sample sample;
+  const auto word = GENERATE(int32_t{0}, 8, 1 << 20);
+  char* const record = sample.one.bytes;
+  SECTION("a length") { Publish(record, word); }
+  SECTION("a distance from a group") {
+    Store(record + record_field::kGroupDistance, word == 0 ? 1 << 30 : word);
+  }
+  // A word that says that it was never published is not asked how far.
+  CHECK(Read(*sample.log, sample.one.position) == "damaged");
+  CHECK(Read(*sample.log, sample.two.position) == "two");
+}
+
+TEST_CASE("where no record can begin there is none, and that is damage") {
+  Sample sample;
+  for (size_t i = 0; i < 6; ++i) Append(*sample.log, Numbered(i, 900));
+  REQUIRE(sample.log->Close().ok());
+  sample.log = OpenLog(SmallLog(sample.disk, sample.clock));
+  CHECK(Read(*sample.log, sample.one.position + 8) == "damaged");
+  CHECK(Read(*sample.log, LogPosition(kSegment - 8)) == "damaged");
+}
+
+TEST_CASE("what was dropped is told from what is gone, also when it goes meanwhile") {
+  Sample sample;
+  std::vector<LogPosition> places;
+  for (size_t i = 0; i < 20; ++i) places.push_back(Append(*sample.log, Numbered(i, 900)).position);
+  REQUIRE(sample.log->Close().ok());
+  sample.log = OpenLog(SmallLog(sample.disk, sample.clock));
+  REQUIRE(places.back() > LogPosition(3 * kSegment));
+  const LogPosition in_third = LogPosition(2 * kSegment) + kSegmentHeaderBytes;
+  SECTION("before") {
+    REQUIRE(sample.log->TrimTo(LogPosition(kSegment)).ok());
+    CHECK(Read(*sample.log, sample.one.position) == "dropped");
+    sample.disk.RemoveFile(FileOf(in_third));
+    CHECK(Read(*sample.log, in_third) == "damaged");
+  }
+  SECTION("meanwhile") {
+    sample.disk.SetHook([&](const Operation& operation) {
+      if (operation.kind != OperationKind::kOpen) return;
+      sample.disk.SetHook(nullptr);
+      REQUIRE(sample.log->TrimTo(LogPosition(kSegment)).ok());
+      sample.disk.RemoveFile(FileOf(sample.one.position));
+    });
+    CHECK(Read(*sample.log, sample.one.position) == "dropped");
+    sample.disk.SetHook(nullptr);
+  }
+}
+
+TEST_CASE("records of any length are read whole; one that cannot be read today is told or damage") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  StoreOptions options = SmallLog(disk, clock);
+  options.segment_bytes = 1 << 20;
+  options.front_bytes = 1 << 20;
+  options.read_cache_bytes = GENERATE(uint64_t{0}, 1 << 20);
+  const std::vector<size_t> sizes = {10, 20'000, 40'000, 200'000, 10};
+  std::vector<LogPosition> places;
+  auto log = OpenLog(options);
+  for (const size_t size : sizes) places.push_back(Append(*log, Numbered(size, size)).position);
+  REQUIRE(log->Close().ok());
+
+  for (size_t i = 0; i < sizes.size(); ++i) {
+    log = nullptr;
+    log = OpenLog(options);
+    const std::string whole = Numbered(sizes[i], sizes[i]);
+    CHECK(Read(*log, places[i]) == whole);
+    bool was_met = true;
+    for (uint64_t nth = 1; was_met; ++nth) {
+      for (const bool may_pass : {false, true}) {
+        CAPTURE(sizes[i], nth, may_pass);
+        log = nullptr;
+        log = OpenLog(options);
+        const uint64_t before = disk.failures();
+        const Fault fault{.nth = nth};
+        disk.Inject(may_pass ? TooManyOpenFiles(fault) : InputOutputError(fault));
+        const auto read = TryRead(*log, places[i]);
+        was_met = disk.failures() > before;
+        disk.ClearFaults();
+        if (was_met && may_pass) CHECK(absl::IsUnavailable(read.status()));
+        if (was_met && !may_pass) CHECK(*read == "damaged");
+        if (!was_met) CHECK(*read == whole);
+        CHECK(Read(*log, places[i]) == whole);
+      }
+    }
+  }
+}
+
+TEST_CASE("a reader lets go of the front from time to time, and reads on") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  StoreOptions options = SmallLog(disk, clock);
+  options.front_bytes = 1 << 20;
+  auto log = OpenLog(options);
+  std::vector<LogPosition> places;
+  for (size_t i = 0; i < 200; ++i) places.push_back(Append(*log, Numbered(i, 900)).position);
+  OwnFrontReader front(log->front(), log->segments());
+  ReadMemory memory;
+  RecordReader reader(front, log->segments(), memory);
+  for (size_t i = 0; i < places.size(); ++i) {
+    CHECK(*TryRead(reader, places[i]) == Numbered(i, 900));
+  }
 }
 
 }  // namespace
