@@ -11,7 +11,8 @@ join counts by its parts, and RETURN_IF_ERROR and ASSIGN_OR_RETURN have the outc
 (true) and "none". What the compiler adds for destructors and exceptions is none. By rule is left
 out, and needs no exception,
   - ENSURE() and HOLDS(), with what is between their brackets: only a broken promise of our own code
-    takes the other branch;
+    takes the other branch; and whether any was broken, where that is asked: AnyBroken(), and
+    RETURN_IF_ERROR of Broken() and of JudgePromises();
   - what is decided when it is compiled: Without() of base/mutant.h and what stands behind it,
     `if constexpr`;
   - what the compiler writes: a comparison that is `= default`;
@@ -28,7 +29,9 @@ import sys
 
 OUTCOMES = ("true", "false")
 WITHOUT = re.compile(r"\bWithout\(")
-PROMISE = re.compile(r"!?\b(?:ENSURE|HOLDS)\(")
+PROMISE = re.compile(
+    r"!?\b(?:(?:ENSURE|HOLDS|AnyBroken)\(|RETURN_IF_ERROR\((?=(?:Broken|JudgePromises)\(\)\)))"
+)
 
 # A branch as people find it: the file, its line as it stands there, the condition, the outcome.
 Branch = collections.namedtuple("Branch", "file line condition outcome")
