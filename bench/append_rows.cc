@@ -51,25 +51,6 @@ Measurement SmallAppend(Run& run) {
       });
 }
 
-// Calls `kernel` at a fixed pace. `calls` gets the time of each call, `responses` the time from
-// the moment at which it should have begun.
-template <typename Kernel>
-void Pace(Kernel& kernel, double per_second, absl::Duration duration, Histogram* calls,
-          Histogram* responses) {
-  const double interval = 1e9 / per_second;
-  const int64_t start = NowNanos();
-  const uint64_t count = static_cast<uint64_t>(absl::ToDoubleSeconds(duration) * per_second);
-  for (uint64_t i = 0; i < count; ++i) {
-    const int64_t intended = start + static_cast<int64_t>(static_cast<double>(i) * interval);
-    int64_t now = NowNanos();
-    while (now < intended) now = NowNanos();
-    kernel();
-    const int64_t end = NowNanos();
-    calls->Record(static_cast<uint64_t>(end - now));
-    responses->Record(static_cast<uint64_t>(end - intended));
-  }
-}
-
 Measurement PacedAppend(Run& run) {
   BenchStore store(*run.workspace);
   const Topic topic = Must("topic", store->CreateTopic("paced", 1));

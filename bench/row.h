@@ -85,6 +85,7 @@ std::vector<Row> AppendRows();
 std::vector<Row> DurableRows();
 std::vector<Row> ReadRows();
 std::vector<Row> FindRows();
+std::vector<Row> RetentionRows();
 std::vector<Row> StoreRows();
 
 }  // namespace weir::bench

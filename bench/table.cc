@@ -19,7 +19,7 @@ constexpr int kNameColumns = 82;
 
 std::vector<Row> AllRows() {
   std::vector<Row> rows = AppendRows();
-  for (const auto& more : {DurableRows(), ReadRows(), FindRows(), StoreRows()}) {
+  for (const auto& more : {DurableRows(), ReadRows(), FindRows(), RetentionRows(), StoreRows()}) {
     rows.insert(rows.end(), more.begin(), more.end());
   }
   return rows;
