@@ -39,8 +39,7 @@ const Names kOfOneRead = {
 // Functions that look, wait, wake, tell or count, make or fill an object that nobody has yet, or
 // leave what they change to others: to those of the same name without a suffix, or that they are
 // made of.
-const Names kWithoutOwnState = {"CommitLog::CallbackStep",
-                                "CommitLog::Claim",
+const Names kWithoutOwnState = {"CommitLog::Claim",
                                 "CommitLog::Close",
                                 "CommitLog::EndWriting",
                                 "CommitLog::Flush",
@@ -50,10 +49,13 @@ const Names kWithoutOwnState = {"CommitLog::CallbackStep",
                                 "CommitLog::Nudge",
                                 "CommitLog::ReadBytes",
                                 "CommitLog::Refuse",
+                                "CommitLog::RunCallbacks",
                                 "CommitLog::SyncStep",
                                 "CommitLog::Wait",
                                 "CommitLog::WaitDurable",
                                 "CommitLog::WaitFor",
+                                "Completions::RunReady",
+                                "Completions::RunRest",
                                 "ConsumeQueue::NewList",
                                 "DirectoryLock::Holder",
                                 "DirectoryLock::IsHeld",
