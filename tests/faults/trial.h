@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "faults/async_outcomes.h"
 #include "support/crash_image.h"
 #include "support/failing_memory.h"
@@ -147,6 +148,9 @@ class Trial {
   void Problem(const std::string& text) { problems_.push_back(text); }
 
  private:
+  // How long a call may wait.
+  static constexpr absl::Duration kTimeout = absl::Milliseconds(2);
+
   // The last state that the store told of.
   class Listener final : public StateListener {
    public:

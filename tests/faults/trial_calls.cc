@@ -10,7 +10,6 @@
 namespace weir::testing {
 namespace {
 
-constexpr absl::Duration kTimeout = absl::Milliseconds(2);
 constexpr int kRunsMax = 300;
 constexpr uint32_t kReadMax = 1000;
 constexpr uint32_t kQueuesPerTopic = 2;

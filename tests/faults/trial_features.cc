@@ -8,7 +8,6 @@
 namespace weir::testing {
 namespace {
 
-constexpr absl::Duration kTimeout = absl::Milliseconds(2);
 constexpr char kGroup[] = "risk";
 constexpr size_t kDoomedBytes = 600;
 
