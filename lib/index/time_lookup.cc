@@ -1,6 +1,7 @@
 #include "index/time_lookup.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "base/status_macros.h"
 #include "log/log_scanner.h"
@@ -20,25 +21,49 @@ absl::StatusOr<TimeStretch> TimeLookup::StretchIn(const SealedSegment& segment,
 
 absl::StatusOr<TimeStretch> TimeLookup::StretchOf(int64_t time, LogPosition end) const {
   ASSIGN_OR_RETURN(const LookupSegments segments, LookupSegments::Of(sealed_, digests_));
-  const auto sealed_end = segments.sealed->begin() + static_cast<ptrdiff_t>(segments.sealed_count);
-  auto sealed =
-      std::partition_point(segments.sealed->begin(), sealed_end,
-                           [&](const SealedSegment& one) { return one.last_until < time; });
+  const auto first = segments.sealed->begin();
+  const auto sealed_end = first + static_cast<ptrdiff_t>(segments.sealed_count);
+  auto sealed = std::partition_point(
+      first, sealed_end, [&](const SealedSegment& one) { return one.last_until < time; });
+  while (sealed != sealed_end && sealed->times.is_empty) ++sealed;
+  // Right before it may lie what nobody knows the times of. What may be read another time is no
+  // answer today; what is lost is told to who looks there.
+  std::optional<LogPosition> from;
+  absl::Status unread;
+  for (auto before = sealed; before != first;) {
+    --before;
+    if (IsFromDevice(before->fault)) unread = before->fault;
+    if (!before->fault.ok()) from = before->begin;
+    if (!before->times.is_empty) break;  // what stands further before is older
+  }
+  const auto answer = [&](const StoreTimes& times,
+                          TimeStretch stretch) -> absl::StatusOr<TimeStretch> {
+    if (times.first >= time) {
+      RETURN_IF_ERROR(unread);
+      stretch.begin = from.value_or(stretch.begin);
+    }
+    return TimeStretch{std::min(stretch.begin, end), std::min(stretch.end, end)};
+  };
   for (; sealed != sealed_end; ++sealed) {
-    if (sealed->times.is_empty || sealed->times.last < time) continue;
+    if (sealed->times.is_empty) continue;
     const absl::StatusOr<TimeStretch> stretch = StretchIn(*sealed, time);
     if (absl::IsOutOfRange(stretch.status())) continue;  // dropped meanwhile
     RETURN_IF_ERROR(stretch.status());
-    return TimeStretch{std::min(stretch->begin, end), std::min(stretch->end, end)};
+    return answer(sealed->times, *stretch);
   }
   for (const auto& digest : segments.unsealed) {
     const StoreTimes times = digest->times();
-    if (times.is_empty || times.last < time) continue;
+    if (times.is_empty) continue;
+    if (times.last < time) {
+      from.reset();
+      unread = absl::OkStatus();
+      continue;
+    }
     const LogPosition limit = digest->segment_begin() + log_.segments().segment_bytes();
-    const TimeStretch stretch = digest->FindTime(time, limit);
-    return TimeStretch{std::min(stretch.begin, end), std::min(stretch.end, end)};
+    return answer(times, digest->FindTime(time, limit));
   }
-  return TimeStretch{end, end};
+  RETURN_IF_ERROR(unread);
+  return TimeStretch{std::min(from.value_or(end), end), end};
 }
 
 absl::StatusOr<LogPosition> TimeLookup::FirstNotOlder(int64_t time, LogPosition end) const {
@@ -49,6 +74,8 @@ absl::StatusOr<LogPosition> TimeLookup::FirstNotOlder(int64_t time, LogPosition 
     DamagedRange damage;
     ASSIGN_OR_RETURN(const LogScanner::Step step, scanner.Next(&record, &damage));
     if (step == LogScanner::Step::kEnd) break;
+    // What could not be read today may be what is looked for.
+    if (!scanner.unread().ok()) return scanner.unread();
     if (step != LogScanner::Step::kRecord) continue;
     const bool is_message =
         record.header.type == RecordType::kMessage && record.header.queue_number != kNoQueue;
@@ -60,14 +87,25 @@ absl::StatusOr<LogPosition> TimeLookup::FirstNotOlder(int64_t time, LogPosition 
 absl::StatusOr<StoreTimes> TimeLookup::Bounds() const {
   ASSIGN_OR_RETURN(const LookupSegments segments, LookupSegments::Of(sealed_, digests_));
   StoreTimes bounds;
+  absl::Status unread;  // of what may hold the first message, or the last
   const auto add = [&](const StoreTimes& times) {
-    if (times.is_empty) return;
-    if (bounds.is_empty) bounds = times;
+    if (times.is_empty) return absl::OkStatus();
+    if (bounds.is_empty) {
+      RETURN_IF_ERROR(unread);
+      bounds = times;
+    }
     bounds.first = std::min(bounds.first, times.first);
     bounds.last = std::max(bounds.last, times.last);
+    unread = absl::OkStatus();
+    return absl::OkStatus();
   };
-  for (size_t i = 0; i < segments.sealed_count; ++i) add((*segments.sealed)[i].times);
-  for (const auto& digest : segments.unsealed) add(digest->times());
+  for (size_t i = 0; i < segments.sealed_count; ++i) {
+    const SealedSegment& segment = (*segments.sealed)[i];
+    if (IsFromDevice(segment.fault)) unread = segment.fault;
+    RETURN_IF_ERROR(add(segment.times));
+  }
+  for (const auto& digest : segments.unsealed) RETURN_IF_ERROR(add(digest->times()));
+  RETURN_IF_ERROR(unread);
   return bounds;
 }
 

@@ -16,8 +16,8 @@
 namespace weir::internal {
 
 // Any thread. Of what the digests know by now, and of the log below `end`, which is visible. Times
-// are nanoseconds. Errors are those that may pass, and kDataLoss if an index file that is needed
-// can neither be read nor computed again.
+// are nanoseconds. Errors are those that may pass, and kDataLoss if what is needed of the log or of
+// its index files can neither be read nor computed again. What is lost for good has no times.
 class TimeLookup {
  public:
   // Nothing is owned.
@@ -25,7 +25,8 @@ class TimeLookup {
       : log_(*log), sealed_(*sealed), digests_(*digests) {}
 
   // The first message that is not older than `time` begins in the stretch. At most kSampledBytes of
-  // records begin in it; both ends are `end` if all messages are older.
+  // records begin in it, besides what is in segments of which nobody knows the times; both ends are
+  // `end` if all messages are older.
   absl::StatusOr<TimeStretch> StretchOf(int64_t time, LogPosition end) const;
   // Where exactly; `end` if all are older. Reads that stretch.
   absl::StatusOr<LogPosition> FirstNotOlder(int64_t time, LogPosition end) const;
