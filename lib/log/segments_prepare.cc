@@ -206,8 +206,9 @@ absl::StatusOr<bool> Segments::PrepareSome(LogPosition wanted_end, uint64_t inca
     preparation_ = *std::move(started);
     if (zero) return true;
   }
-  ENSURE(preparation_->zeroed <= segment_bytes_);
-  if (zero && preparation_->zeroed < segment_bytes_) {
+  // With its last zero it is no longer one that was begun.
+  ENSURE(preparation_->zeroed < segment_bytes_);
+  if (zero) {
     const std::string zeros(std::min(segment_bytes_, kZeroPieceBytes), '\0');
     const absl::Status written =
         preparation_->file->Write(preparation_->zeroed, {absl::string_view(zeros)});
