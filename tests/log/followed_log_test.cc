@@ -10,61 +10,11 @@
 #include <vector>
 
 #include "absl/strings/match.h"
+#include "log/followed.h"
 #include "log/small_log.h"
 
 namespace weir::testing {
 namespace {
-
-// The same store as another process opens it.
-StoreOptions In(FileSystem& process, StoreOptions options) {
-  options.file_system = &process;
-  return options;
-}
-
-std::unique_ptr<FollowedLog> Follow(const StoreOptions& options) {
-  auto log = FollowedLog::Open(options);
-  INFO(log.status());
-  REQUIRE(log.ok());
-  return *std::move(log);
-}
-
-// Everything that is visible now, marks and fillers left out.
-Words Seen(FollowedLog& log) {
-  LogScanner scanner(log, log.segments().begin(), log.ContiguousVisibleEnd());
-  Words words;
-  for (;;) {
-    ScannedRecord record;
-    DamagedRange damage;
-    const auto step = scanner.Next(&record, &damage);
-    INFO(step.status());
-    REQUIRE(step.ok());
-    if (*step == LogScanner::Step::kEnd) return words;
-    if (*step == LogScanner::Step::kDamage) {
-      words.push_back("damage");
-    } else if (record.header.type == RecordType::kMessage) {
-      words.emplace_back(DecodeParts(record.bytes)->body);
-    } else if (record.header.type == RecordType::kVoid) {
-      words.push_back("void");
-    }
-  }
-}
-
-Words Refreshed(FollowedLog& log) {
-  const absl::Status refreshed = log.Refresh();
-  INFO(refreshed);
-  REQUIRE(refreshed.ok());
-  return Seen(log);
-}
-
-// A writer, and another process on the same machine.
-class Machine {
- public:
-  StoreOptions options() { return SmallLog(disk, clock); }
-  StoreOptions following() { return In(*other, options()); }
-  FaultFileSystem disk;
-  ManualClock clock;
-  std::unique_ptr<FaultFileSystem> other = disk.AnotherProcess();
-};
 
 TEST_CASE("beside a live writer a record is seen as soon as it is published, before any write") {
   Machine machine;
@@ -97,11 +47,6 @@ TEST_CASE(
   CHECK(reader->claimed_end() == writer->front().claimed_end());
   writer->Abandon(open);
   CHECK(Seen(*reader) == Words{"one", "void", "three"});
-}
-
-// The front's header as the writer has it, and its readers too.
-FrontHeader& HeaderOf(CommitLog& writer) {
-  return *reinterpret_cast<FrontHeader*>(writer.front().memory().header());
 }
 
 TEST_CASE("a front's header that somebody wrote over hangs no reader, and is read past by none") {
