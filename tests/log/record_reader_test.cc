@@ -5,7 +5,9 @@
 
 #include <catch2/catch.hpp>
 #include <string>
+#include <vector>
 
+#include "log/followed_log.h"
 #include "log/small_log.h"
 
 namespace weir::testing {
@@ -34,11 +36,16 @@ absl::StatusOr<std::string> TryRead(RecordReader& reader, LogPosition position) 
   }
 }
 
-absl::StatusOr<std::string> TryRead(CommitLog& log, LogPosition position) {
-  OwnFrontReader front(log.front(), log.segments());
+// By a reader of its own.
+absl::StatusOr<std::string> TryRead(LogView& view, LogPosition position) {
+  const std::unique_ptr<FrontReader> front = view.NewFrontReader();
   ReadMemory memory;
-  RecordReader reader(front, log.segments(), memory);
+  RecordReader reader(*front, view.segments(), memory);
   return TryRead(reader, position);
+}
+absl::StatusOr<std::string> TryRead(CommitLog& log, LogPosition position) {
+  OwnLogView view(&log, /*has_workers=*/false);
+  return TryRead(view, position);
 }
 
 std::string Read(CommitLog& log, LogPosition position) {
@@ -223,6 +230,118 @@ TEST_CASE("a reader lets go of the front from time to time, and reads on") {
   for (size_t i = 0; i < places.size(); ++i) {
     CHECK(*TryRead(reader, places[i]) == Numbered(i, 900));
   }
+}
+
+// Numbered records over several segments, in files only.
+struct InFiles : Sample {
+  std::vector<LogPosition> places;
+
+  InFiles() {
+    for (size_t i = 0; i < 20; ++i) places.push_back(Append(*log, Numbered(i, 900)).position);
+    REQUIRE(log->Close().ok());
+    Reopen();
+  }
+  void Reopen() {
+    log = nullptr;
+    log = OpenLog(SmallLog(disk, clock));
+  }
+};
+
+TEST_CASE("one reader goes back and forth, between segments and between files and front") {
+  InFiles sample;
+  const LogPosition in_front = Append(*sample.log, "in the front").position;
+  OwnFrontReader front(sample.log->front(), sample.log->segments());
+  ReadMemory memory;
+  RecordReader reader(front, sample.log->segments(), memory);
+  for (const size_t i : std::vector<size_t>{0, 1, 19, 0, 10, 9}) {
+    CHECK(*TryRead(reader, sample.places[i]) == Numbered(i, 900));
+    CHECK(*TryRead(reader, in_front) == "in the front");
+    CHECK(*TryRead(reader, sample.places[i]) == Numbered(i, 900));
+    CHECK(*TryRead(reader, sample.places[i]) == Numbered(i, 900));
+  }
+}
+
+TEST_CASE("a file that cannot be opened today is an error, and none of the record") {
+  InFiles sample;
+  sample.disk.Inject(TooManyOpenFiles({.kind = OperationKind::kOpen}));
+  CHECK(absl::IsUnavailable(TryRead(*sample.log, sample.one.position).status()));
+  CHECK(Read(*sample.log, sample.one.position) == "one");
+}
+
+TEST_CASE("what is hurt in the front and cannot be asked of the file today is an error") {
+  Sample sample;
+  sample.Write();
+  sample.one.bytes[kRecordHeaderBytes] ^= 1;
+  sample.disk.Inject(TooManyOpenFiles({.kind = OperationKind::kRead}));
+  CHECK(absl::IsUnavailable(TryRead(*sample.log, sample.one.position).status()));
+  CHECK(Read(*sample.log, sample.one.position) == "one");
+}
+
+TEST_CASE("a record of an earlier life is read in a later one, and by a process that only reads") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  std::vector<LogPosition> places;
+  for (const char* const body : {"first", "second", "third"}) {
+    const auto log = OpenLog(SmallLog(disk, clock));
+    places.push_back(Append(*log, body).position);
+    // What begins a life is of the one before, in memory as in the file.
+    if (places.size() > 1) CHECK_FALSE(Read(*log, log->report().end) == "damaged");
+    REQUIRE(log->Close().ok());
+  }
+  const auto log = OpenLog(SmallLog(disk, clock));
+  for (const bool only_reads : {false, true}) {
+    bool was_met = true;
+    for (uint64_t nth = 1; was_met; ++nth) {
+      was_met = false;
+      for (const bool may_pass : {false, true}) {
+        CAPTURE(only_reads, nth, may_pass);
+        FaultFileSystem after(disk.Freeze().ProcessDeath());
+        const StoreOptions options = SmallLog(after, clock);
+        const auto own = only_reads ? nullptr : OpenLog(options);
+        const auto followed = only_reads ? *FollowedLog::Open(options) : nullptr;
+        const auto read = [&](size_t i) {
+          return own ? TryRead(*own, places[i]) : TryRead(*followed, places[i]);
+        };
+        const Fault fault{.nth = nth};
+        after.Inject(may_pass ? TooManyOpenFiles(fault) : InputOutputError(fault));
+        const auto second = read(1);
+        was_met = was_met || after.failures() > 0;
+        after.ClearFaults();
+        if (second.ok()) {
+          CHECK((*second == "second" || (!may_pass && *second == "damaged")));
+        } else {
+          CHECK(absl::IsUnavailable(second.status()));
+        }
+        CHECK(*read(0) == "first");
+        CHECK(*read(1) == "second");
+        CHECK(*read(2) == "third");
+      }
+    }
+  }
+}
+
+TEST_CASE(
+    "beside a writer in its second life its records are read from the file, and damage told") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  auto log = OpenLog(SmallLog(disk, clock));
+  Append(*log, "of the first life");
+  REQUIRE(log->Close().ok());
+  log = OpenLog(SmallLog(disk, clock));
+  std::vector<LogPosition> places;
+  for (size_t i = 0; i < 40; ++i) places.push_back(Append(*log, Numbered(i, 900)).position);
+  SyncNow(*log);
+  REQUIRE(log->front().front_begin() > LogPosition(kSegment));
+  const auto other = disk.AnotherProcess();
+  StoreOptions options = SmallLog(disk, clock);
+  options.file_system = other.get();
+  const auto followed = FollowedLog::Open(options);
+  REQUIRE(followed.ok());
+  Damage(disk, places[1]);
+
+  CHECK(*TryRead(**followed, places[0]) == Numbered(0, 900));
+  CHECK(*TryRead(**followed, places[1]) == "damaged");
+  CHECK(*TryRead(**followed, places.back()) == Numbered(39, 900));
 }
 
 }  // namespace
