@@ -1,7 +1,7 @@
 #include "index/time_lookup.h"
 
 #include <algorithm>
-#include <optional>
+#include <limits>
 
 #include "base/status_macros.h"
 #include "log/log_scanner.h"
@@ -28,7 +28,7 @@ absl::StatusOr<TimeStretch> TimeLookup::StretchOf(int64_t time, LogPosition end)
   while (sealed != sealed_end && sealed->times.is_empty) ++sealed;
   // Right before it may lie what nobody knows the times of. What may be read another time is no
   // answer today; what is lost is told to who looks there.
-  std::optional<LogPosition> from;
+  LogPosition from(std::numeric_limits<uint64_t>::max());
   absl::Status unread;
   for (auto before = sealed; before != first;) {
     --before;
@@ -40,7 +40,7 @@ absl::StatusOr<TimeStretch> TimeLookup::StretchOf(int64_t time, LogPosition end)
                           TimeStretch stretch) -> absl::StatusOr<TimeStretch> {
     if (times.first >= time) {
       RETURN_IF_ERROR(unread);
-      stretch.begin = from.value_or(stretch.begin);
+      stretch.begin = std::min(from, stretch.begin);
     }
     return TimeStretch{std::min(stretch.begin, end), std::min(stretch.end, end)};
   };
@@ -55,7 +55,7 @@ absl::StatusOr<TimeStretch> TimeLookup::StretchOf(int64_t time, LogPosition end)
     const StoreTimes times = digest->times();
     if (times.is_empty) continue;
     if (times.last < time) {
-      from.reset();
+      from = LogPosition(std::numeric_limits<uint64_t>::max());
       unread = absl::OkStatus();
       continue;
     }
@@ -63,7 +63,7 @@ absl::StatusOr<TimeStretch> TimeLookup::StretchOf(int64_t time, LogPosition end)
     return answer(times, digest->FindTime(time, limit));
   }
   RETURN_IF_ERROR(unread);
-  return TimeStretch{std::min(from.value_or(end), end), end};
+  return TimeStretch{std::min(from, end), end};
 }
 
 absl::StatusOr<LogPosition> TimeLookup::FirstNotOlder(int64_t time, LogPosition end) const {
