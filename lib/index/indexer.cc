@@ -126,7 +126,7 @@ absl::Status Indexer::Restore(LogPosition end, const RecoveryReport& opened, Rep
   sealed_end_.store(from.value(), std::memory_order_release);
   fed_end_.store(from.value(), std::memory_order_release);
   digested_end_.store(from.value(), std::memory_order_release);
-  if (!loaded.is_loaded && from > LogPosition(0)) RETURN_IF_ERROR(FeedTopics(end, report));
+  if (!loaded.is_loaded && from > LogPosition(0)) RETURN_IF_ERROR(FeedTopics(from, end, report));
   RETURN_IF_ERROR(CatchUp(end, log_begin, report, &unread_));
   ENSURE(fed_end() >= end);
   ENSURE(sealed_end() == from);
@@ -140,8 +140,8 @@ absl::Status Indexer::Restore(LogPosition end, const RecoveryReport& opened, Rep
 }
 
 // Where the begin of the log was dropped the record of a topic may stand behind its messages.
-absl::Status Indexer::FeedTopics(LogPosition end, Report* report) {
-  LogScanner scanner(*log_, fed_end(), end);
+absl::Status Indexer::FeedTopics(LogPosition from, LogPosition end, Report* report) {
+  LogScanner scanner(*log_, from, end);
   for (;;) {
     ScannedRecord record;
     DamagedRange damage;
@@ -158,9 +158,11 @@ absl::Status Indexer::CatchUp(LogPosition end, Report* report) {
   // Between two looks of a reading process segments go that it never saw.
   const LogPosition log_begin = log_->segments().begin();
   if (fed_end() < log_begin) {
+    // First: who meets an error in it does it again, and has left out no message for want of its
+    // topic.
+    RETURN_IF_ERROR(FeedTopics(log_begin, end, report));
     SkipDropped(log_begin);
     ENSURE(fed_end() >= log_begin);
-    RETURN_IF_ERROR(FeedTopics(end, report));
   }
   absl::Status unread;
   RETURN_IF_ERROR(CatchUp(end, log_begin, report, &unread));

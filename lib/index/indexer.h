@@ -126,7 +126,7 @@ class Indexer {
   uint64_t rebuilt() const { return rebuilt_.load(std::memory_order_relaxed); }
 
  private:
-  absl::Status FeedTopics(LogPosition end, Report* report);
+  absl::Status FeedTopics(LogPosition from, LogPosition end, Report* report);
   // Goes on at the log's begin, behind records that were dropped before they were fed.
   void SkipDropped(LogPosition log_begin) ABSL_LOCKS_EXCLUDED(digesting_);
   absl::Status CatchUp(LogPosition end, LogPosition log_begin, Report* report, absl::Status* unread)

@@ -17,9 +17,45 @@ namespace {
 
 constexpr size_t kMessages = 100;
 
+// A topic whose queue exists from its record on.
+class TopicsIndex final : public LogIndex {
+ public:
+  static constexpr uint32_t kQueue = 4;
+
+  explicit TopicsIndex(ConsumeQueues* queues) : queues_(*queues) {}
+  absl::string_view name() const override { return "topics"; }
+  absl::Status Apply(const ScannedRecord& record) override {
+    const bool is_topic = record.header.type == RecordType::kCatalogue;
+    return is_topic ? queues_.Add(kQueue, 1) : absl::OkStatus();
+  }
+  std::string SaveAll(LogPosition) const override { return ""; }
+  std::string SaveChanges(LogPosition, LogPosition) const override { return ""; }
+  absl::Status Load(absl::string_view) override { return absl::OkStatus(); }
+  void Restart() override {}
+
+ private:
+  ConsumeQueues& queues_;
+};
+
+void AppendTopic(CommitLog& log) {
+  const uint32_t bytes = SizeOf(0);
+  Reservation place;
+  const auto stamp = [&](LogPosition, char* memory, int64_t time) {
+    WriteStamp(memory, {.bytes = bytes,
+                        .type = RecordType::kCatalogue,
+                        .queue_number = kNoQueue,
+                        .store_time = time});
+  };
+  REQUIRE(log.Claim(bytes, log.clock().WallNanos(), kNever, stamp, &place).ok());
+  PublishBody(log, place, "");
+}
+
 // What reads a log and its index files, and changes neither.
 struct Reader {
-  explicit Reader(std::unique_ptr<FollowedLog> followed) : log(std::move(followed)) {
+  explicit Reader(std::unique_ptr<FollowedLog> followed, bool has_topics = false)
+      : log(std::move(followed)),
+        indexes(has_topics ? std::vector<LogIndex*>{&words, &topics}
+                           : std::vector<LogIndex*>{&words}) {
     REQUIRE(queues.Add(0, 4).ok());
     files.SetResolver([this](LogPosition begin) { return indexer.IdentityOf(begin); });
   }
@@ -44,7 +80,9 @@ struct Reader {
   Digests digests{Indexed::kHashSeed, OwnTopic};
   IndexFiles files{&log->directory(), /*cache=*/nullptr};
   WordsIndex words;
-  Indexer indexer{log.get(), &queues, &digests, &files, {&words}, nullptr, &log->health()};
+  TopicsIndex topics{&queues};
+  std::vector<LogIndex*> indexes;
+  Indexer indexer{log.get(), &queues, &digests, &files, indexes, nullptr, &log->health()};
   Indexer::Report report;
 };
 
@@ -196,6 +234,59 @@ TEST_CASE(
   reader.indexer.ForgetSealed();
   CHECK(reader.indexer.sealed_end() == store.indexer.sealed_end());
   CHECK(reader.queues.queue(1).memory_first() == store.queues.queue(1).memory_first());
+}
+
+TEST_CASE("messages of a topic that a reader hears of late are not left out, whatever call fails") {
+  bool was_met = true;
+  for (uint64_t nth = 1; was_met; ++nth) {
+    CAPTURE(nth);
+    FaultFileSystem disk;
+    ManualClock clock;
+    Indexed store(disk, clock, 5);
+    store.AppendNumbered(1, 0, 20);
+    SyncNow(*store.log);
+    const auto other = disk.AnotherProcess();
+    StoreOptions options = SmallLog(disk, clock);
+    options.file_system = other.get();
+    auto followed = FollowedLog::Open(options);
+    REQUIRE(followed.ok());
+    Reader reader(*std::move(followed), /*has_topics=*/true);
+    REQUIRE(reader.Restore().ok());
+    // While it sleeps all that it was fed is dropped; what stands there now has its topic behind
+    // it.
+    store.AppendNumbered(1, 20, 100);
+    store.Append(TopicsIndex::kQueue, "of a new topic");
+    AppendTopic(*store.log);
+    store.AppendNumbered(1, 120, 100);
+    SyncNow(*store.log);
+    REQUIRE(store.log->TrimTo(LogPosition(4 * kSegment)).ok());
+    REQUIRE(reader.log->Refresh().ok());
+    REQUIRE(reader.indexer.fed_end() < reader.log->segments().begin());
+
+    other->Inject(TooManyOpenFiles({.nth = nth}));
+    const LogPosition end = reader.log->ContiguousVisibleEnd();
+    const absl::Status caught_up = reader.indexer.CatchUp(end, &reader.report);
+    was_met = disk.failures() > 0;
+    other->ClearFaults();
+    CHECK((caught_up.ok() || absl::IsUnavailable(caught_up)));
+    REQUIRE(reader.indexer.CatchUp(end, &reader.report).ok());
+    REQUIRE(reader.queues.has(TopicsIndex::kQueue));
+    CHECK(reader.queues.queue(TopicsIndex::kQueue).end() == 1);
+    CHECK(reader.queues.queue(1).end() == 220);
+    CHECK(reader.report.damage.empty());
+  }
+}
+
+TEST_CASE("keys that cannot be collected today are collected when they can be read") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  Indexed store(disk, clock);
+  store.AppendNumbered(1, 0, 200);
+  SyncNow(*store.log);
+  REQUIRE(store.log->front().front_begin() > LogPosition(kSegment));
+  disk.Inject(TooManyOpenFiles({.kind = OperationKind::kRead}));
+  CHECK(absl::IsUnavailable(store.indexer.DigestVisible().status()));
+  CHECK(*store.indexer.DigestVisible() == store.log->front().claimed_end());
 }
 
 }  // namespace
