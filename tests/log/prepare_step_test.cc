@@ -80,6 +80,37 @@ TEST_CASE("who only tries, and who holds a claim, has nothing dropped for him") 
     PublishBody(*full.log, *place, std::string(700, 'x'));
   }
   CHECK(full.asked == 0);
+  const Reservation open = [&] {
+    full.log->segments().set_files_max(0);
+    const Reservation claimed = Claim(*full.log, 100);
+    full.log->segments().set_files_max(full.log->segments().entries().size());
+    return claimed;
+  }();
+  full.log->held_claims().Add({}, open.position, full.clock.MonotonicNanos());
+  for (absl::Status refused; refused.ok() || !absl::IsFailedPrecondition(refused);) {
+    const auto place = TryClaim(*full.log, 700);
+    refused = place.status();
+    if (place.ok()) PublishBody(*full.log, *place, std::string(700, 'x'));
+  }
+  CHECK(full.asked == 0);
+  full.log->held_claims().Remove(open.position);
+  full.log->Abandon(open);
+}
+
+TEST_CASE("what is refused is refused whatever room there is, until that is taken back") {
+  FaultFileSystem disk;
+  ManualClock clock;
+  auto log = OpenLog(SmallLog(disk, clock));
+  Append(*log, "one");
+  log->Refuse(absl::OkStatus());
+  CHECK(log->health().state() == StoreState::kHealthy);
+  log->Refuse(absl::ResourceExhaustedError("the budget is spent"));
+  const absl::Status refused = TryClaim(*log, 10).status();
+  CHECK(absl::IsResourceExhausted(refused));
+  CHECK(absl::StrContains(refused.message(), "the budget is spent"));
+  log->Refuse(absl::OkStatus());
+  Append(*log, "two");
+  CHECK(Bodies(*log) == Words{"one", "two"});
 }
 
 TEST_CASE(
@@ -127,10 +158,14 @@ TEST_CASE(
     CAPTURE(left);
     FaultFileSystem disk;
     ManualClock clock;
-    auto log = OpenLog(SmallLog(disk, clock));
-    while (log->front().claimed_end().value() < kSegment - 900) Append(*log, std::string(400, 'x'));
+    StoreOptions options = SmallLog(disk, clock);
+    options.unsynced_bytes_max = 1024;  // each asks for room anew
+    auto log = OpenLog(options);
+    while (log->front().claimed_end().value() < kSegment - 900) {
+      Append(*log, std::string(400, 'x'));
+      SyncNow(*log);
+    }
     const uint64_t room = kSegment - log->front().claimed_end().value();
-    // No other claim has made room ahead.
     size_t bytes = 0;
     while (SizeOf(bytes) + left < room) ++bytes;
     const Reservation last = Append(*log, std::string(bytes, 'y'));
