@@ -419,7 +419,9 @@ absl::Status CommitLog::TrimTo(LogPosition position) {
   if (keep <= segments_.begin()) return absl::OkStatus();
   LogPosition begin = segments_.begin();
   for (const SegmentEntry& entry : segments_.entries()) {
-    if (entry.begin() <= keep) begin = entry.begin();
+    // Behind a cut the next one does not begin where this one ends.
+    begin = entry.begin();
+    if (entry.limit > keep) break;
   }
   ENSURE(begin <= durable);
   {

@@ -359,6 +359,38 @@ TEST_CASE("a clock that jumps by a century makes nothing old, in this life or th
   CHECK(AllOf(*store, "t", 0) == NumberedBodies(0, 60, kBody));
 }
 
+TEST_CASE("a segment that was cut goes for itself, and the log begins behind the gap") {
+  FaultFileSystem before;
+  ManualClock clock;
+  auto old = OpenStore(SmallOptions(before, clock));
+  Fill(*old, clock, "t", 0, 20);
+  AppendNumbered(*old, "t", 20, 10, kBody);
+  FaultFileSystem disk(before.PowerLoss(LossPlan::LoseEverything()));
+  before.Kill();
+  StoreOptions options = SmallOptions(disk, clock);
+  auto store = OpenStore(options);
+  Fill(*store, clock, "t", 20, 40);
+  const auto segments = store->Info().segments;
+  const auto cut = std::find_if(segments.begin(), segments.end(),
+                                [](const SegmentInfo& segment) { return segment.is_cut; });
+  REQUIRE(cut != segments.end());
+  REQUIRE(std::next(cut)->begin > cut->begin + kSegment);
+  // One at a time.
+  for (uint64_t kept = segments.size(); kept >= 4; --kept) {
+    const auto dropped = store->Retain({.max_bytes = (kept + 2) * kSegment});
+    INFO(dropped.status());
+    REQUIRE(dropped.ok());
+  }
+  REQUIRE(store->Info().begin > cut->begin);
+  CHECK(store->state() == StoreState::kHealthy);
+  const auto [first, end] = BoundsOf(*store, "t", 0);
+  CHECK(AllOf(*store, "t", 0) == NumberedBodies(first, end - first, kBody));
+  Close(*store);
+  store = OpenStore(options);
+  CHECK(AllOf(*store, "t", 0) == NumberedBodies(first, end - first, kBody));
+  CHECK(store->Verify()->findings.empty());
+}
+
 TEST_CASE("what a group has not read stays if the policy keeps it, and appends are refused") {
   FaultFileSystem disk;
   ManualClock clock;
