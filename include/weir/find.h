@@ -3,6 +3,8 @@
 //   auto found = store->FindByKey("orders", "AAPL-1", {.from = t0, .to = t1});
 //   for (const weir::MessageView& message : *found) Use(message.body());
 //
+//   auto quote = store->Latest("quotes", "AAPL");          // of a topic that is compacted
+//
 //   auto offset = store->OffsetForTime("orders", 0, t0, weir::Boundary::kLower);
 //
 //   auto id = store->IdOf(receipt->position);              // id->ToString() is something to print
@@ -84,6 +86,55 @@ class FindResult {
   // For the library itself.
   std::vector<MessageView> messages_;
   FindCursor next_;
+  bool is_done_ = false;
+  std::vector<DamagedRange> damage_;
+  std::vector<std::shared_ptr<const void>> memory_;  // what the views lie in
+};
+
+// Where reading the newest messages of all keys goes on. It stays good as a FindCursor does. The
+// default one stands before the first key.
+class LatestCursor {
+ public:
+  LatestCursor() = default;
+  friend bool operator==(const LatestCursor&, const LatestCursor&) = default;
+
+  // For whoever keeps it outside the program: the key that was looked at last. Empty at the begin.
+  const std::optional<std::string>& key() const { return key_; }
+  explicit LatestCursor(std::string key) : key_(std::move(key)) {}
+
+ private:
+  std::optional<std::string> key_;
+};
+
+struct LatestOptions {
+  // Messages to return. 0: kInvalidArgument.
+  uint32_t limit = 32;
+  // Bytes of their records; at least one message is returned whatever its size.
+  uint64_t max_bytes = uint64_t{1} << 20;
+};
+
+// The newest messages of some keys, and where to go on. Movable; holding it keeps nothing but
+// memory, as a ReadResult.
+class LatestResult {
+ public:
+  // In the order of the bytes of their keys, which are the first of MessageView::keys().
+  const std::vector<MessageView>& messages() const { return messages_; }
+  auto begin() const { return messages_.begin(); }
+  auto end() const { return messages_.end(); }
+  size_t size() const { return messages_.size(); }
+  bool empty() const { return messages_.empty(); }
+  const MessageView& operator[](size_t index) const { return messages_[index]; }
+
+  // Whether there was no further key at the call. Else next() is where to go on: also with no
+  // message at all, if very many had expired.
+  bool is_done() const { return is_done_; }
+  const LatestCursor& next() const { return next_; }
+  // Newest messages that are damaged. They are stepped over.
+  const std::vector<DamagedRange>& damage() const { return damage_; }
+
+  // For the library itself.
+  std::vector<MessageView> messages_;
+  LatestCursor next_;
   bool is_done_ = false;
   std::vector<DamagedRange> damage_;
   std::vector<std::shared_ptr<const void>> memory_;  // what the views lie in

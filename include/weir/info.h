@@ -53,9 +53,17 @@ struct StoreStats {
   uint64_t index_memory_bytes = 0;   // now: entries and queues in memory
   uint64_t key_memory_bytes = 0;     // now: keys and times of what is not sealed
   uint64_t filter_memory_bytes = 0;  // now: filters of the keys of sealed segments; at most 64 MiB
-  uint64_t cache_hits = 0;           // blocks that reads below the front found in memory
-  uint64_t cache_misses = 0;         // ... and had to read
-  uint64_t doorbell_rings = 0;       // wake-ups of readers that slept
+  uint64_t latest_keys = 0;          // now: keys of compacted topics that have a newest message
+  uint64_t latest_bytes = 0;         // ... and the bytes of copies of them, to be kept for ever
+  uint64_t latest_memory_bytes = 0;  // ... and what the index of them takes
+  // Appended again before segments were dropped: newest messages, and all bytes of records, those
+  // of topics, offsets and ends of queues too. To append_bytes: the write amplification of
+  // carrying.
+  uint64_t carried_messages = 0;
+  uint64_t carried_bytes = 0;
+  uint64_t cache_hits = 0;      // blocks that reads below the front found in memory
+  uint64_t cache_misses = 0;    // ... and had to read
+  uint64_t doorbell_rings = 0;  // wake-ups of readers that slept
 
   Distribution appends_per_sync;  // how many one sync made durable
   Distribution sync_nanos;        // how long it took
@@ -67,6 +75,7 @@ struct StoreStats {
 struct TopicInfo {
   std::string name;
   uint32_t queue_count = 0;
+  bool is_compacted = false;
   uint64_t messages = 0;  // appended to it ever, as far as the retained log knows
   uint64_t bytes = 0;     // of their records
 };
@@ -136,8 +145,9 @@ struct VerifyReport {
 struct RecordInfo {
   LogPosition position;
   uint32_t bytes = 0;  // padding included; of a group, its members too, which follow one by one
-  // "message", "void", "filler", "group", "open", "mark", "catalogue"; "damage" where no valid
-  // record is, and then only position, bytes and text mean something. Lives for ever.
+  // "message", "void", "filler", "group", "open", "mark", "catalogue", "state", "copy"; "damage"
+  // where no valid record is, and then only position, bytes and text mean something. Lives for
+  // ever.
   absl::string_view type;
   uint32_t queue_number = 0;  // the store's number of the queue; 4294967295: none
   QueueOffset queue_offset;   // in that queue

@@ -163,7 +163,8 @@ struct Message {
   std::optional<uint32_t> queue_id = std::nullopt;
   // A word to filter by, as RocketMQ's tag. At most kMaxTagBytes.
   absl::string_view tag = {};
-  // Up to kMaxKeys keys of 1 to kMaxKeyBytes bytes to find the message by.
+  // Up to kMaxKeys keys of 1 to kMaxKeyBytes bytes to find the message by. Of a compacted topic the
+  // first one is that whose newest message it becomes.
   absl::InlinedVector<absl::string_view, 2> keys = {};
   // Messages with the same key stay in one queue, in their order. At most kMaxOrderingKeyBytes.
   absl::string_view ordering_key = {};
@@ -172,7 +173,8 @@ struct Message {
   // Further queues, of this or of other topics, in which the same body shall appear; it is stored
   // once. At most kMaxFurtherQueues, no queue twice.
   absl::Span<const QueueRef> further_queues = {};
-  // From then on, by the store's clock, no read gives it and no key finds it; its place in the log
+  // From then on, by the store's clock, no read gives it and no key finds it, nor an older message
+  // in its place as the newest of its key; its place in the log
   // (ReadAt, FindById, Dump) still shows it until its segment is dropped. Kept to the nanosecond.
   absl::Time expires_at = absl::InfiniteFuture();
   absl::string_view body = {};

@@ -59,8 +59,9 @@ struct Retention {
 
   // Segments go when all their messages are older than this.
   absl::Duration max_age = absl::InfiniteDuration();
-  // How many bytes all files of the directory may have; exceeded by at most one segment. 0: any
-  // number. At least six segments, else kInvalidArgument.
+  // How many bytes all files of the directory may have; exceeded by at most one segment, and by the
+  // copies of one while newest messages of compacted topics are appended again. 0: any number. At
+  // least six segments, else kInvalidArgument.
   uint64_t max_bytes = 0;
   // Segments go early while fewer bytes than this are free on the file system, and appends are
   // refused (kResourceExhausted) while fewer than the second are. 0: whatever is free.
@@ -81,6 +82,21 @@ struct TopicOptions {
   // number). They can be read no more; their space follows with their segments.
   absl::Duration max_age = absl::InfiniteDuration();
   uint64_t max_bytes = 0;
+  // Compaction by key: MessageStore::Latest() and ReadLatest() find the newest message of each key,
+  // also when its segment was dropped, for "latest player state" or "last quote". Never changes. A
+  // message is of the first of its keys, and is refused without one (kInvalidArgument); one without
+  // a body deletes its key. Queues are read as those of any topic, and the limits above take
+  // messages from them and from no key. What takes a key, too: a purge of its newest message, and
+  // that this has expired.
+  //
+  // Before a segment is dropped the newest messages in it are appended again, as copies that no
+  // queue delivers and that have 72 bytes more. With Retention::max_bytes these copies of all keys
+  // may take half of that, less five segments that are written to and made ready, and a quarter if
+  // max_bytes is less than 32 segments: a new key,
+  // or more bytes for one, is refused then (kResourceExhausted); fewer bytes, and deletions, are
+  // not. Memory: some 220 bytes for each key, in reading processes,
+  // too, and its bytes if it has more than 15; StoreStats has both.
+  bool is_compacted = false;
 };
 
 struct StoreOptions {

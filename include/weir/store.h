@@ -20,9 +20,11 @@
 // Codes
 //   kInvalidArgument     a name, size or option breaks a documented limit; nothing was done
 //   kNotFound            the topic, queue or position does not exist; no store in the directory
-//   kAlreadyExists       CreateTopic: there is one with another number of queues
+//   kAlreadyExists       CreateTopic: there is one with another number of queues, or not compacted
 //   kDeadlineExceeded    the timeout passed before anything was written
-//   kResourceExhausted   no space on disk; nothing was written; service returns when space does
+//   kResourceExhausted   no space on disk, or in the store's budget for what it must keep; nothing
+//   was
+//                        written; service returns when space does
 //   kFailedPrecondition  closed, read-only, forked child, or called where it could never return
 //   kUnavailable         another process has the store; or the machine is out of descriptors or of
 //                        memory, and nothing was written
@@ -124,12 +126,13 @@ class MessageStore final {
   // as paths. Other errors as Append().
   absl::StatusOr<Topic> CreateTopic(absl::string_view name, uint32_t queue_count);
   // The same with all that may be said of a topic. Of one that is there only the number of queues
-  // is compared; AlterTopic() changes the rest. kInvalidArgument: max_age is not positive.
+  // and whether it is compacted are compared (kAlreadyExists); AlterTopic() changes the rest.
+  // kInvalidArgument: max_age is not positive.
   absl::StatusOr<Topic> CreateTopic(absl::string_view name, const TopicOptions& options);
 
-  // Gives the topic other limits of age and bytes; queue_count is ignored. OK: that survives what
-  // kDisk survives. kNotFound: there is no such topic. Other errors as Append() after it has a
-  // place.
+  // Gives the topic other limits of age and bytes; queue_count and is_compacted are ignored. OK:
+  // that survives what kDisk survives. kNotFound: there is no such topic. Other errors as Append()
+  // after it has a place.
   absl::Status AlterTopic(TopicRef topic, const TopicOptions& options);
 
   // Deletes a topic with all its messages; its space follows with its segments. OK: it is gone, and
@@ -141,8 +144,9 @@ class MessageStore final {
 
   // Messages of the queue below `first` are wanted no more: from now on they are below the queue's
   // first offset. At most all that were appended before the call. OK: that survives what kDisk
-  // survives. Offsets are never given again. Lower than the queue's first: nothing happens. Errors
-  // as AlterTopic(); kNotFound for the queue too.
+  // survives. Offsets are never given again. Lower than the queue's first: nothing happens. Of a
+  // compacted topic the keys go, too, whose newest message is among them, carried ones as well.
+  // Errors as AlterTopic(); kNotFound for the queue too.
   absl::Status PurgeQueue(TopicRef topic, uint32_t queue_id, QueueOffset first);
   // The same of all messages in all queues of the topic.
   absl::Status PurgeTopic(TopicRef topic);
@@ -161,8 +165,10 @@ class MessageStore final {
   // Appends one message. What it survives then is in Receipt::reached, and weir::Durability says
   // what that means. If the timeout passes after the message has a place: OK, with a lower
   // `reached`; WaitFor() goes on waiting. Errors before it has a place, when nothing was written:
-  // kInvalidArgument (a limit, a queue named twice, a handle of another store), kNotFound (queue;
-  // topic, if none may be created), kDeadlineExceeded, kResourceExhausted (the disk is full),
+  // kInvalidArgument (a limit, a queue named twice, a handle of another store, a message of a
+  // compacted topic without a key), kNotFound (queue;
+  // topic, if none may be created), kDeadlineExceeded, kResourceExhausted (the disk is full; a new
+  // key of a compacted topic is too much to keep, see TopicOptions::is_compacted),
   // kUnavailable (no memory), kFailedPrecondition. After it: kDataLoss (a write or sync failed for
   // good: the message may be in the log and will never be confirmed), kFailedPrecondition (closed
   // while waiting; this thread holds a claim). kInternal may come at
@@ -276,16 +282,34 @@ class MessageStore final {
   // for filters, 9 to 12 bits a key; StoreStats has both. The first search reads them from the
   // index files. Errors: kInvalidArgument (an empty key, or one that no message can have; options;
   // a handle of another store), kNotFound (topic), kFailedPrecondition (closed), and what the file
-  // system says that may pass. Damage is in the result.
+  // system says that may pass. Damage is in the result. A message goes from here with its segment,
+  // also if it is carried on as the newest of its key: that finds Latest().
   absl::StatusOr<FindResult> FindByKey(TopicRef topic, absl::string_view key,
                                        const FindOptions& options = {});
 
+  // The newest message of a key in a compacted topic: the one that was appended last of those whose
+  // first key it is, by its bytes. Complete up to the visible end at the call, for the log as a
+  // whole, as FindByKey() is; of appends that run at once that one is newer which got the later
+  // place. The view shows the message as it was appended: position(), queue, offset and store time
+  // stay when it is carried on, though its queue delivers it no more. outcome() is kFound.
+  // kNotFound: no message of the key, its newest one has no body, has expired, or was purged; no
+  // such topic. kDataLoss: its newest message is damaged. kInvalidArgument: the topic is not
+  // compacted; a key that no message can have; a handle of another store. Other errors as
+  // FindByKey().
+  absl::StatusOr<ReadResult> Latest(TopicRef topic, absl::string_view key);
+  // Of all keys, a page at a time, in the order of their bytes. Each key that has a newest message
+  // all the time comes once; it is the newest of when its page is made, not of one moment for all.
+  // Errors as Latest(); kInvalidArgument for a limit of 0. Damage is in the result.
+  absl::StatusOr<LatestResult> ReadLatest(TopicRef topic, const LatestCursor& cursor = {},
+                                          const LatestOptions& options = {});
+
   // The id of the message whose record begins at `position`, that of a receipt or of a message that
   // was read; it need not be visible yet. kNotFound if none begins there, kOutOfRange if it was
-  // dropped.
+  // dropped, and is not carried on as the newest of a key.
   absl::StatusOr<MessageId> IdOf(LogPosition position);
 
-  // The message with this id, wherever the store keeps it; one look-up of its place. As ReadAt():
+  // The message with this id, wherever the store keeps it, the newest of a key in its copy when its
+  // segment is gone; one look-up of its place. As ReadAt():
   // next_offset() is that behind it in its first queue. kDataLoss: a power loss took it, or it is
   // damaged, as the text says. kOutOfRange: it was dropped, or is not visible yet. kNotFound: it
   // was given up, or no message ever had this id. kInvalidArgument: the id is of another store.

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -70,6 +71,9 @@ struct MessageStore::Impl {
   internal::MessageFinder& finder() const {
     return engine != nullptr ? engine->finder() : follower->finder();
   }
+  internal::LatestFinder& latest_finder() const {
+    return engine != nullptr ? engine->latest_finder() : follower->latest_finder();
+  }
   // A reading process looks for what is new first.
   absl::Status Refresh() const {
     return follower != nullptr ? follower->CatchUp() : absl::OkStatus();
@@ -97,6 +101,11 @@ struct MessageStore::Impl {
     if (queue_id < entry->queue_count) return entry;
     return absl::NotFoundError(absl::StrCat("topic ", entry->name, " has no queue ", queue_id));
   }
+  template <typename Look, typename LookForCopy>
+  auto FindAnywhere(Look&& look, LookForCopy&& look_for_copy) const -> decltype(look());
+  template <typename Look>
+  auto LookForLatest(const TopicRef& topic, Look&& look) const
+      -> decltype(look(std::declval<const Topic::Entry&>(), true));
   template <typename ReadSome>
   absl::StatusOr<ReadResult> ReadWaiting(const TopicRef& topic, uint32_t queue_id, uint64_t offset,
                                          absl::Duration wait, absl::Duration spin, ReadSome&& read);

@@ -43,7 +43,7 @@ absl::Status MessageStore::PurgeQueue(TopicRef topic, uint32_t queue_id, QueueOf
     RETURN_IF_ERROR(impl_->CheckWriter());
     ASSIGN_OR_RETURN(const Topic::Entry* const entry, impl_->FindQueue(topic, queue_id));
     const uint32_t number = entry->first_queue + queue_id;
-    return impl_->engine->ends().Purge({{number, first.value()}}, internal::kNever);
+    return impl_->engine->Purge(*entry, {{number, first.value()}});
   });
 }
 
@@ -55,7 +55,7 @@ absl::Status MessageStore::PurgeTopic(TopicRef topic) {
     for (uint32_t i = 0; i < entry->queue_count; ++i) {
       purges.push_back({entry->first_queue + i, ~uint64_t{0}});
     }
-    return impl_->engine->ends().Purge(purges, internal::kNever);
+    return impl_->engine->Purge(*entry, purges);
   });
 }
 

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "format/file_names.h"
+#include "format/message_copy.h"
 #include "log/log_scanner.h"
 
 namespace weir::internal {
@@ -37,6 +38,7 @@ void DescribeParts(LogView& log, TopicCatalogue& catalogue, Directory& directory
     if (topic->is_deleted.load(std::memory_order_acquire)) continue;
     info->topics.push_back({.name = topic->name,
                             .queue_count = topic->queue_count,
+                            .is_compacted = topic->is_compacted,
                             .messages = Get(topic->messages),
                             .bytes = Get(topic->bytes)});
   }
@@ -56,6 +58,14 @@ std::string TextOf(const ScannedRecord& record, const TopicCatalogue& catalogue)
   if (const auto mark = DecodeMark(record)) {
     return absl::StrCat("durable to ", mark->durable_end.value());
   }
+  if (const auto copy = DecodeCopy(record.bytes)) {
+    const Topic::Entry* const topic = catalogue.OfQueue(copy->queue_number);
+    const auto parts = DecodeParts(copy->message);
+    return absl::StrCat(topic == nullptr ? "" : absl::StrCat(topic->name, " "),
+                        "key=", absl::CHexEscape(FirstKey(*parts)), " first at ",
+                        copy->first.value());
+  }
+  if (header.type == RecordType::kCopy) return "impossible parts";
   if (header.type == RecordType::kFiller) return IsLostRange(header) ? "a lost range" : "";
   if (header.type != RecordType::kMessage && header.type != RecordType::kCatalogue) return "";
   const auto parts = DecodeParts(record.bytes);
@@ -124,6 +134,11 @@ StoreStats StatsOf(Engine& engine) {
   stats.index_memory_bytes = engine.queues().memory_bytes();
   stats.key_memory_bytes = engine.digests().memory_bytes();
   stats.filter_memory_bytes = engine.finder().filter_bytes();
+  stats.latest_keys = engine.latest_keys().keys();
+  stats.latest_bytes = engine.latest_keys().copy_bytes();
+  stats.latest_memory_bytes = engine.latest_keys().memory_bytes();
+  stats.carried_messages = engine.latest_carrier().copies();
+  stats.carried_bytes = engine.retainer().carried_bytes();
   stats.cache_hits = engine.log().cache().hits();
   stats.cache_misses = engine.log().cache().misses();
   stats.doorbell_rings = engine.log().doorbell().rings();
@@ -136,6 +151,9 @@ StoreStats StatsOf(Follower& follower) {
   stats.index_memory_bytes = follower.queues().memory_bytes();
   stats.key_memory_bytes = follower.digests().memory_bytes();
   stats.filter_memory_bytes = follower.finder().filter_bytes();
+  stats.latest_keys = follower.latest_keys().keys();
+  stats.latest_bytes = follower.latest_keys().copy_bytes();
+  stats.latest_memory_bytes = follower.latest_keys().memory_bytes();
   stats.cache_hits = follower.log().cache().hits();
   stats.cache_misses = follower.log().cache().misses();
   return stats;

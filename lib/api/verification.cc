@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "format/file_names.h"
+#include "format/message_copy.h"
 #include "index/index_file.h"
 #include "log/header_faults.h"
 #include "log/log_scanner.h"
@@ -85,6 +86,9 @@ absl::Status VerifyLog(LogView& log, const TopicCatalogue& catalogue, VerifyRepo
         record.header.type == RecordType::kGroup ? kRecordHeaderBytes : record.header.bytes();
     if (IsLostRange(record.header)) {
       findings.Add(record.position, record.end(), "a lost range", /*is_final=*/true);
+    }
+    if (record.header.type == RecordType::kCopy && !DecodeCopy(record.bytes)) {
+      findings.Add(record.position, record.end(), "impossible parts", /*is_final=*/true);
     }
     if (record.header.type != RecordType::kMessage) continue;
     ++report->messages;

@@ -85,6 +85,8 @@ absl::string_view RecordTypeName(RecordType type) {
       return "catalogue";
     case RecordType::kState:
       return "state";
+    case RecordType::kCopy:
+      return "copy";
   }
   return "unknown";
 }
@@ -281,6 +283,12 @@ absl::InlinedVector<absl::string_view, 2> DecodeKeys(const DecodedParts& parts) 
     keys.push_back(reader.TakeBytes(reader.Take<uint8_t>()));
   }
   return keys;
+}
+
+absl::string_view FirstKey(const DecodedParts& parts) {
+  if (parts.key_count == 0) return {};
+  ByteReader reader(parts.keys);
+  return reader.TakeBytes(reader.Take<uint8_t>());
 }
 
 absl::InlinedVector<Property, 2> DecodeProperties(const DecodedParts& parts) {

@@ -33,6 +33,7 @@ enum class RecordType : uint8_t {
   kMark = 6,       // how far the log was durable when this was written
   kCatalogue = 7,  // a topic: a name, its queue numbers, its settings
   kState = 8,      // what an index knows and no message says
+  kCopy = 9,       // a message that was appended before, carried on
 };
 
 absl::string_view RecordTypeName(RecordType type);
@@ -256,7 +257,7 @@ inline bool HeaderIsPlausible(const RecordHeader& header, uint64_t available) {
   return header.word >= static_cast<int32_t>(kRecordHeaderBytes) &&
          header.bytes() % kRecordAlignment == 0 && header.bytes() <= available &&
          header.version == kRecordVersion && header.type >= RecordType::kMessage &&
-         header.type <= RecordType::kState && (header.flags & ~kKnownFlags) == 0;
+         header.type <= RecordType::kCopy && (header.flags & ~kKnownFlags) == 0;
 }
 
 // Whether it says that bytes were here and are gone.
@@ -298,6 +299,8 @@ std::optional<DecodedParts> DecodeParts(const char* record);
 // Only the queues: also of voids and claimed records, whose parts mean nothing.
 std::optional<DecodedParts> DecodeQueues(const char* record);
 absl::InlinedVector<absl::string_view, 2> DecodeKeys(const DecodedParts& parts);
+// Empty if there is none.
+absl::string_view FirstKey(const DecodedParts& parts);
 absl::InlinedVector<Property, 2> DecodeProperties(const DecodedParts& parts);
 
 }  // namespace weir::internal

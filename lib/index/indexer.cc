@@ -230,10 +230,11 @@ absl::StatusOr<bool> Indexer::DigestSome(LogPosition end) {
   if (from >= end) return false;
   Report report;
   absl::Status unread;
-  const auto digest = [this](const ScannedRecord& record, LeftOut&) {
-    Digest(record);
-    return absl::OkStatus();
-  };
+  const auto digest = [this](const ScannedRecord& record, LeftOut& left_out)
+                          ABSL_NO_THREAD_SAFETY_ANALYSIS {
+                            Digest(record);
+                            return Follow(record, left_out);
+                          };
   const Stretch stretch{.from = from,
                         .to = end,
                         .log_begin = log_->segments().begin(),
@@ -247,6 +248,41 @@ absl::StatusOr<bool> Indexer::DigestSome(LogPosition end) {
   }
   digested_end_.store(digested.value(), std::memory_order_release);
   return digested < end;
+}
+
+absl::Status Indexer::Follow(const ScannedRecord& record, LeftOut& left_out) {
+  if (record.position < followed_end()) return absl::OkStatus();
+  for (LogIndex* const index : indexes_) {
+    if (!index->follows_log()) continue;
+    const absl::Status status = index->Apply(record);
+    if (absl::IsDataLoss(status)) {
+      left_out.Add(record, status.message());
+    } else {
+      RETURN_IF_ERROR(status);
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Indexer::FollowTo(LogPosition end) {
+  MutexLock lock(digesting_);
+  const LogPosition from = followed_end();
+  if (from >= end) return absl::OkStatus();
+  ENSURE(end <= log_->claimed_end());
+  Report report;
+  absl::Status unread;
+  const auto follow = [this](const ScannedRecord& record, LeftOut& left_out)
+                          ABSL_NO_THREAD_SAFETY_ANALYSIS { return Follow(record, left_out); };
+  const Stretch stretch{.from = from, .to = end, .log_begin = log_->segments().begin()};
+  ASSIGN_OR_RETURN(const LogPosition followed, Walk(stretch, follow, &report, &unread));
+  // Of what could not be read it would say that nothing stands there.
+  RETURN_IF_ERROR(unread);
+  ENSURE(followed >= end);
+  for (const DamagedRange& range : report.damage) {
+    health_->Raise(Condition::kDamage, range.reason);
+  }
+  followed_end_.store(end.value(), std::memory_order_release);
+  return absl::OkStatus();
 }
 
 absl::Status Indexer::DigestTo(LogPosition end) {

@@ -1,8 +1,9 @@
 // Feeds every index in the order of the log when a store is opened, and seals: once a segment is
 // durable as a whole its queues' entries move from memory into its index file.
 //
-// At run time queues get their entries from who appends. Keys and store times are taken from the
-// log, behind him, by a step that anybody may run who needs them.
+// At run time queues get their entries from who appends. Keys and store times, and what indexes say
+// that follow the log, are taken from the log, behind him, by a step that anybody may run who needs
+// them.
 
 #ifndef WEIR_INDEX_INDEXER_H_
 #define WEIR_INDEX_INDEXER_H_
@@ -70,7 +71,7 @@ class Indexer {
   LogPosition fed_end() const { return LogPosition(fed_end_.load(std::memory_order_acquire)); }
 
   // A step: takes keys and store times of up to kRecordsPerStep more records below `end`, which is
-  // visible as a whole. True: call again.
+  // visible as a whole, and shows them to the indexes that follow the log. True: call again.
   static constexpr size_t kRecordsPerStep = 4096;
   absl::StatusOr<bool> DigestSome(LogPosition end) ABSL_LOCKS_EXCLUDED(digesting_);
   // All of them.
@@ -80,6 +81,13 @@ class Indexer {
   absl::StatusOr<LogPosition> DigestVisible() ABSL_LOCKS_EXCLUDED(digesting_);
   LogPosition digested_end() const {
     return LogPosition(digested_end_.load(std::memory_order_acquire));
+  }
+  // Feeds the indexes that follow the log all that is published below `end`, whether or not it is
+  // visible yet. Of a process that writes.
+  absl::Status FollowTo(LogPosition end) ABSL_LOCKS_EXCLUDED(digesting_);
+  // How far they follow it.
+  LogPosition followed_end() const {
+    return std::max(digested_end(), LogPosition(followed_end_.load(std::memory_order_acquire)));
   }
   // In reading processes: entries that the writer sealed meanwhile go from memory.
   void ForgetSealed();
@@ -144,6 +152,9 @@ class Indexer {
   absl::StatusOr<LogPosition> Walk(const Stretch& stretch, Visit visit, Report* report,
                                    absl::Status* unread);
   absl::Status Feed(const ScannedRecord& record, LeftOut& left_out);
+  // Shows the record to the indexes that follow the log, unless they have seen it.
+  absl::Status Follow(const ScannedRecord& record, LeftOut& left_out)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(digesting_);
   void Digest(const ScannedRecord& record) {
     digests_->Apply(log_->segments().BeginOf(record.position), record);
   }
@@ -174,6 +185,8 @@ class Indexer {
 
   std::atomic<uint64_t> fed_end_{0};
   std::atomic<uint64_t> digested_end_{0};
+  // Where it is larger than digested_end_: the indexes that follow the log were shown so much more.
+  std::atomic<uint64_t> followed_end_{0};
   std::atomic<uint64_t> sealed_end_{0};
   std::atomic<uint64_t> once_sealed_end_{0};
   std::atomic<uint64_t> rebuilt_{0};

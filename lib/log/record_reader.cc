@@ -122,12 +122,14 @@ absl::StatusOr<const char*> RecordReader::Bytes(LogPosition position, uint64_t b
 }
 
 absl::StatusOr<Found> RecordReader::ReadFile(LogPosition position, const char** record) {
+  is_unread_ = false;
   if (file_ == nullptr || position < file_->begin() || position >= file_->limit()) {
     block_ = nullptr;
     absl::StatusOr<std::shared_ptr<SegmentFile>> file = segments_.Find(position);
     if (absl::IsOutOfRange(file.status())) return Found::kDropped;
     if (IsUnreadable(file.status())) {
       why_ = std::string(file.status().message());
+      is_unread_ = IsFromDevice(file.status());
       return position < segments_.begin() ? Found::kDropped : Found::kDamaged;
     }
     if (!file.ok()) return file.status();
@@ -174,6 +176,7 @@ absl::StatusOr<Found> RecordReader::ReadFile(LogPosition position, const char** 
     // A read that the device refuses is damage of this record only; its neighbours stay readable.
     if (!absl::IsDataLoss(status)) return status;
     why_ = std::string(status.message());
+    is_unread_ = IsFromDevice(status);
     return Found::kDamaged;
   }
   why_ = absl::StrCat(file_->Describe(position), ": the checksum does not hold");

@@ -74,6 +74,8 @@ class RecordReader {
     block_ = nullptr;
   }
   const std::string& why() const { return why_; }
+  // Of the last kDamaged: the device did not give the bytes. Nothing that lasts may be concluded.
+  bool is_unread() const { return is_unread_; }
 
  private:
   // Blocks are small enough that a single read does not cost much more than its record.
@@ -103,6 +105,7 @@ class RecordReader {
   uint64_t block_index_ = 0;
   LogPosition block_begin_;
   std::string why_;
+  bool is_unread_ = false;
 };
 
 }  // namespace weir::internal

@@ -54,7 +54,8 @@ Engine::Engine(std::unique_ptr<CommitLog> log)
       queues_(&log_->front().reader_slots(), &log_->front().append_lock()),
       catalogue_(&queues_),
       topics_(log_.get(), &queues_, &catalogue_),
-      planner_(log_.get(), &queues_, &catalogue_, &topics_),
+      latest_budget_(log_.get(), &indexer_, &latest_keys_),
+      planner_(log_.get(), &queues_, &catalogue_, &topics_, &latest_budget_),
       totals_(&catalogue_),
       ends_appender_(log_.get(), QueueEnds::kName),
       ends_(&queues_, &catalogue_, &ends_appender_),
@@ -62,14 +63,21 @@ Engine::Engine(std::unique_ptr<CommitLog> log)
       groups_(&log_->segments(), &indexer_, &groups_appender_),
       time_appender_(log_.get(), RetentionClock::kName),
       retention_clock_(&log_->clock(), &time_appender_),
+      latest_appender_(log_.get(), LatestKeys::kName),
+      latest_keys_(&view_, &indexer_, &catalogue_, &latest_appender_),
       digests_(log_->superblock().current().hash_seed, catalogue_.Queues()),
       files_(&log_->directory(), &log_->cache()),
       seal_observer_(&totals_),
       indexer_(&view_, &queues_, &digests_, &files_,
-               {&catalogue_, &totals_, &ends_, &groups_, &retention_clock_}, &seal_observer_,
-               &log_->health()),
+               {&catalogue_, &totals_, &ends_, &groups_, &retention_clock_, &latest_keys_},
+               &seal_observer_, &log_->health()),
       reader_({.log = &view_, .queues = &queues_, .files = &files_, .indexer = &indexer_},
               &catalogue_),
+      latest_carrier_({.log = log_.get(),
+                       .view = &view_,
+                       .indexer = &indexer_,
+                       .keys = &latest_keys_,
+                       .clock = &retention_clock_}),
       retainer_({.log = log_.get(),
                  .topics = &topics_,
                  .view = &view_,
@@ -80,9 +88,11 @@ Engine::Engine(std::unique_ptr<CommitLog> log)
                  .ends = &ends_,
                  .groups = &groups_,
                  .clock = &retention_clock_,
-                 .carried = {&topics_, &ends_, &groups_, &retention_clock_}}),
+                 .latest = &latest_carrier_,
+                 .carried = {&topics_, &ends_, &groups_, &retention_clock_, &latest_carrier_}}),
       finder_({.log = &view_, .queues = &queues_, .files = &files_, .indexer = &indexer_},
-              &digests_, &reader_) {}
+              &digests_, &reader_),
+      latest_finder_(&view_, &indexer_, &latest_keys_, &catalogue_) {}
 
 absl::StatusOr<std::unique_ptr<Engine>> Engine::Open(const StoreOptions& options) {
   const int64_t started = options.clock->MonotonicNanos();
@@ -114,6 +124,8 @@ absl::Status Engine::Start() {
     recovery.damage.push_back(std::move(range));
   }
   recovery.dropped_offsets = NameDropped(log_->left_out(), catalogue_);
+  // They had expired when their segments went.
+  latest_keys_.ForgetBelow(log_->segments().begin());
   retainer_.Begin();
   log_->SetSpaceMaker([this] { return retainer_.MakeSpace(); });
   if (!indexer_.unread().ok()) {

@@ -20,6 +20,10 @@
 #include "log/commit_log.h"
 #include "log/own_log_view.h"
 #include "store/group_offsets.h"
+#include "store/latest_budget.h"
+#include "store/latest_carrier.h"
+#include "store/latest_finder.h"
+#include "store/latest_keys.h"
 #include "store/message_finder.h"
 #include "store/message_plan.h"
 #include "store/message_planner.h"
@@ -45,6 +49,8 @@ class Engine {
   absl::StatusOr<Topic> CreateTopic(absl::string_view name, const TopicOptions& options);
   absl::Status AlterTopic(const Topic::Entry& topic, const TopicOptions& options);
   absl::Status DeleteTopic(const Topic::Entry& topic);
+  // Of queues of one topic, none named twice.
+  absl::Status Purge(const Topic::Entry& topic, absl::Span<const QueuePurge> purges);
   absl::StatusOr<Topic> OpenTopic(absl::string_view name);
   absl::StatusOr<Receipt> Append(const Message& message, const AppendOptions& options);
   absl::StatusOr<std::vector<Receipt>> AppendAll(absl::Span<const Message> messages,
@@ -74,7 +80,8 @@ class Engine {
   OwnLogView& view() { return view_; }
   TopicCatalogue& catalogue() { return catalogue_; }
   GroupOffsets& groups() { return groups_; }
-  QueueEnds& ends() { return ends_; }
+  LatestKeys& latest_keys() { return latest_keys_; }
+  const LatestCarrier& latest_carrier() const { return latest_carrier_; }
   Retainer& retainer() { return retainer_; }
   ConsumeQueues& queues() { return queues_; }
   Digests& digests() { return digests_; }
@@ -82,6 +89,7 @@ class Engine {
   Indexer& indexer() { return indexer_; }
   MessageReader& reader() { return reader_; }
   MessageFinder& finder() { return finder_; }
+  LatestFinder& latest_finder() { return latest_finder_; }
 
  private:
   explicit Engine(std::unique_ptr<CommitLog> log);
@@ -111,6 +119,7 @@ class Engine {
   ConsumeQueues queues_;
   TopicCatalogue catalogue_;
   TopicWriter topics_;
+  LatestBudget latest_budget_;
   MessagePlanner planner_;
   TopicTotals totals_;
   StateAppender ends_appender_;
@@ -119,13 +128,17 @@ class Engine {
   GroupOffsets groups_;
   StateAppender time_appender_;
   RetentionClock retention_clock_;
+  StateAppender latest_appender_;
+  LatestKeys latest_keys_;
   Digests digests_;
   IndexFiles files_;
   SealObserver seal_observer_;
   Indexer indexer_;
   MessageReader reader_;
+  LatestCarrier latest_carrier_;
   Retainer retainer_;
   MessageFinder finder_;
+  LatestFinder latest_finder_;
 };
 
 }  // namespace weir::internal

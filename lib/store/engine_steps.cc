@@ -21,7 +21,9 @@ absl::StatusOr<TopicSettings> SettingsOf(const TopicOptions& options) {
   }
   const bool ends = options.max_age < absl::Hours(24 * 365 * 200);
   const int64_t max_age = ends ? absl::ToInt64Nanoseconds(options.max_age) : 0;
-  return TopicSettings{.max_age_nanos = max_age, .max_bytes = options.max_bytes};
+  return TopicSettings{.is_compacted = options.is_compacted,
+                       .max_age_nanos = max_age,
+                       .max_bytes = options.max_bytes};
 }
 
 }  // namespace
@@ -35,6 +37,12 @@ absl::Status Engine::DeleteTopic(const Topic::Entry& topic) {
   return topics_.Delete(topic, kNever);
 }
 
+absl::Status Engine::Purge(const Topic::Entry& topic, absl::Span<const QueuePurge> purges) {
+  // The keys first: who dies in between finds messages that he may purge again, and no key without.
+  if (topic.is_compacted) RETURN_IF_ERROR(latest_keys_.Purge(purges, queues_, kNever));
+  return ends_.Purge(purges, kNever);
+}
+
 absl::StatusOr<Topic> Engine::CreateTopic(absl::string_view name, const TopicOptions& options) {
   const uint32_t queue_count = options.queue_count;
   const Deadline never = log_->DeadlineIn(absl::InfiniteDuration());
@@ -44,6 +52,10 @@ absl::StatusOr<Topic> Engine::CreateTopic(absl::string_view name, const TopicOpt
   if (topic->queue_count != queue_count) {
     return absl::AlreadyExistsError(
         absl::StrCat("topic ", name, " has ", topic->queue_count, " queues"));
+  }
+  if (topic->is_compacted != settings.is_compacted) {
+    return absl::AlreadyExistsError(
+        absl::StrCat("topic ", name, topic->is_compacted ? " is compacted" : " is not compacted"));
   }
   // It may have come with a message, and be in memory only. Its group is durable as a whole.
   const LogPosition begin = topic->created;

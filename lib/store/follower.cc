@@ -22,16 +22,18 @@ Follower::Follower(std::unique_ptr<FollowedLog> log, bool may_write)
       ends_(&queues_, &catalogue_, /*appender=*/nullptr),
       groups_(&log_->segments(), &indexer_, /*appender=*/nullptr),
       retention_clock_(&log_->clock(), /*appender=*/nullptr),
+      latest_keys_(log_.get(), &indexer_, &catalogue_, /*appender=*/nullptr),
       digests_(log_->hash_seed(), catalogue_.Queues()),
       files_(&log_->directory(), &log_->cache()),
       seal_observer_(&totals_),
       indexer_(log_.get(), &queues_, &digests_, &files_,
-               {&catalogue_, &totals_, &ends_, &groups_, &retention_clock_},
+               {&catalogue_, &totals_, &ends_, &groups_, &retention_clock_, &latest_keys_},
                may_write ? &seal_observer_ : nullptr, &log_->health()),
       reader_({.log = log_.get(), .queues = &queues_, .files = &files_, .indexer = &indexer_},
               &catalogue_),
       finder_({.log = log_.get(), .queues = &queues_, .files = &files_, .indexer = &indexer_},
               &digests_, &reader_),
+      latest_finder_(log_.get(), &indexer_, &latest_keys_, &catalogue_),
       clock_(&log_->clock()) {}
 
 absl::StatusOr<std::unique_ptr<Follower>> Follower::Open(const StoreOptions& options) {

@@ -15,6 +15,8 @@
 #include "index/indexer.h"
 #include "log/followed_log.h"
 #include "store/group_offsets.h"
+#include "store/latest_finder.h"
+#include "store/latest_keys.h"
 #include "store/message_finder.h"
 #include "store/message_reader.h"
 #include "store/queue_ends.h"
@@ -53,6 +55,8 @@ class Follower {
   Indexer& indexer() { return indexer_; }
   MessageReader& reader() { return reader_; }
   MessageFinder& finder() { return finder_; }
+  LatestKeys& latest_keys() { return latest_keys_; }
+  LatestFinder& latest_finder() { return latest_finder_; }
   Health& health() { return log_->health(); }
   const Health& health() const { return log_->health(); }
   RecoveryReport& report() { return log_->report(); }
@@ -72,12 +76,14 @@ class Follower {
   QueueEnds ends_;
   GroupOffsets groups_;
   RetentionClock retention_clock_;
+  LatestKeys latest_keys_;
   Digests digests_;
   IndexFiles files_;
   SealObserver seal_observer_;
   Indexer indexer_;
   MessageReader reader_;
   MessageFinder finder_;
+  LatestFinder latest_finder_;
 
   Mutex catch_up_lock_;
   int64_t refreshed_ ABSL_GUARDED_BY(catch_up_lock_) = 0;

@@ -18,15 +18,19 @@ bool IsOf(const RecordHeader& header, uint32_t number, uint64_t offset) {
 }
 // The same, or as a further one.
 bool IsOf(const DecodedParts& parts, const RecordHeader& header, uint32_t number, uint64_t offset) {
-  if (IsOf(header, number, offset)) return true;
-  for (uint32_t i = 0; i < parts.further_queue_count; ++i) {
-    const FurtherQueue further = parts.further_queue(i);
-    if (further.number == number) return further.offset == offset;
-  }
-  return false;
+  return OffsetIn(header, parts, number) == offset;
 }
 
 }  // namespace
+
+std::optional<uint64_t> FindIncarnation(LogView& log, const char* record, LogPosition position) {
+  const auto file = log.segments().Find(position);
+  for (const uint64_t incarnation :
+       {log.CurrentIncarnation(), file.ok() ? (*file)->IncarnationAt(position) : 0}) {
+    if (Verify(record, LoadHeader(record).bytes(), position, incarnation)) return incarnation;
+  }
+  return std::nullopt;
+}
 
 MessageFetch::MessageFetch(LogView& log, const Wanted& wanted, ReadMemory& memory)
     : log_(log),
@@ -95,6 +99,24 @@ absl::StatusOr<MessageFetch::Got> MessageFetch::GetAt(LogPosition position) {
   }
   record_ = record;
   bytes_ = header.bytes();
+  return Got::kMessage;
+}
+
+absl::StatusOr<MessageFetch::Got> MessageFetch::GetKept(LogPosition position) {
+  const char* record = nullptr;
+  ASSIGN_OR_RETURN(const Got got, Load(position, &record));
+  if (got != Got::kMessage) return got;
+  const RecordHeader header = LoadHeader(record);
+  if (header.type == RecordType::kMessage && DecodeParts(record)) {
+    kept_ = {.first = position, .message = record, .message_bytes = header.bytes()};
+  } else if (const std::optional<MessageCopy> copy = DecodeCopy(record)) {
+    kept_ = *copy;
+  } else {
+    return Damaged(position, absl::StrCat("the record at ", position.value(),
+                                          " is not the message that should be there"));
+  }
+  record_ = kept_.message;
+  bytes_ = kept_.message_bytes;
   return Got::kMessage;
 }
 

@@ -6,9 +6,11 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "format/message_copy.h"
 #include "format/record.h"
 #include "index/entry_chunks.h"
 #include "log/log_view.h"
@@ -19,6 +21,10 @@
 #include "weir/message.h"
 
 namespace weir::internal {
+
+// Which incarnation wrote the verified record at `position`: its checksum says so. nullopt: nobody
+// knows.
+std::optional<uint64_t> FindIncarnation(LogView& log, const char* record, LogPosition position);
 
 // For one call on one thread.
 class MessageFetch {
@@ -35,13 +41,21 @@ class MessageFetch {
   // what is neither is damage.
   absl::StatusOr<Got> GetAt(LogPosition position);
 
+  // The same, or the message that a copy at `position` carries. Anything else is damage.
+  absl::StatusOr<Got> GetKept(LogPosition position);
+
   // Of the last kMessage.
   const char* record() const { return record_; }
   uint32_t record_bytes() const { return bytes_; }
+  // Of the last kMessage of GetKept(): the message, and where it was first appended; of one that
+  // stands there itself without incarnation and queue.
+  const MessageCopy& kept() const { return kept_; }
   // Of all records that were looked at.
   uint64_t bytes_looked_at() const { return bytes_looked_at_; }
   // Of the last kDamaged.
   DamagedRange& damage() { return damage_; }
+  // ... and whether the device did not give the bytes: then they may come some day.
+  bool is_unread() const { return records_.is_unread(); }
   // Whether a message with these parts is not delivered any more.
   bool IsExpired(const DecodedParts& parts);
   // Lets go of the front until the next Get().
@@ -64,6 +78,7 @@ class MessageFetch {
   LogPosition published_end_;  // as far as it was looked at
   const char* record_ = nullptr;
   uint32_t bytes_ = 0;
+  MessageCopy kept_;
   uint64_t bytes_looked_at_ = 0;
   int64_t now_ = 0;  // 0: nobody asked yet
   DamagedRange damage_;

@@ -203,17 +203,11 @@ absl::StatusOr<MessageId> MessageFinder::IdOf(LogPosition position) const {
     return absl::OutOfRangeError(absl::StrCat("position ", position.value(), " was dropped"));
   }
   if (found != Found::kRecord) return none;
-  const RecordHeader header = LoadHeader(record);
-  if (header.type != RecordType::kMessage) return none;
-  // Its checksum says who wrote it.
-  const auto file = log.segments().Find(position);
-  for (const uint64_t incarnation :
-       {log.CurrentIncarnation(), file.ok() ? (*file)->IncarnationAt(position) : 0}) {
-    if (!Verify(record, header.bytes(), position, incarnation)) continue;
-    return MessageId{
-        .store = log.segments().store(), .incarnation = incarnation, .position = position};
-  }
-  return none;
+  if (LoadHeader(record).type != RecordType::kMessage) return none;
+  const std::optional<uint64_t> incarnation = FindIncarnation(log, record, position);
+  if (!incarnation) return none;
+  return MessageId{
+      .store = log.segments().store(), .incarnation = *incarnation, .position = position};
 }
 
 absl::StatusOr<ReadResult> MessageFinder::FindById(const MessageId& id) const {
@@ -221,7 +215,7 @@ absl::StatusOr<ReadResult> MessageFinder::FindById(const MessageId& id) const {
   if (id.store != log.segments().store()) {
     return absl::InvalidArgumentError("the id is of a message of another store");
   }
-  const LogPosition place = PlaceOf(id.position);
+  const LogPosition place = id.position;
   for (bool again = true;; again = false) {
     absl::StatusOr<ReadResult> result = reader_.ReadAt(place);
     if (result.ok() &&

@@ -46,9 +46,6 @@ class MessageFinder {
   uint64_t filter_bytes() const { return sealed_.filter_bytes(); }
 
  private:
-  // Where the message that was first appended at `position` lies now.
-  static LogPosition PlaceOf(LogPosition position) { return position; }
-
   struct Search;
   absl::Status SearchKey(const Search& search, FindResult& result, ReadMemory& memory) const;
   absl::Status NarrowByTime(const Search& search, KeyLookup::Wanted* wanted) const;

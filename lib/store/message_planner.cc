@@ -22,6 +22,13 @@ absl::Status NoSuchQueue(absl::string_view topic, uint32_t queue_id) {
   return absl::NotFoundError(absl::StrCat("topic ", topic, " has no queue ", queue_id));
 }
 
+// What nobody could name would be kept by nobody.
+absl::Status CheckHasKey(const Topic::Entry* topic, const Message& message) {
+  if (topic == nullptr || !topic->is_compacted || !message.keys.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("topic ", topic->name, " is compacted: its messages need a key"));
+}
+
 uint32_t NextQueue(const Topic::Entry& topic) {
   if (topic.queue_count == 1) return 0;
   return topic.next_queue.fetch_add(1, std::memory_order_relaxed) % topic.queue_count;
@@ -76,10 +83,12 @@ absl::Status MessagePlanner::Check(const Message& message, uint64_t body_bytes,
   RETURN_IF_ERROR(
       MeasureMessage(body_bytes, log_->options().max_body_bytes, log_->record_bytes_max(), plan));
   ASSIGN_OR_RETURN(plan->topic, CheckQueue(message.topic, message.queue_id));
+  RETURN_IF_ERROR(CheckHasKey(plan->topic, message));
   if (message.further_queues.empty()) return absl::OkStatus();
   bool all_known = plan->topic != nullptr;
   for (const QueueRef& queue : message.further_queues) {
     ASSIGN_OR_RETURN(const Topic::Entry* const entry, CheckQueue(queue.topic, queue.queue_id));
+    RETURN_IF_ERROR(CheckHasKey(entry, message));
     all_known = all_known && entry != nullptr;
   }
   if (all_known) return absl::OkStatus();
@@ -138,8 +147,9 @@ absl::Status MessagePlanner::Settle(Deadline deadline, MessagePlan* plan) {
 bool MessagePlanner::PlanPlain(const Message& message, uint64_t body_bytes,
                                MessagePlan* plan) const {
   const Topic::Entry* const topic = message.topic.topic().entry();
-  if (topic == nullptr || topic->owner != catalogue_ || !PartsOf(message).IsEmpty() ||
-      !message.further_queues.empty() || topic->is_deleted.load(std::memory_order_relaxed)) {
+  if (topic == nullptr || topic->owner != catalogue_ || topic->is_compacted ||
+      !PartsOf(message).IsEmpty() || !message.further_queues.empty() ||
+      topic->is_deleted.load(std::memory_order_relaxed)) {
     return false;
   }
   const uint64_t record_bytes = RecordBytes(0, body_bytes);
@@ -161,7 +171,9 @@ absl::Status MessagePlanner::Plan(const Message& message, uint64_t body_bytes, D
                                   MessagePlan* plan) {
   if (PlanPlain(message, body_bytes, plan)) return absl::OkStatus();
   RETURN_IF_ERROR(Check(message, body_bytes, plan));
-  return Settle(deadline, plan);
+  RETURN_IF_ERROR(Settle(deadline, plan));
+  uint64_t planned_bytes = 0;
+  return latest_->Admit(*plan, &planned_bytes);
 }
 
 absl::Status MessagePlanner::PlanAll(absl::Span<const Message> messages, Deadline deadline,
@@ -177,6 +189,8 @@ absl::Status MessagePlanner::PlanAll(absl::Span<const Message> messages, Deadlin
   }
   *group_bytes = static_cast<uint32_t>(total);
   for (MessagePlan& plan : plans) RETURN_IF_ERROR(Settle(deadline, &plan));
+  uint64_t planned_bytes = 0;
+  for (const MessagePlan& plan : plans) RETURN_IF_ERROR(latest_->Admit(plan, &planned_bytes));
   return absl::OkStatus();
 }
 

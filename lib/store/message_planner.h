@@ -13,6 +13,7 @@
 #include "absl/types/span.h"
 #include "index/consume_queues.h"
 #include "log/commit_log.h"
+#include "store/latest_budget.h"
 #include "store/message_plan.h"
 #include "store/topic_catalogue.h"
 #include "store/topic_writer.h"
@@ -23,9 +24,10 @@ namespace weir::internal {
 // Any thread.
 class MessagePlanner {
  public:
+  // Nothing is owned.
   MessagePlanner(const CommitLog* log, ConsumeQueues* queues, const TopicCatalogue* catalogue,
-                 TopicWriter* topics)
-      : log_(log), queues_(queues), catalogue_(catalogue), topics_(topics) {}
+                 TopicWriter* topics, const LatestBudget* latest)
+      : log_(log), queues_(queues), catalogue_(catalogue), topics_(topics), latest_(latest) {}
 
   // Plans one message with a body of `body_bytes`.
   absl::Status Plan(const Message& message, uint64_t body_bytes, Deadline deadline,
@@ -57,6 +59,7 @@ class MessagePlanner {
   ConsumeQueues* const queues_;
   const TopicCatalogue* const catalogue_;
   TopicWriter* const topics_;
+  const LatestBudget* const latest_;
 };
 
 }  // namespace weir::internal

@@ -122,6 +122,7 @@ absl::Status Retainer::Drop(const std::vector<OldSegment>& segments) {
     carried_bytes_.fetch_add(bytes, std::memory_order_relaxed);
   }
   RETURN_IF_ERROR(parts_.log->Flush(kNever));
+  ENSURE(!parts_.latest->HasAny(below));
   std::map<uint32_t, uint64_t> ends;
   for (const OldSegment& segment : segments) {
     // What is not known of a damaged one, its readers will find out.
@@ -157,6 +158,29 @@ absl::Status Retainer::Drop(const std::vector<OldSegment>& segments) {
     dropped_.fetch_add(1, std::memory_order_relaxed);
   }
   return absl::OkStatus();
+}
+
+absl::Status Retainer::DropEach(const std::vector<OldSegment>& segments) {
+  ENSURE(!segments.empty());
+  if (!parts_.latest->HasAny(segments.back().limit)) return Drop(segments);
+  for (const OldSegment& segment : segments) RETURN_IF_ERROR(Drop({segment}));
+  ENSURE(parts_.log->segments().begin() >= segments.back().limit);
+  return absl::OkStatus();
+}
+
+absl::Status Retainer::DropSome(const std::vector<OldSegment>& segments, bool* more) {
+  ENSURE(!segments.empty());
+  ENSURE(segments.front().begin >= parts_.log->segments().begin());
+  *more = false;
+  if (!parts_.latest->HasAny(segments.back().limit)) return Drop(segments);
+  if (segments.front().begin >= planned_) planned_ = segments.back().limit;
+  bool has_more_to_carry = false;
+  ASSIGN_OR_RETURN(const uint64_t bytes,
+                   parts_.latest->CarrySome(segments.front().limit, &has_more_to_carry));
+  carried_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+  *more = has_more_to_carry || segments.front().limit < planned_;
+  if (has_more_to_carry) return absl::OkStatus();
+  return Drop({segments.front()});
 }
 
 // How many files there may be, and how many of those that wait to be used again.
@@ -198,7 +222,7 @@ absl::StatusOr<Retainer::Dropped> Retainer::Apply(const Retention& policy, bool 
   ENSURE(segments.back().limit > dropped.begin);
   dropped.begin = segments.back().limit;
   if (!dry_run) {
-    RETURN_IF_ERROR(Drop(segments));
+    RETURN_IF_ERROR(DropEach(segments));
     RETURN_IF_ERROR(parts_.log->segments().RemoveSpares(0));
   }
   return dropped;
@@ -296,6 +320,7 @@ bool Retainer::HasPolicy() const {
 absl::Duration Retainer::Step() {
   if (parts_.log->is_stopped()) return kRest;
   Health& health = parts_.log->health();
+  bool has_more = false;
   {
     MutexLock lock(retaining_);
     const Retention& policy = parts_.log->options().retention;
@@ -308,21 +333,23 @@ absl::Duration Retainer::Step() {
     absl::Status status = PurgeTopics(facts);
     HOLDS(plan.drop <= facts.segments.size());
     if (plan.drop > 0 && !AnyBroken()) {
-      const absl::Status dropped = Drop(
-          {facts.segments.begin(), facts.segments.begin() + static_cast<ptrdiff_t>(plan.drop)});
+      const absl::Status dropped = DropSome(
+          {facts.segments.begin(), facts.segments.begin() + static_cast<ptrdiff_t>(plan.drop)},
+          &has_more);
       if (status.ok()) status = dropped;
     }
     KeepInBudget(facts);
     parts_.log->Refuse(plan.refuse);
     if (!status.ok()) {
       health.Raise(Condition::kRetention, std::string(status.message()));
+      has_more = false;
     } else {
       health.Clear(Condition::kRetention);
     }
   }
   TellListener();
   parts_.log->JudgePromises().IgnoreError();  // what is read-only drops nothing
-  return kRest;
+  return has_more ? absl::ZeroDuration() : kRest;
 }
 
 void Retainer::TellListener() {

@@ -22,6 +22,7 @@
 #include "log/own_log_view.h"
 #include "store/carried.h"
 #include "store/group_offsets.h"
+#include "store/latest_carrier.h"
 #include "store/queue_ends.h"
 #include "store/retention_clock.h"
 #include "store/retention_plan.h"
@@ -46,6 +47,7 @@ class Retainer {
     QueueEnds* ends;
     GroupOffsets* groups;
     RetentionClock* clock;
+    LatestCarrier* latest;
     std::vector<Carried*> carried;  // in the order in which they are said again
   };
   explicit Retainer(Parts parts) : parts_(std::move(parts)) {}
@@ -79,6 +81,15 @@ class Retainer {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(retaining_);
   absl::Status Drop(const std::vector<OldSegment>& segments)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(retaining_);
+  // One by one if there are messages to be carried: never are more on the disk twice than one
+  // segment has.
+  absl::Status DropEach(const std::vector<OldSegment>& segments)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(retaining_);
+  // A bounded piece of it. `*more`: call again at once, until all are gone that were to go when it
+  // was called first. What is carried may be to go next, and is not carried round and round without
+  // a rest.
+  absl::Status DropSome(const std::vector<OldSegment>& segments, bool* more)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(retaining_);
   // The ends of the queues' runs in a segment.
   absl::StatusOr<std::vector<QueuePurge>> RunEnds(LogPosition segment_begin);
   void KeepInBudget(const RetentionFacts& facts) ABSL_EXCLUSIVE_LOCKS_REQUIRED(retaining_);
@@ -97,6 +108,7 @@ class Retainer {
   std::map<LogPosition, uint64_t> index_bytes_ ABSL_GUARDED_BY(retaining_);
   // Up to where the topics' own policies were applied, by first queue number.
   std::map<uint32_t, LogPosition> purged_ ABSL_GUARDED_BY(retaining_);
+  LogPosition planned_ ABSL_GUARDED_BY(retaining_);  // so far DropSome() goes without a rest
   std::vector<UnconsumedMessages> untold_ ABSL_GUARDED_BY(retaining_);
 };
 

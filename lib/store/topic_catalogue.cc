@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/bytes.h"
 #include "base/status_macros.h"
+#include "format/message_copy.h"
 
 namespace weir {
 
@@ -230,6 +231,11 @@ absl::Status TopicCatalogue::Apply(const ScannedRecord& record) {
         count(queues->further_queue(i).number);
       }
     }
+    return absl::OkStatus();
+  }
+  if (record.header.type == RecordType::kCopy) {
+    const auto copy = DecodeCopy(record.bytes);
+    if (copy && OfQueue(copy->queue_number) == nullptr) KeepOrphan(copy->queue_number);
     return absl::OkStatus();
   }
   if (record.header.type != RecordType::kCatalogue) return absl::OkStatus();

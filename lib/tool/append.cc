@@ -29,7 +29,10 @@ constexpr absl::string_view kName = "append";
 absl::StatusOr<Topic> OpenTopic(MessageStore& store) {
   const std::string name = absl::GetFlag(FLAGS_topic);
   const absl::optional<uint64_t> queues = absl::GetFlag(FLAGS_queues).value;
-  if (queues) return store.CreateTopic(name, static_cast<uint32_t>(*queues));
+  if (queues) {
+    return store.CreateTopic(name, {.queue_count = static_cast<uint32_t>(*queues),
+                                    .is_compacted = absl::GetFlag(FLAGS_compacted)});
+  }
   return store.OpenTopic(name);
 }
 
@@ -82,6 +85,9 @@ std::string LatencySummary(const Latencies& latencies) {
 
 int RunAppend(const std::string& directory) {
   if (absl::GetFlag(FLAGS_topic).empty()) return Misused(kName, "--topic must be given");
+  if (absl::GetFlag(FLAGS_compacted) && !absl::GetFlag(FLAGS_queues).value) {
+    return Misused(kName, "--compacted goes with --queues");
+  }
   // Before the store is opened, which makes it.
   if (const absl::Status name = CheckTopicName(absl::GetFlag(FLAGS_topic)); !name.ok()) {
     return Misused(kName, absl::StrCat("--topic: ", name.message()));
@@ -121,7 +127,8 @@ const Command kAppendCommand = {
     .name = kName,
     .synopsis =
         "DIR --topic=T [--separator=C] [--tag_field=N] [--key_field=N] [--ordering_field=N]\n"
-        "            [--queues=N] [--durability=process|disk] [--batch=N] [--segment_bytes=N]\n"
+        "            [--queues=N [--compacted]] [--durability=process|disk] [--batch=N] "
+        "[--segment_bytes=N]\n"
         "            [--ack] [--latency]",
     .summary = "appends each line of standard input as a message",
     .about =
@@ -132,10 +139,14 @@ const Command kAppendCommand = {
         "Fields are numbered from 1. A line that has no such field, or an empty one, becomes a\n"
         "message without that tag, key or ordering key. The body is always the whole line.\n"
         "\n"
+        "With --compacted the topic keeps the newest message of each key, whatever is dropped:\n"
+        "`weir find --latest` prints them. A line without a key is refused then; an empty line\n"
+        "has none.\n"
+        "\n"
         "With --durability=disk, lines that come together share a sync. A line that the store\n"
         "refuses ends the command; the lines before it stay appended.\n",
     .flags = {"topic", "separator", "tag_field", "key_field", "ordering_field", "queues",
-              "durability", "batch", "segment_bytes", "ack", "latency"},
+              "compacted", "durability", "batch", "segment_bytes", "ack", "latency"},
     .run = RunAppend,
 };
 

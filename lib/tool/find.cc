@@ -39,8 +39,12 @@ std::string WhyMisused() {
                         !absl::GetFlag(FLAGS_filter).empty() || !absl::GetFlag(FLAGS_grep).empty();
   if (has_id && (has_key || has_topic || has_more)) return "--id names one message, alone";
   if (!has_id && !has_topic) return "--topic must be given, or --id";
-  if (!has_id && !has_key && !has_more) {
-    return "by what? --key, --id, --from_time, --to_time, --tag, --filter or --grep";
+  const bool is_latest = absl::GetFlag(FLAGS_latest);
+  if (is_latest && (has_id || absl::GetFlag(FLAGS_newest_first))) {
+    return "--latest goes with --key and what selects, and nothing else";
+  }
+  if (!has_id && !has_key && !has_more && !is_latest) {
+    return "by what? --key, --latest, --id, --from_time, --to_time, --tag, --filter or --grep";
   }
   if (absl::GetFlag(FLAGS_newest_first) && !has_key) return "--newest_first goes with --key";
   return "";
@@ -82,6 +86,41 @@ absl::Status PrintByKey(const Scan& scan, const Topic& topic, Output& output) {
   return damage;
 }
 
+absl::Status PrintLatest(const Scan& scan, const Topic& topic, Output& output) {
+  const std::string key = absl::GetFlag(FLAGS_key);
+  std::string text;
+  if (!key.empty()) {
+    const absl::StatusOr<ReadResult> found = scan.store->Latest(topic, key);
+    if (absl::IsNotFound(found.status())) return absl::OkStatus();
+    if (!found.ok()) return found.status();
+    if (scan.selection->Has((*found)[0])) {
+      FormatMessage(*scan.store, (*found)[0], scan.format, &text);
+    }
+    output.Write(text);
+    return absl::OkStatus();
+  }
+  absl::Status damage;
+  LatestCursor cursor;
+  for (uint64_t left = scan.max; left > 0 && !output.is_closed();) {
+    const absl::StatusOr<LatestResult> page =
+        scan.store->ReadLatest(topic, cursor, {.limit = kMessagesPerPage});
+    if (!page.ok()) return page.status();
+    for (const DamagedRange& range : page->damage()) Note(kName, DescribeDamage(range));
+    damage.Update(MissingBecauseOf(page->damage()));
+    text.clear();
+    for (const MessageView& message : *page) {
+      if (left == 0) break;
+      if (!scan.selection->Has(message)) continue;
+      FormatMessage(*scan.store, message, scan.format, &text);
+      --left;
+    }
+    output.Write(text);
+    if (page->is_done()) break;
+    cursor = page->next();
+  }
+  return damage;
+}
+
 absl::Status PrintByTime(const Scan& scan, const Topic& topic, Output& output) {
   LogPosition from;
   if (scan.selection->from() != absl::InfinitePast()) {
@@ -104,6 +143,7 @@ absl::Status PrintFound(MessageStore& store, const Selection& selection, Output&
       .selection = &selection,
       .format = absl::GetFlag(FLAGS_format),
       .max = absl::GetFlag(FLAGS_max).value.value_or(std::numeric_limits<uint64_t>::max())};
+  if (absl::GetFlag(FLAGS_latest)) return PrintLatest(scan, *topic, output);
   const bool has_key = !absl::GetFlag(FLAGS_key).empty();
   return has_key ? PrintByKey(scan, *topic, output) : PrintByTime(scan, *topic, output);
 }
@@ -128,7 +168,7 @@ int RunFind(const std::string& directory) {
 const Command kFindCommand = {
     .name = kName,
     .synopsis =
-        "DIR --topic=T [--key=K [--newest_first]] [--from_time=TIME] [--to_time=TIME]\n"
+        "DIR --topic=T [--key=K [--newest_first]] [--latest] [--from_time=TIME] [--to_time=TIME]\n"
         "          [--tag=TAG] [--filter=EXPRESSION] [--grep=EXPRESSION] [--max=N]\n"
         "          [--format=body|tsv|json]\n"
         "       weir find DIR --id=ID [--format=body|tsv|json]",
@@ -140,14 +180,18 @@ const Command kFindCommand = {
         "order of the log, one a line. A key is looked up in the index. Else the log is read\n"
         "between the two times. Works on a store that another process writes.\n"
         "\n"
+        "With --latest, of a compacted topic, the newest message of the key, or of each key in "
+        "the\n"
+        "order of the keys' bytes, also if its segment was dropped.\n"
+        "\n"
         "Times are as `weir read --format=tsv` prints them, 2024-05-06T07:08:09.123456789Z, or\n"
         "with less behind the seconds or another zone, 2024-05-06T09:08:09+02:00. Both ends are\n"
         "included. An id stands in what --format=json prints.\n"
         "\n"
         "Damage is said on standard error, reading goes on behind it, and the exit status is 1.\n"
         "Finding nothing is no failure, but for --id.\n",
-    .flags = {"topic", "key", "newest_first", "id", "from_time", "to_time", "tag", "filter", "grep",
-              "max", "format"},
+    .flags = {"topic", "key", "newest_first", "latest", "id", "from_time", "to_time", "tag",
+              "filter", "grep", "max", "format"},
     .run = RunFind,
 };
 

@@ -127,6 +127,9 @@ ABSL_FLAG(weir::tool::TimeFlag, from_time, {}, "Messages that were stored then o
 ABSL_FLAG(weir::tool::TimeFlag, to_time, {}, "Messages that were stored then or earlier.");
 ABSL_FLAG(std::string, key, "", "Messages that have this key among theirs.");
 ABSL_FLAG(bool, newest_first, false, "Prints the newest messages of the key first.");
+ABSL_FLAG(bool, latest, false, "Prints the newest message of the key, or of each key.");
+ABSL_FLAG(bool, compacted, false,
+          "Creates the topic so that the newest message of each key is kept; needs --queues.");
 ABSL_FLAG(weir::tool::IdFlag, id, {}, "The message with this id: 64 hexadecimal digits.");
 ABSL_FLAG(std::string, tag, "", "Messages with this tag.");
 ABSL_FLAG(

@@ -106,6 +106,8 @@ ABSL_DECLARE_FLAG(weir::tool::TimeFlag, from_time);
 ABSL_DECLARE_FLAG(weir::tool::TimeFlag, to_time);
 ABSL_DECLARE_FLAG(std::string, key);
 ABSL_DECLARE_FLAG(bool, newest_first);
+ABSL_DECLARE_FLAG(bool, latest);
+ABSL_DECLARE_FLAG(bool, compacted);
 ABSL_DECLARE_FLAG(weir::tool::IdFlag, id);
 ABSL_DECLARE_FLAG(std::string, tag);
 ABSL_DECLARE_FLAG(std::string, filter);

@@ -70,7 +70,12 @@ std::string AsText(const MessageStore& store, const absl::optional<std::string>&
   absl::StrAppend(&text, "front     ", FrontOf(info, writer.has_value()), "\n");
   const StoreStats stats = store.Stats();
   absl::StrAppend(&text, "memory    queues ", stats.index_memory_bytes, ", keys ",
-                  stats.key_memory_bytes, ", filters ", stats.filter_memory_bytes, " bytes\n");
+                  stats.key_memory_bytes, ", filters ", stats.filter_memory_bytes, ", latest ",
+                  stats.latest_memory_bytes, " bytes\n");
+  if (stats.latest_keys > 0) {
+    absl::StrAppend(&text, "latest    ", stats.latest_keys, " keys, ", stats.latest_bytes,
+                    " bytes to keep\n");
+  }
 
   absl::StrAppend(&text, "segments  ", info.segments.size(), "\n");
   for (const SegmentInfo& segment : info.segments) {
@@ -82,7 +87,8 @@ std::string AsText(const MessageStore& store, const absl::optional<std::string>&
   absl::StrAppend(&text, "topics    ", info.topics.size(), "\n");
   for (const TopicInfo& topic : info.topics) {
     absl::StrAppend(&text, "  ", absl::Utf8SafeCEscape(topic.name), "  ", topic.queue_count,
-                    " queues, ", topic.messages, " messages, ", topic.bytes, " bytes\n");
+                    " queues, ", topic.messages, " messages, ", topic.bytes, " bytes",
+                    topic.is_compacted ? ", compacted" : "", "\n");
     const auto queues = UsedQueues(store, topic);
     for (size_t i = 0; i < std::min(queues.size(), kQueuesPrinted); ++i) {
       absl::StrAppend(&text, "    queue ", queues[i].first, "  offsets ",
@@ -137,6 +143,7 @@ void WriteTopic(const MessageStore& store, const TopicInfo& topic, JsonWriter& j
   json.BeginObject();
   json.String("name", topic.name);
   json.Number("queue_count", uint64_t{topic.queue_count});
+  json.Boolean("is_compacted", topic.is_compacted);
   json.Number("messages", topic.messages);
   json.Number("bytes", topic.bytes);
   json.BeginArray("queues");
@@ -169,6 +176,11 @@ std::string AsJson(const MessageStore& store, const absl::optional<std::string>&
   json.Number("queues", stats.index_memory_bytes);
   json.Number("keys", stats.key_memory_bytes);
   json.Number("filters", stats.filter_memory_bytes);
+  json.Number("latest", stats.latest_memory_bytes);
+  json.EndObject();
+  json.BeginObject("latest");
+  json.Number("keys", stats.latest_keys);
+  json.Number("bytes", stats.latest_bytes);
   json.EndObject();
   WriteRecovery(store.recovery(), json);
   json.BeginArray("segments");

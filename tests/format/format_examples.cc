@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "format/front_layout.h"
 #include "format/index_layout.h"
+#include "format/message_copy.h"
 #include "format/record.h"
 #include "format/segment_header.h"
 #include "format/state_record.h"
@@ -153,6 +154,21 @@ std::string State() {
   return record;
 }
 
+std::string Copy() {
+  const std::string message = Published(Order(), LogPosition(1024));
+  const auto message_bytes = static_cast<uint32_t>(message.size());
+  const uint32_t bytes = CopyRecordBytes(message_bytes);
+  std::string record(bytes, '\0');
+  StampCopy(record.data(), bytes, kTime + 60'000'000'000);
+  Publish(record.data(), FillCopy(record.data(), LogPosition(9216), kNextIncarnation,
+                                  {.first = LogPosition(1024),
+                                   .incarnation = kIncarnation,
+                                   .queue_number = 9,
+                                   .message = message.data(),
+                                   .message_bytes = message_bytes}));
+  return record;
+}
+
 std::string Open() {
   std::string body;
   AppendValue(body, kIncarnation);
@@ -287,6 +303,7 @@ std::map<std::string, std::string> FormatExamples() {
           {"group", Group()},
           {"catalogue", Catalogue()},
           {"state", State()},
+          {"copy", Copy()},
           {"open", Open()},
           {"mark", Mark()},
           {"segment-header", SegmentHeaderExample()},

@@ -20,8 +20,15 @@ struct Planner {
         std::make_unique<ConsumeQueues>(&log->front().reader_slots(), &log->front().append_lock());
     catalogue = std::make_unique<TopicCatalogue>(queues.get());
     topics = std::make_unique<TopicWriter>(log.get(), queues.get(), catalogue.get());
-    planner =
-        std::make_unique<MessagePlanner>(log.get(), queues.get(), catalogue.get(), topics.get());
+    view = std::make_unique<OwnLogView>(log.get(), /*has_workers=*/false);
+    digests = std::make_unique<Digests>(/*hash_seed=*/1, catalogue->Queues());
+    files = std::make_unique<IndexFiles>(&log->directory(), &log->cache());
+    indexer = std::make_unique<Indexer>(view.get(), queues.get(), digests.get(), files.get(),
+                                        std::vector<LogIndex*>{}, nullptr, &log->health());
+    keys = std::make_unique<LatestKeys>(view.get(), indexer.get(), catalogue.get(), nullptr);
+    budget = std::make_unique<LatestBudget>(log.get(), indexer.get(), keys.get());
+    planner = std::make_unique<MessagePlanner>(log.get(), queues.get(), catalogue.get(),
+                                               topics.get(), budget.get());
   }
   absl::StatusOr<MessagePlan> Plan(const Message& message) {
     MessagePlan plan;
@@ -41,6 +48,12 @@ struct Planner {
   std::unique_ptr<ConsumeQueues> queues;
   std::unique_ptr<TopicCatalogue> catalogue;
   std::unique_ptr<TopicWriter> topics;
+  std::unique_ptr<OwnLogView> view;
+  std::unique_ptr<Digests> digests;
+  std::unique_ptr<IndexFiles> files;
+  std::unique_ptr<Indexer> indexer;
+  std::unique_ptr<LatestKeys> keys;
+  std::unique_ptr<LatestBudget> budget;
   std::unique_ptr<MessagePlanner> planner;
 };
 

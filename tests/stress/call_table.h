@@ -68,6 +68,15 @@ inline constexpr std::array kPublicFunctions = std::to_array<std::string_view>({
     "IntegerOf",
     "JournalEntries::empty",
     "JournalEntries::size",
+    "LatestCursor::key",
+    "LatestResult::begin",
+    "LatestResult::damage",
+    "LatestResult::empty",
+    "LatestResult::end",
+    "LatestResult::is_done",
+    "LatestResult::messages",
+    "LatestResult::next",
+    "LatestResult::size",
     "MessageClaim::Commit",
     "MessageClaim::body",
     "MessageClaim::position",
@@ -95,6 +104,7 @@ inline constexpr std::array kPublicFunctions = std::to_array<std::string_view>({
     "MessageStore::Flush",
     "MessageStore::IdOf",
     "MessageStore::Info",
+    "MessageStore::Latest",
     "MessageStore::OffsetForTime",
     "MessageStore::Open",
     "MessageStore::OpenTopic",
@@ -105,6 +115,7 @@ inline constexpr std::array kPublicFunctions = std::to_array<std::string_view>({
     "MessageStore::ReadAt",
     "MessageStore::ReadBackwards",
     "MessageStore::ReadLast",
+    "MessageStore::ReadLatest",
     "MessageStore::ReadTopic",
     "MessageStore::Retain",
     "MessageStore::RunOnce",
@@ -169,6 +180,10 @@ template <>
 inline constexpr std::string_view kClassName<FindCursor> = "FindCursor";
 template <>
 inline constexpr std::string_view kClassName<FindResult> = "FindResult";
+template <>
+inline constexpr std::string_view kClassName<LatestCursor> = "LatestCursor";
+template <>
+inline constexpr std::string_view kClassName<LatestResult> = "LatestResult";
 template <>
 inline constexpr std::string_view kClassName<MessageId> = "MessageId";
 template <>

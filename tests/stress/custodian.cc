@@ -1,5 +1,7 @@
 #include "stress/custodian.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 
 namespace weir::testing {
@@ -54,6 +56,51 @@ void Custodian::CommitOffsets() {
   if (!absl::IsNotFound(committed.status())) stage_.ExpectOfCall(me_, committed.status());
 }
 
+void Custodian::KeepLatest() {
+  const auto topic = WEIR_CALL_SECOND(me_, store_, CreateTopic, "latest",
+                                      {.queue_count = 2, .is_compacted = true});
+  stage_.ExpectOfCall(me_, topic.status());
+  if (!topic.ok()) return;
+  const Identity identity = me_.NextIdentity();
+  kept_.push_back(BodyOf(identity));
+  const auto receipt = WEIR_CALL(me_, store_, Append,
+                                 {.topic = *topic, .keys = {state_.group}, .body = kept_.back()});
+  stage_.ExpectOfCall(me_, receipt.status());
+  me_.Tell(identity, Fate::kUncertain);
+  const auto latest = WEIR_CALL(me_, store_, Latest, *topic, state_.group);
+  // What it appended may stand behind an append that is unfinished.
+  if (seen_ == 0 && absl::IsNotFound(latest.status())) return;
+  stage_.ExpectOfCall(me_, latest.status());
+  if (!latest.ok()) return;
+  const auto found = std::find(kept_.rbegin(), kept_.rend(), (*latest)[0].body());
+  const auto seen = static_cast<size_t>(kept_.rend() - found);
+  me_.Expect(seen > 0 && seen >= seen_, "the newest of a key is older than it was");
+  seen_ = seen;
+}
+
+void Custodian::LookAtAllLatest() {
+  LatestCursor cursor;
+  std::string last;
+  for (bool is_done = false; !is_done;) {
+    const auto page = WEIR_CALL(me_, store_, ReadLatest, "latest", cursor, {.limit = 2});
+    stage_.ExpectOfCall(me_, page.status());
+    if (!page.ok()) return;
+    me_.Expect(WEIR_CALL(me_, *page, damage).empty() || stage_.scenario().fails,
+               "a newest message is damaged");
+    me_.Expect(WEIR_CALL(me_, *page, size) == WEIR_CALL(me_, *page, messages).size() &&
+                   WEIR_CALL(me_, *page, empty) == page->messages().empty(),
+               "a size");
+    for (auto at = WEIR_CALL(me_, *page, begin); at != WEIR_CALL(me_, *page, end); ++at) {
+      const std::string key(at->keys().front());
+      me_.Expect(key > last, "a key comes twice, or in another order");
+      last = key;
+    }
+    is_done = WEIR_CALL(me_, *page, is_done);
+    cursor = WEIR_CALL(me_, *page, next);
+    me_.Expect(is_done || WEIR_CALL(me_, cursor, key).has_value(), "a cursor that leads nowhere");
+  }
+}
+
 void Custodian::TakeSnapshot() {
   constexpr int kSnapshotsMax = 2;
   if (snapshots_ == kSnapshotsMax) return;
@@ -89,6 +136,8 @@ absl::Status Custodian::Retain() {
 absl::Status Custodian::Look() {
   ChangeTopic(absl::StrCat("kept.", me_.random().Below(3)));
   CommitOffsets();
+  KeepLatest();
+  LookAtAllLatest();
   TakeSnapshot();
   return Retain();
 }

@@ -4,7 +4,9 @@
 #ifndef WEIR_TESTS_STRESS_CUSTODIAN_H_
 #define WEIR_TESTS_STRESS_CUSTODIAN_H_
 
+#include <cstddef>
 #include <string>
+#include <vector>
 
 #include "stress/actor.h"
 #include "stress/stage.h"
@@ -33,6 +35,9 @@ class Custodian {
   void ExpectOfTopic(const absl::Status& status);
   void ChangeTopic(const std::string& name);
   void CommitOffsets();
+  // Appends to a key of its own, and finds nothing older than it found before.
+  void KeepLatest();
+  void LookAtAllLatest();
   void TakeSnapshot();
   absl::Status Retain();
 
@@ -41,6 +46,8 @@ class Custodian {
   GroupState& state_;
   Actor& me_;
   int snapshots_ = 0;
+  std::vector<std::string> kept_;  // bodies of its key
+  size_t seen_ = 0;                // as many as were seen; 0: none
 };
 
 }  // namespace weir::testing
