@@ -18,7 +18,6 @@ namespace weir::testing {
 namespace {
 
 using internal::DecodeCopy;
-using internal::kNever;
 using internal::LatestCarrier;
 using internal::LatestKeys;
 using internal::LogScanner;
