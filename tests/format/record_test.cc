@@ -332,7 +332,7 @@ TEST_CASE("a record of an unknown version, type or flag is not taken for one") {
   CHECK(refused(record_field::kVersion, uint8_t{0}));
   CHECK(refused(record_field::kVersion, uint8_t{kRecordVersion + 1}));
   CHECK(refused(record_field::kType, uint8_t{0}));
-  CHECK(refused(record_field::kType, uint8_t{9}));
+  CHECK(refused(record_field::kType, uint8_t{10}));
   CHECK(refused(record_field::kFlags, uint16_t{kKnownFlags + 1}));
 }
 

@@ -85,7 +85,7 @@ TEST_CASE("info --json is one object") {
   CHECK(LinesOf(info.out).size() == 1);
   CHECK(info.out.starts_with("{\"state\":\"healthy\",\"reason\":\"\",\"begin\":"));
   CHECK(Has(info.out, R"("recovery":{"was_clean":true,)"));
-  CHECK(Has(info.out, R"({"name":"t","queue_count":1,"messages":2,"bytes":)"));
+  CHECK(Has(info.out, R"({"name":"t","queue_count":1,"is_compacted":false,"messages":2,"bytes":)"));
   CHECK(Has(info.out, R"("queues":[{"queue":0,"first":0,"end":2}])"));
   CHECK(info.out.ends_with("}\n"));
 }
