@@ -22,8 +22,8 @@ class LogIndex {
   // Under which its bytes are kept.
   virtual absl::string_view name() const = 0;
 
-  // A record of the log, in order, each once (but see follows_log()). kDataLoss: the record makes no
-  // sense here.
+  // A record of the log, in order, each once (but see follows_log()). kDataLoss: the record makes
+  // no sense here.
   virtual absl::Status Apply(const ScannedRecord& record) = 0;
 
   // Everything that the log below `to` says, or what it says in [from, to) only. Nothing behind
@@ -32,8 +32,8 @@ class LogIndex {
   virtual std::string SaveChanges(LogPosition from, LogPosition to) const = 0;
   // Takes over what either saved; changes come behind what they changed.
   virtual absl::Status Load(absl::string_view bytes) = 0;
-  // Whether it learns at run time, too, from the log what it knows, and not from who appends. Then a
-  // record may come to Apply() twice, and the second time says nothing new.
+  // Whether it learns at run time, too, from the log what it knows, and not from who appends. Then
+  // a record may come to Apply() twice, and the second time says nothing new.
   virtual bool follows_log() const { return false; }
   // Whether it is loaded when the queues are, and not before them.
   virtual bool follows_queues() const { return false; }

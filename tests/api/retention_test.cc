@@ -285,7 +285,8 @@ TEST_CASE("all that lives in the log alone outlives every segment that said it")
         absl::StatusCode::kFailedPrecondition);
 }
 
-TEST_CASE("the messages of a topic that began anew were dropped, and are no damage to the next open") {
+TEST_CASE(
+    "the messages of a topic that began anew were dropped, and are no damage to the next open") {
   FaultFileSystem disk;
   ManualClock clock;
   auto store = OpenStore(SmallOptions(disk, clock));

@@ -100,8 +100,8 @@ TEST_CASE("what stands twice is there once; what contradicts what is there is da
 TEST_CASE("queues that were prepared in vain begin with nothing for the topic that gets them") {
   Catalogue all;
   {
-    const auto prepared = all.topics.Prepare(
-        {.name = "anew", .first_queue = 0, .queue_count = 2, .first_offset = 7});
+    const auto prepared =
+        all.topics.Prepare({.name = "anew", .first_queue = 0, .queue_count = 2, .first_offset = 7});
     REQUIRE(prepared.ok());  // and then there was no room in the log
   }
   REQUIRE(all.Add("other", 0, 2, LogPosition(64)).ok());
