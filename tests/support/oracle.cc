@@ -51,10 +51,11 @@ class StoreExamination {
  private:
   // What was dropped was to go, and what has gone does not come back.
   void CheckBegin(LogPosition begin) {
-    const LogPosition may_begin_at =
-        history_.may_begin_at(std::max(expectation_.as_of, expectation_.taken_by));
+    const uint64_t taken_by = std::max(expectation_.as_of, expectation_.taken_by);
+    const LogPosition may_begin_at = history_.may_begin_at(taken_by);
     may_drop_ = may_begin_at > LogPosition(0);
-    if (may_begin_at == SendHistory::kAnywhere) judgement_.verdict().dropped_below = begin;
+    drops_by_itself_ = history_.may_drop_by_itself(taken_by);
+    if (drops_by_itself_) judgement_.verdict().dropped_below = begin;
     if (begin < history_.must_begin_at(expectation_.as_of)) {
       judgement_.Report(Kind::kBroken, "begins at ", begin.value(), "; dropped below ",
                         history_.must_begin_at(expectation_.as_of).value());
@@ -108,9 +109,8 @@ class StoreExamination {
   void ReadQueue(const QueueName& name, Topic topic) {
     const absl::StatusOr<QueueBounds> bounds = store_.Bounds(topic, name.queue_id);
     if (!bounds.ok()) return judgement_.ReportError(name.topic, bounds.status());
-    if (judgement_.verdict().dropped_below == LogPosition(0)) {
-      judgement_.verdict().derived.push_back(bounds->first.value());
-    }
+    // The next open may drop more.
+    if (!drops_by_itself_) judgement_.verdict().derived.push_back(bounds->first.value());
     judgement_.verdict().derived.push_back(bounds->end.value());
     const uint32_t number = history_.NumberOf(name);
     const uint64_t taken_by = std::max(expectation_.as_of, expectation_.taken_by);
@@ -263,7 +263,8 @@ class StoreExamination {
   Judgement judgement_;
   absl::Time last_time_;
   LogPosition last_position_;
-  bool may_drop_ = false;  // retention was asked for
+  bool may_drop_ = false;         // retention was asked for
+  bool drops_by_itself_ = false;  // ... and a policy decides
 };
 
 std::string PlacesOf(const SendHistory& history, const Verdict::Record& record) {
