@@ -49,6 +49,11 @@ absl::StatusOr<uint64_t> LatestCarrier::CarrySome(LogPosition below, bool* more)
 }
 
 absl::StatusOr<uint64_t> LatestCarrier::CarryOne(const LatestKeys::Named& named) {
+  // What was appended while its topic was being deleted, and what was copied then.
+  if (parts_.keys->IsOfDeleted(named)) {
+    parts_.keys->Forget(named);
+    return 0;
+  }
   const Wanted all;
   ReadMemory memory;
   MessageFetch fetch(*parts_.view, all, memory);

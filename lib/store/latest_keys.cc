@@ -27,11 +27,21 @@ uint64_t MemoryOf(const std::string& key) {
 
 // --- What is said
 
-const Topic::Entry* LatestKeys::Compacted(uint32_t number) {
+const Topic::Entry* LatestKeys::EverCompacted(uint32_t number) {
   const bool is_last = topic_ != nullptr && number - topic_->first_queue < topic_->queue_count;
   if (!is_last) topic_ = catalogue_.OfQueue(number);
-  if (topic_ == nullptr || !topic_->is_compacted) return nullptr;
-  return topic_->is_deleted.load(std::memory_order_acquire) ? nullptr : topic_;
+  return topic_ != nullptr && topic_->is_compacted ? topic_ : nullptr;
+}
+
+const Topic::Entry* LatestKeys::Compacted(uint32_t number) {
+  const Topic::Entry* const topic = EverCompacted(number);
+  if (topic == nullptr || topic->is_deleted.load(std::memory_order_acquire)) return nullptr;
+  return topic;
+}
+
+bool LatestKeys::IsOfDeleted(const Named& named) const {
+  const Topic::Entry* const topic = catalogue_.OfQueue(named.kept.queue_number);
+  return topic == nullptr || topic->is_deleted.load(std::memory_order_acquire);
 }
 
 bool LatestKeys::IsVisible(LogPosition place) {
@@ -284,7 +294,8 @@ absl::Status LatestKeys::ApplyCopy(const ScannedRecord& record) {
   if (!copy || copy->first >= record.position) {
     return absl::DataLossError("copy: no message that stood further back");
   }
-  const Topic::Entry* const topic = Compacted(copy->queue_number);
+  // Also of a topic that is deleted by now: who made the copy waits until it counts.
+  const Topic::Entry* const topic = EverCompacted(copy->queue_number);
   if (topic == nullptr) return absl::OkStatus();
   const RecordHeader header = LoadHeader(copy->message);
   const auto parts = DecodeParts(copy->message);

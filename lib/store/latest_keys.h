@@ -66,6 +66,8 @@ class LatestKeys final : public LogIndex {
 
   // The one of all that stands furthest back, if that is below `below`; visible or not.
   std::optional<Named> FindOldest(LogPosition below) const ABSL_LOCKS_EXCLUDED(mutex_);
+  // Whether its topic is deleted: then nobody can ask for it.
+  bool IsOfDeleted(const Named& named) const;
   // Whether nothing newer was seen of the key.
   bool IsNewest(const Named& named) const ABSL_LOCKS_EXCLUDED(mutex_);
   // Its message is wanted no more, or cannot be read: it goes with its segment.
@@ -111,6 +113,8 @@ class LatestKeys final : public LogIndex {
     Order::iterator order;
   };
 
+  // The compacted topic of a queue; null if it is none. Compacted(): nor one that is deleted.
+  const Topic::Entry* EverCompacted(uint32_t number) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   const Topic::Entry* Compacted(uint32_t number) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status ApplyMessage(const ScannedRecord& record) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status ApplyCopy(const ScannedRecord& record) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

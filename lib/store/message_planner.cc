@@ -110,6 +110,7 @@ absl::Status MessagePlanner::SettleFurther(Deadline deadline, MessagePlan* plan)
   for (const QueueRef& queue : plan->message->further_queues) {
     ASSIGN_OR_RETURN(const Topic::Entry* const topic, Resolve(queue.topic, deadline));
     if (queue.queue_id >= topic->queue_count) return NoSuchQueue(topic->name, queue.queue_id);
+    RETURN_IF_ERROR(CheckHasKey(topic, *plan->message));
     const uint32_t number = topic->first_queue + queue.queue_id;
     plan->further.push_back({number, topic, &queues_->queue(number)});
   }
@@ -131,6 +132,8 @@ absl::Status MessagePlanner::Settle(Deadline deadline, MessagePlan* plan) {
     ASSIGN_OR_RETURN(plan->topic, Resolve(message.topic, deadline));
   }
   const Topic::Entry& topic = *plan->topic;
+  // It may have been made by somebody else since it was looked for.
+  RETURN_IF_ERROR(CheckHasKey(plan->topic, message));
   if (message.queue_id) {
     plan->queue_id = *message.queue_id;
     if (plan->queue_id >= topic.queue_count) return NoSuchQueue(topic.name, plan->queue_id);

@@ -128,6 +128,25 @@ TEST_CASE("deleted keys take no memory once no index file has to tell of them") 
   CHECK(all.keys().memory_bytes() == 0);
 }
 
+TEST_CASE("a key whose topic was deleted since it was heard of is forgotten, and carried no more") {
+  Keys all;
+  all.Put("a");
+  const LogPosition below = all.Pass();
+  REQUIRE(all.keys().keys() == 1);
+  // The deletion counts, and what was appended beside it is there.
+  const Topic::Entry& topic = Find(*all.engine, "k");
+  internal::TopicRecord deleted = internal::RecordOf(topic);
+  deleted.is_deleted = true;
+  all.engine->catalogue().Change(topic, deleted, LogPosition(topic.recorded.load()));
+
+  LatestCarrier carrier = all.Carrier();
+  const auto carried = carrier.Carry(below);
+  INFO(carried.status());
+  REQUIRE(carried.ok());
+  CHECK(all.Copies().empty());
+  CHECK(all.keys().keys() == 0);
+}
+
 TEST_CASE("only what stands below and is the newest is carried, and once is enough") {
   Keys all;
   const LogPosition old = all.Put("old");
