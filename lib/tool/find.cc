@@ -59,16 +59,12 @@ absl::Status PrintById(MessageStore& store, Output& output) {
   return absl::OkStatus();
 }
 
-absl::Status PrintByKey(const Scan& scan, const Topic& topic, Output& output) {
-  FindOptions options{.from = scan.selection->from(),
-                      .to = scan.selection->to(),
-                      .limit = kMessagesPerPage,
-                      .newest_first = absl::GetFlag(FLAGS_newest_first)};
-  if (options.to < options.from) return absl::OkStatus();
-  const std::string key = absl::GetFlag(FLAGS_key);
+// Prints page after page of what `next_page` finds, as far as it is selected.
+template <typename NextPage>
+absl::Status PrintPages(const Scan& scan, Output& output, NextPage next_page) {
   absl::Status damage;
   for (uint64_t left = scan.max; left > 0 && !output.is_closed();) {
-    const absl::StatusOr<FindResult> page = scan.store->FindByKey(topic, key, options);
+    const auto page = next_page();
     if (!page.ok()) return page.status();
     for (const DamagedRange& range : page->damage()) Note(kName, DescribeDamage(range));
     damage.Update(MissingBecauseOf(page->damage()));
@@ -81,9 +77,22 @@ absl::Status PrintByKey(const Scan& scan, const Topic& topic, Output& output) {
     }
     output.Write(text);
     if (page->is_done()) break;
-    options.cursor = page->next();
   }
   return damage;
+}
+
+absl::Status PrintByKey(const Scan& scan, const Topic& topic, Output& output) {
+  FindOptions options{.from = scan.selection->from(),
+                      .to = scan.selection->to(),
+                      .limit = kMessagesPerPage,
+                      .newest_first = absl::GetFlag(FLAGS_newest_first)};
+  if (options.to < options.from) return absl::OkStatus();
+  const std::string key = absl::GetFlag(FLAGS_key);
+  return PrintPages(scan, output, [&]() -> absl::StatusOr<FindResult> {
+    absl::StatusOr<FindResult> page = scan.store->FindByKey(topic, key, options);
+    if (page.ok()) options.cursor = page->next();
+    return page;
+  });
 }
 
 absl::Status PrintLatest(const Scan& scan, const Topic& topic, Output& output) {
@@ -99,26 +108,13 @@ absl::Status PrintLatest(const Scan& scan, const Topic& topic, Output& output) {
     output.Write(text);
     return absl::OkStatus();
   }
-  absl::Status damage;
   LatestCursor cursor;
-  for (uint64_t left = scan.max; left > 0 && !output.is_closed();) {
-    const absl::StatusOr<LatestResult> page =
+  return PrintPages(scan, output, [&]() -> absl::StatusOr<LatestResult> {
+    absl::StatusOr<LatestResult> page =
         scan.store->ReadLatest(topic, cursor, {.limit = kMessagesPerPage});
-    if (!page.ok()) return page.status();
-    for (const DamagedRange& range : page->damage()) Note(kName, DescribeDamage(range));
-    damage.Update(MissingBecauseOf(page->damage()));
-    text.clear();
-    for (const MessageView& message : *page) {
-      if (left == 0) break;
-      if (!scan.selection->Has(message)) continue;
-      FormatMessage(*scan.store, message, scan.format, &text);
-      --left;
-    }
-    output.Write(text);
-    if (page->is_done()) break;
-    cursor = page->next();
-  }
-  return damage;
+    if (page.ok()) cursor = page->next();
+    return page;
+  });
 }
 
 absl::Status PrintByTime(const Scan& scan, const Topic& topic, Output& output) {

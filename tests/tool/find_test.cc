@@ -38,6 +38,32 @@ std::string Numbered(int count) {
   return lines;
 }
 
+TEST_CASE("find --latest prints the newest message of each key, or of one, of a compacted topic") {
+  Scratch scratch;
+  REQUIRE(Run({"append", scratch.store(), "--topic=t", "--queues=2", "--compacted", "--separator=,",
+               "--key_field=2", "--segment_bytes=4096"},
+              Numbered(200))
+              .status == 0);
+  const auto find = [&](const Words& more) {
+    Words words = {"find", scratch.store(), "--topic=t", "--latest"};
+    words.insert(words.end(), more.begin(), more.end());
+    return Run(words);
+  };
+  std::string expected;
+  for (int key = 0; key < 7; ++key) {
+    const int last = 199 - (199 - key) % 7;
+    expected += (last % 2 == 0 ? "EVEN,k" : "ODD,k") + std::to_string(key) + ",line " +
+                std::to_string(last) + "\n";
+  }
+  CHECK(find({}).out == expected);
+  CHECK(find({"--max=1"}).out == "EVEN,k0,line 196\n");
+  CHECK(find({"--key=k3"}).out == "ODD,k3,line 199\n");
+  CHECK(find({"--key=k3", "--grep=line 1$"}).out.empty());
+  CHECK(find({"--key=nobody"}).out.empty());
+  CHECK(find({"--key=nobody"}).status == 0);
+  CHECK(find({"--newest_first"}).status == 2);
+}
+
 TEST_CASE("find prints the messages of a key, in either order and as many as are wanted") {
   const Found found(Numbered(200));
   std::string expected;
